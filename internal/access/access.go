@@ -1,0 +1,88 @@
+// Package access says which role may do what. It is the one such table: handlers ask it
+// for each group of routes, the store asks it again before it changes a row.
+package access
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Role is what a person, or an API token, is in the whole installation.
+type Role string
+
+// The four roles.
+const (
+	Labeler  Role = "labeler"
+	Reviewer Role = "reviewer"
+	Admin    Role = "admin"
+	Viewer   Role = "viewer"
+)
+
+// Roles lists every role in the order in which pages show them.
+func Roles() []Role { return []Role{Labeler, Reviewer, Admin, Viewer} }
+
+// ParseRole returns the role named s.
+func ParseRole(s string) (Role, error) {
+	if r := Role(s); slices.Contains(Roles(), r) {
+		return r, nil
+	}
+	return "", fmt.Errorf("unknown role %q: use labeler, reviewer, admin or viewer", s)
+}
+
+// Action is one kind of thing that somebody does.
+type Action string
+
+// Every action. Which rows it reaches (membership, assignment) is the store's to say.
+const (
+	Account        Action = "account"         // one's own name, password, keys, sign out everywhere
+	ReadProjects   Action = "read projects"   // project pages, the defect book
+	Label          Action = "label"           // claim, draft, submit, skip, recall, dispute
+	ReadItems      Action = "read items"      // any item of the project, its media, answers and truth
+	Review         Action = "review"          // approve, amend, reject, discard, undo
+	EditGuideline  Action = "edit guideline"  // classes, definitions, publishing
+	EditProjects   Action = "edit projects"   // make, settings, members, pause
+	Import         Action = "import"          // media, truth, prefill, predictions
+	ReadDatasets   Action = "read datasets"   // datasets, versions, manifests, exports made
+	EditDatasets   Action = "edit datasets"   // freeze
+	Export         Action = "export"          // make and download an export
+	ManagePeople   Action = "manage people"   // people, invitations, roles
+	ManageTokens   Action = "manage tokens"   // API tokens
+	ReadAudit      Action = "read audit"      // the audit log
+	ManageJobs     Action = "manage jobs"     // background jobs
+	ManageSources  Action = "manage sources"  // sources and their retention
+	RegisterModels Action = "register models" // models and their versions
+)
+
+// table is sorted by how much it opens. Everybody signed in has an account.
+var table = map[Action][]Role{
+	Account:        {Labeler, Reviewer, Admin, Viewer},
+	ReadProjects:   {Labeler, Reviewer, Admin, Viewer},
+	Label:          {Labeler, Reviewer, Admin},
+	ReadItems:      {Reviewer, Admin},
+	Review:         {Reviewer, Admin},
+	EditGuideline:  {Reviewer, Admin},
+	ReadDatasets:   {Reviewer, Admin, Viewer},
+	EditDatasets:   {Admin},
+	Export:         {Admin},
+	EditProjects:   {Admin},
+	Import:         {Admin},
+	ManagePeople:   {Admin},
+	ManageTokens:   {Admin},
+	ReadAudit:      {Admin},
+	ManageJobs:     {Admin},
+	ManageSources:  {Admin},
+	RegisterModels: {Admin},
+}
+
+// Actions lists every action of the table.
+func Actions() []Action {
+	all := make([]Action, 0, len(table))
+	for a := range table {
+		all = append(all, a)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Allows reports whether role may do action at all. An unknown role or action is refused.
+func Allows(role Role, action Action) bool { return slices.Contains(table[action], role) }
