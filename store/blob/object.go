@@ -1,0 +1,88 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Object is an open object. It reads, and seeks without a request until the next
+// read, so that http.ServeContent costs one request.
+type Object struct {
+	Info
+	bucket *Bucket
+	//nolint:containedctx // io.Reader has no place for it; it is Get's
+	ctx  context.Context
+	body io.ReadCloser // nil: to be opened at next
+	at   int64         // where body stands
+	next int64         // where the caller wants to read
+}
+
+// Get opens an object, or returns ErrNotFound. The caller must close it. ctx
+// bounds all its reads. If the object is replaced meanwhile, a later read fails
+// instead of mixing the two.
+func (b *Bucket) Get(ctx context.Context, key string) (*Object, error) {
+	body, info, err := b.open(ctx, key, "", 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	info.Key = key
+	return &Object{Info: info, bucket: b, ctx: ctx, body: body}, nil
+}
+
+// Read implements io.Reader.
+func (o *Object) Read(p []byte) (int, error) {
+	if o.next >= o.Size {
+		return 0, io.EOF
+	}
+	if o.body == nil || o.at != o.next {
+		if err := o.Close(); err != nil {
+			return 0, err
+		}
+		body, _, err := o.bucket.open(o.ctx, o.Key, o.ETag, o.next, 0)
+		if err != nil {
+			return 0, err
+		}
+		o.body, o.at = body, o.next
+	}
+	n, err := o.body.Read(p)
+	o.at += int64(n)
+	o.next = o.at
+	switch {
+	case err == nil:
+	case !errors.Is(err, io.EOF):
+		err = o.bucket.fail("read", o.Key, err)
+	case o.at < o.Size:
+		err = o.bucket.fail("read", o.Key, io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
+
+// Seek implements io.Seeker.
+func (o *Object) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += o.next
+	case io.SeekEnd:
+		offset += o.Size
+	}
+	if offset < 0 {
+		return 0, fmt.Errorf("blob: seek %s: before its start", o.Key)
+	}
+	o.next = offset
+	return offset, nil
+}
+
+// Close implements io.Closer.
+func (o *Object) Close() error {
+	if o.body == nil {
+		return nil
+	}
+	body := o.body
+	o.body = nil
+	if err := body.Close(); err != nil {
+		return o.bucket.fail("close", o.Key, err)
+	}
+	return nil
+}
