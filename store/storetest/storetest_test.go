@@ -1,0 +1,75 @@
+package storetest_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"fiducial/migrations"
+	"fiducial/store/blob"
+	"fiducial/store/storetest"
+)
+
+func countPeople(t *testing.T, pool *pgxpool.Pool) (people int) {
+	t.Helper()
+	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM people`).Scan(&people); err != nil {
+		t.Fatal(err)
+	}
+	return people
+}
+
+func TestPoolIsEmptiedBetweenTests(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		t.Run("use", func(t *testing.T) { //nolint:tparallel // one after the other is the point
+			pool := storetest.Pool(t)
+			if n := countPeople(t, pool); n != 0 {
+				t.Fatalf("%d people in an empty database", n)
+			}
+			if _, err := pool.Exec(t.Context(), `INSERT INTO people (role, pseudonym) VALUES ('labeler', 'labeler-1')`); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestPrivateTakesChangesOfTheSchema(t *testing.T) {
+	t.Parallel()
+	if _, err := storetest.Private(t).Exec(t.Context(), `DROP TABLE people CASCADE`); err != nil {
+		t.Fatal(err)
+	}
+	countPeople(t, storetest.Pool(t))
+}
+
+func TestBlankHasNoSchema(t *testing.T) {
+	t.Parallel()
+	pool := storetest.Blank(t)
+	if current, err := migrations.Current(t.Context(), pool); err != nil || current {
+		t.Fatalf("current: %t, %v", current, err)
+	}
+	if err := migrations.Up(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	if current, err := migrations.Current(t.Context(), pool); err != nil || !current {
+		t.Fatalf("current after Up: %t, %v", current, err)
+	}
+}
+
+func TestBucketsAreApart(t *testing.T) {
+	t.Parallel()
+	one, other := storetest.Bucket(t), storetest.Bucket(t)
+	if _, err := one.Put(t.Context(), "items/1/original", strings.NewReader("strip"), 5, "image/png"); err != nil {
+		t.Fatal(err)
+	}
+	var listed []blob.Info
+	for info, err := range other.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed = append(listed, info)
+	}
+	if len(listed) != 0 {
+		t.Fatalf("another test's objects: %v", listed)
+	}
+}
