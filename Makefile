@@ -1,0 +1,115 @@
+# Everything the project needs beyond Go, Node, npm and make is installed from here.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LINT     := .tools/golangci-lint
+LINT_VERSION := v2.15.0
+BIN      := bin/fiducial
+TEMPL    := go tool templ
+# Front-end sources: a change in any of them builds the front end again.
+FRONTEND := $(shell find assets/src assets/css assets/build -type f 2>/dev/null) assets/icons.txt package-lock.json
+DIST     := assets/dist/manifest.json
+
+## run: install what is missing, build, and serve on http://127.0.0.1:8080 with the demo project
+.PHONY: run
+run: postgres build
+	$(BIN) serve --demo
+
+## build: make bin/fiducial
+.PHONY: build
+build: $(DIST)
+	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/fiducial
+
+## test: every test, on real Postgres, the real object store and a real browser
+.PHONY: test
+test: postgres browser build
+	npm test --silent
+	go test -timeout 15m ./...
+
+## check: format, vet, lint, TypeScript, generated files current
+.PHONY: check
+check: $(DIST) $(LINT)
+	npx tsc --noEmit
+	$(LINT) fmt --diff
+	go vet ./...
+	$(LINT) run
+	$(MAKE) --no-print-directory generated
+
+## bench: one table of every timing that the README speaks of
+.PHONY: bench
+bench: postgres browser build
+	go run ./e2e/bench
+
+## dev: rebuild and restart whenever a source changes
+.PHONY: dev
+dev: postgres node_modules
+	$(TEMPL) generate --watch --proxy= --cmd "make --no-print-directory build-and-serve"
+
+.PHONY: build-and-serve
+build-and-serve: build
+	$(BIN) serve --demo
+
+## generate: make the templ components' Go files
+.PHONY: generate
+generate:
+	$(TEMPL) generate -path web
+
+# Fails when a committed generated file is not what its source generates.
+.PHONY: generated
+generated: generate
+	@git diff --exit-code --stat -- '*_templ.go' || { echo 'Run "make generate" and commit the result.' >&2; exit 1; }
+
+$(DIST): $(FRONTEND) | node_modules
+	go run ./assets/build
+
+node_modules: package-lock.json
+	npm ci --no-audit --no-fund --silent
+	@touch node_modules
+
+$(LINT):
+	GOBIN=$(CURDIR)/.tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+# Postgres' programs, without the cluster that Debian would make and start by itself.
+.PHONY: postgres
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || $(MAKE) --no-print-directory install-postgres
+
+.PHONY: install-postgres
+install-postgres: can-install
+	install -d /etc/postgresql-common/createcluster.d
+	echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/fiducial.conf
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+
+.PHONY: browser
+browser:
+	@[ -n "$${E2E_CHROMIUM:-}" ] || command -v chromium >/dev/null || $(MAKE) --no-print-directory install-browser
+
+.PHONY: install-browser
+install-browser: can-install
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+
+.PHONY: can-install
+can-install:
+	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { \
+	  echo 'Missing: PostgreSQL 15 or newer (initdb, postgres), or Chromium for the tests.'; \
+	  echo '  Debian, Ubuntu: sudo apt-get install postgresql chromium'; \
+	  echo '  Fedora:         sudo dnf install postgresql-server chromium'; \
+	  echo '  macOS:          brew install postgresql@17, and any Chromium named by E2E_CHROMIUM'; \
+	  echo 'Or set DATABASE_URL to a database of your own; then no Postgres is needed here.'; \
+	  exit 1; } >&2
+
+## clean: remove what was built, never any data
+.PHONY: clean
+clean:
+	rm -rf bin node_modules .tools
+	find assets/dist -mindepth 1 ! -name .gitkeep -delete
+
+## help: this list
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)

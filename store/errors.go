@@ -1,0 +1,49 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Sentinel errors returned, possibly wrapped, by every method of Store.
+var (
+	// ErrNotFound: it is not there, or the actor may not know that it is.
+	ErrNotFound = errors.New("store: not found")
+	// ErrConflict: it has moved on since the version that the caller read.
+	ErrConflict = errors.New("store: changed by someone else")
+	// ErrDenied: the actor's role does not allow it.
+	ErrDenied = errors.New("store: not allowed")
+	// ErrGone: it was there and has been erased or withdrawn.
+	ErrGone = errors.New("store: gone")
+	// ErrQueueEmpty: nothing is left that the labeler could claim.
+	ErrQueueEmpty = errors.New("store: queue is empty")
+	// ErrPaused: the project hands out no work at the moment.
+	ErrPaused = errors.New("store: project is paused")
+)
+
+// InvalidError is a refusal that the person can mend. Its text is shown to them: it says what
+// is wrong and what to do.
+type InvalidError struct {
+	Field  string // the form's field it is about, or ""
+	Reason string
+}
+
+func (e *InvalidError) Error() string { return e.Reason }
+
+func invalid(field, reason string) error { return &InvalidError{Field: field, Reason: reason} }
+
+// notFound maps pgx.ErrNoRows to ErrNotFound and leaves every other error alone.
+func notFound(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}
+
+// violates reports whether err is the violation of the named constraint or unique index.
+func violates(err error, constraint string) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.ConstraintName == constraint
+}
