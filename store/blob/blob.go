@@ -3,6 +3,7 @@
 package blob
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,8 @@ const (
 	partSize    = 16 << 20 // memory of a streamed upload; 10,000 parts make 160 GB
 	retries     = 3
 	dialTimeout = 5 * time.Second
-	stall       = time.Minute // longest silence of a connection in use
+	stall       = 30 * time.Second // longest silence of a connection in use
+	answerTime  = 10 * time.Second // longest wait for the answer to a small question
 )
 
 // keyShape allows what ids and fixed words need. A key is a path on some stores,
@@ -65,6 +67,8 @@ type Info struct {
 // Open connects to the bucket and makes it if it is missing and the keys allow
 // that. The error is ErrAway if the store does not answer.
 func Open(ctx context.Context, c Config) (*Bucket, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	if scheme, host, ok := strings.Cut(c.Endpoint, "://"); ok {
 		c.Endpoint, c.Secure = strings.TrimSuffix(host, "/"), scheme == "https"
 	}
@@ -107,7 +111,19 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader, size int64, c
 	if !keyShape.MatchString(key) {
 		return Info{}, fmt.Errorf("blob: put: key %q is not made of ids", key)
 	}
-	up, err := b.client.PutObject(ctx, b.name, key, r, size, minio.PutObjectOptions{ContentType: contentType, PartSize: partSize, NumThreads: 2})
+	if size < 0 {
+		peeked := bufio.NewReader(r)
+		if _, err := peeked.Peek(1); errors.Is(err, io.EOF) {
+			size = 0
+		}
+		r = peeked
+	}
+	up, err := b.client.PutObject(ctx, b.name, key, r, size, minio.PutObjectOptions{
+		ContentType: contentType, PartSize: partSize, NumThreads: 2,
+		// A signed empty body leaves bytes behind on the connection to the
+		// embedded store, which spoil the next request.
+		DisableContentSha256: size == 0,
+	})
 	if err != nil {
 		return Info{}, b.fail("put", key, err)
 	}
@@ -132,11 +148,16 @@ func (b *Bucket) Range(ctx context.Context, key string, offset, length int64) (i
 	return body, err
 }
 
-// open reads from first to last, or to the end if last is 0. With an etag it
-// fails if the object has changed since.
+// toEnd is the last byte of a read that has no other.
+const toEnd = -1
+
+// open reads from first to last. With an etag it fails if the object has changed since.
 func (b *Bucket) open(ctx context.Context, key, etag string, first, last int64) (io.ReadCloser, Info, error) {
 	var opts minio.GetObjectOptions
-	if first > 0 || last > 0 {
+	if last == toEnd && first > 0 {
+		last = 0 // minio-go's word for it, except from the start
+	}
+	if last != toEnd {
 		if err := opts.SetRange(first, last); err != nil {
 			return nil, Info{}, b.fail("read", key, err)
 		}
@@ -172,6 +193,8 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 
 // Ping asks for the bucket: nil if it is there and the keys are good.
 func (b *Bucket) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	exists, err := b.client.BucketExists(ctx, b.name)
 	if err != nil {
 		return b.fail("ping", "", err)

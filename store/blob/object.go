@@ -12,18 +12,17 @@ import (
 type Object struct {
 	Info
 	bucket *Bucket
-	//nolint:containedctx // io.Reader has no place for it; it is Get's
-	ctx  context.Context
-	body io.ReadCloser // nil: to be opened at next
-	at   int64         // where body stands
-	next int64         // where the caller wants to read
+	ctx    context.Context // Get's, since io.Reader has no place for one
+	body   io.ReadCloser   // nil: to be opened at next
+	at     int64           // where body stands
+	next   int64           // where the caller wants to read
 }
 
 // Get opens an object, or returns ErrNotFound. The caller must close it. ctx
 // bounds all its reads. If the object is replaced meanwhile, a later read fails
 // instead of mixing the two.
 func (b *Bucket) Get(ctx context.Context, key string) (*Object, error) {
-	body, info, err := b.open(ctx, key, "", 0, 0)
+	body, info, err := b.open(ctx, key, "", 0, toEnd)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +39,7 @@ func (o *Object) Read(p []byte) (int, error) {
 		if err := o.Close(); err != nil {
 			return 0, err
 		}
-		body, _, err := o.bucket.open(o.ctx, o.Key, o.ETag, o.next, 0)
+		body, _, err := o.bucket.open(o.ctx, o.Key, o.ETag, o.next, toEnd)
 		if err != nil {
 			return 0, err
 		}

@@ -267,7 +267,7 @@ func objectKeys(dir string) (ObjectsAccess, error) {
 
 // writeAccess replaces the file whole, so that no reader and no crash sees half of it.
 func writeAccess(dir string, access ObjectsAccess) error {
-	raw, err := json.Marshal(access)
+	raw, err := json.Marshal(access) //nolint:gosec // G117: the file of the keys is what this writes
 	if err != nil {
 		return fmt.Errorf("embedded: %w", err)
 	}

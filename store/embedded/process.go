@@ -1,7 +1,9 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync/atomic"
@@ -61,16 +63,15 @@ func (p *process) stop(gently, hard syscall.Signal) error {
 		return nil
 	default:
 	}
-	if err := p.cmd.Process.Signal(gently); err != nil {
-		<-p.ended // it ended between the two lines
-		return nil
+	if err := p.cmd.Process.Signal(gently); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("embedded: stop %s: %w", p.cmd.Path, err)
 	}
 	select {
 	case <-p.ended:
 		return nil
 	case <-time.After(stopPatience):
 	}
-	if err := p.cmd.Process.Signal(hard); err != nil {
+	if err := p.cmd.Process.Signal(hard); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("embedded: stop %s: %w", p.cmd.Path, err)
 	}
 	<-p.ended

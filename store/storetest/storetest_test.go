@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"fiducial/migrations"
 	"fiducial/store/blob"
 	"fiducial/store/storetest"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func countPeople(t *testing.T, pool *pgxpool.Pool) (people int) {
@@ -19,10 +19,9 @@ func countPeople(t *testing.T, pool *pgxpool.Pool) (people int) {
 	return people
 }
 
-func TestPoolIsEmptiedBetweenTests(t *testing.T) {
-	t.Parallel()
+func TestPoolIsEmptiedBetweenTests(t *testing.T) { //nolint:tparallel // one after the other is the point
 	for range 3 {
-		t.Run("use", func(t *testing.T) { //nolint:tparallel // one after the other is the point
+		t.Run("use", func(t *testing.T) {
 			pool := storetest.Pool(t)
 			if n := countPeople(t, pool); n != 0 {
 				t.Fatalf("%d people in an empty database", n)
