@@ -1,1 +1,45 @@
 import "htmx.org";
+
+import { startCopy } from "./copy";
+import { startDialogs } from "./dialogs";
+import { startDropzones } from "./drop";
+import { sweepIslands } from "./islands";
+import { bindKeys, type KeyRow } from "./keys";
+import { startNotices } from "./notices";
+import { openPalette } from "./palette";
+import { startPreferences } from "./preferences";
+import { Scope } from "./scope";
+import { openKeysSheet } from "./sheet";
+
+/** Lives as long as the page. */
+const page = new Scope();
+
+startNotices(page);
+startDialogs(page);
+startPreferences(page);
+startCopy(page);
+startDropzones();
+
+/** The rail says which places there are, and which letter leads to each. */
+const places: KeyRow[] = [...document.querySelectorAll<HTMLAnchorElement>(".rail a[data-go]")].map((link) => ({
+  chord: `g ${link.dataset["go"] ?? ""}`,
+  does: link.querySelector(".t")?.textContent ?? link.href,
+  run: () => link.click(),
+}));
+
+const search = document.querySelector<HTMLInputElement>("form[data-search] input");
+const rows: KeyRow[] = [
+  { chord: "Ctrl K", does: "Command palette", run: openPalette },
+  { chord: "?", does: "This sheet", run: openKeysSheet },
+];
+if (search) rows.unshift({ chord: "/", does: "Search", run: () => search.focus() });
+
+if (document.querySelector(".rail")) {
+  bindKeys(page, { title: "Everywhere", rows });
+  if (places.length > 0) bindKeys(page, { title: "Go to", rows: places });
+}
+
+page.on(document, "click", (event) => {
+  if (event.target instanceof Element && event.target.closest("[data-keys-sheet]")) openKeysSheet();
+});
+page.on(document, "htmx:after:swap", sweepIslands);
