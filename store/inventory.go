@@ -1,0 +1,105 @@
+package store
+
+// Subject is whose trace a place can hold.
+type Subject string
+
+// Whose trace a place can hold. Keys, counts, states and settings hold nobody's.
+const (
+	OfItem   Subject = "item"
+	OfPerson Subject = "person"
+	OfNobody Subject = "nobody"
+)
+
+// Place is a set of columns of one table that hold a trace of the same subject, and how an erasure
+// of that subject clears them.
+type Place struct {
+	Table   string
+	Columns []string
+	Of      Subject
+	Erasure string // empty for OfNobody
+}
+
+// Inventory lists every column of the schema: what it can hold of an item or of a person, and how
+// that is erased. A test walks the schema and fails on a column that is missing here.
+func Inventory() []Place {
+	return []Place{
+		{"people", []string{"id", "role", "pseudonym", "session_generation", "created_at", "left_at"}, OfNobody, ""},
+		{"people", []string{"preferences"}, OfPerson, "emptied when the person leaves"},
+		{"person_identities", []string{"person_id", "email", "name", "password_hash"}, OfPerson, "row deleted when the person leaves"},
+		{"sessions", []string{"token", "data", "expiry"}, OfPerson, "ended by the generation, deleted when it expires"},
+		{"invitations", []string{"id", "token_hash", "role", "person_id", "project_ids", "created_by", "created_at", "expires_at", "used_at", "revoked_at"}, OfNobody, ""},
+		{"api_tokens", []string{"id", "name", "token_hash", "role", "project_id", "created_by", "created_at", "expires_at", "last_used_at", "revoked_at"}, OfNobody, ""},
+		{"audit_events", []string{"id", "at", "person_id", "token_id", "action", "object_type", "object_id", "project_id", "request_id", "detail"}, OfNobody, ""},
+		{"idempotency_keys", []string{"actor", "key", "request_hash", "status", "response", "created_at"}, OfNobody, ""},
+
+		{"projects", []string{
+			"id", "slug", "name", "description", "kind", "overlap", "lease_minutes", "accepts_truth", "metadata_keys",
+			"guideline_version", "paused", "key_secret", "version", "created_at", "archived_at",
+		}, OfNobody, ""},
+		{"members", []string{"project_id", "person_id", "added_at"}, OfNobody, ""},
+		{"sources", []string{"id", "name", "retention_days", "created_at"}, OfNobody, ""},
+		{"groups", []string{"id", "source_id", "name"}, OfItem, "row deleted with the last item of the group"},
+		{"items", []string{
+			"id", "project_id", "source_id", "group_id", "key_hash", "state", "width", "height", "imported_at", "captured_at",
+			"own_retain_until", "retain_until",
+		}, OfItem, "row deleted"},
+		{"item_texts", []string{"item_id", "external_key", "file_name", "metadata"}, OfItem, "row deleted, its partition rewritten"},
+		{"item_salts", []string{"item_id", "salt"}, OfItem, "row deleted, its partition rewritten"},
+		{"assets", []string{"item_id", "kind", "content_type", "bytes", "sha256", "width", "height", "facts", "created_at"}, OfItem, "row deleted with its object"},
+		{"media_reads", []string{"at", "person_id", "token_id", "item_id", "kind"}, OfNobody, ""},
+		{"models", []string{"id", "name", "kind", "created_at"}, OfNobody, ""},
+		{"model_versions", []string{"id", "model_id", "version", "created_at"}, OfNobody, ""},
+		{"imports", []string{
+			"id", "project_id", "person_id", "token_id", "format", "purpose", "model_version_id", "source_id", "options", "state",
+			"error", "created_at", "finished_at",
+		}, OfNobody, ""},
+		{"import_files", []string{"id", "import_id", "name", "size", "received", "complete"}, OfItem, "rows of the import deleted"},
+		{"import_results", []string{"id", "import_id", "name", "outcome", "reason", "item_id", "boxes"}, OfItem, "row deleted"},
+
+		{"classes", []string{"id", "project_id", "name", "slot", "key", "created_at", "retired_at"}, OfNobody, ""},
+		{"definitions", []string{"id", "class_id", "version", "body", "edited_by", "edited_at", "edit_version", "published_at"}, OfNobody, ""},
+		{"definition_confusions", []string{"definition_id", "class_id"}, OfNobody, ""},
+		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, "row deleted"},
+
+		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at"}, OfItem, "row deleted"},
+		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id"}, OfNobody, ""},
+		{"assignments", []string{
+			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
+		}, OfItem, "row deleted"},
+		{"drafts", []string{"assignment_id", "version", "boxes", "saved_at"}, OfItem, "row deleted"},
+		{"annotations", []string{
+			"id", "assignment_id", "task_id", "item_id", "person_id", "surplus", "prefilled", "active_ms", "submitted_at", "superseded_at", "recalled_at",
+		}, OfItem, "row deleted"},
+		{"annotation_boxes", []string{"annotation_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, "row deleted"},
+		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, "row deleted"},
+		{"prediction_boxes", []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}, OfItem, "row deleted"},
+
+		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "note", "active_ms", "decided_at"}, OfItem, "row deleted"},
+		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "note", "dispute", "disputed_at"}, OfItem, "row deleted"},
+		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, "row deleted"},
+		{"truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, "row deleted"},
+		{"notices", []string{"id", "person_id", "kind", "object_type", "object_id", "project_id", "created_at", "read_at"}, OfNobody, ""},
+
+		{"datasets", []string{"id", "name", "description", "created_by", "created_at"}, OfNobody, ""},
+		{"dataset_versions", []string{
+			"id", "dataset_id", "number", "recipe", "state", "error", "hash", "lines", "boxes", "created_by", "created_at", "frozen_at",
+		}, OfNobody, ""},
+		{"dataset_version_projects", []string{"version_id", "project_id"}, OfNobody, ""},
+		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id"}, OfItem, "all but the leaf emptied"},
+		{"exports", []string{
+			"id", "version_id", "format", "media", "state", "error", "done_items", "bytes", "sha256", "losses", "created_by", "token_id", "created_at", "finished_at",
+		}, OfNobody, ""},
+	}
+}
+
+// ObjectPlace is a prefix of object storage and how an erasure of an item clears what is under it.
+type ObjectPlace struct{ Prefix, Erasure string }
+
+// ObjectInventory lists every prefix that the product writes to.
+func ObjectInventory() []ObjectPlace {
+	return []ObjectPlace{
+		{"items/{item}/", "every object under it deleted"},
+		{"imports/{import}/", "deleted once the import is done, at the latest after a day"},
+		{"exports/{export}", "deleted when an item of its version is erased"},
+	}
+}
