@@ -30,8 +30,8 @@ type bundle struct {
 
 var built = sync.OnceValues(func() (bundle, error) { return read(embedded) })
 
-func read(files fs.FS) (bundle, error) {
-	files, err := fs.Sub(files, "dist")
+func read(root fs.FS) (bundle, error) {
+	files, err := fs.Sub(root, "dist")
 	if err != nil {
 		return bundle{}, err
 	}
