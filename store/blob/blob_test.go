@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -336,6 +337,48 @@ func TestStoreAway(t *testing.T) {
 	if !errors.Is(err, blob.ErrAway) || !strings.Contains(err.Error(), endpoint) {
 		t.Fatalf("got %v", err)
 	}
+}
+
+func TestStoreSilent(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = blob.Open(ctx, blob.Config{Endpoint: listener.Addr().String(), Bucket: "fiducial", AccessKey: "a", SecretKey: "b"})
+	if !errors.Is(err, blob.ErrAway) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// It measures the whole process, so it runs alone.
+func TestStreamedPutHasBoundedMemory(t *testing.T) {
+	b := storetest.Bucket(t)
+	const size = 400 << 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	stored, err := b.Put(t.Context(), "datasets/1/export.zip", io.LimitReader(zeros{}, size), -1, "application/zip")
+	if err != nil || stored.Size != size {
+		t.Fatalf("stored %d bytes: %v", stored.Size, err)
+	}
+	runtime.ReadMemStats(&after)
+	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 64 {
+		t.Fatalf("allocated %d MB for 400 MB", allocated)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 func TestDeletesEveryVersion(t *testing.T) {

@@ -69,6 +69,7 @@ func StartObjects(ctx context.Context, dir string, self []string) (*Objects, err
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+	objects.proc.lock = lock
 	objects.stop = sync.OnceValue(func() error {
 		return errors.Join(objects.proc.stop(syscall.SIGTERM, syscall.SIGKILL), lock.Close())
 	})

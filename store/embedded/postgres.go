@@ -37,7 +37,6 @@ type Postgres struct {
 	DSN string
 
 	proc *process
-	lock *os.File
 	stop func() error
 }
 
@@ -81,11 +80,10 @@ func StartPostgres(ctx context.Context, dir string, opts PostgresOptions) (*Post
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	p := &Postgres{DSN: PostgresDSN(dir), proc: proc, lock: lock}
-	p.stop = sync.OnceValue(func() error {
+	proc.lock = lock
+	return &Postgres{DSN: PostgresDSN(dir), proc: proc, stop: sync.OnceValue(func() error {
 		return errors.Join(proc.stop(syscall.SIGINT, syscall.SIGQUIT), lock.Close())
-	})
-	return p, nil
+	})}, nil
 }
 
 // Stop ends all connections and shuts the cluster down. It may be called again.

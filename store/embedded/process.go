@@ -21,6 +21,7 @@ type process struct {
 	err      error
 	stopping atomic.Bool
 	failed   chan error // one error if the child ends unasked; then closed
+	lock     *os.File   // of the child's folder; here it stays referenced while the child lives
 }
 
 // startProcess starts cmd, which is to get onParentEnd when this process ends.

@@ -19,7 +19,8 @@ func countPeople(t *testing.T, pool *pgxpool.Pool) (people int) {
 	return people
 }
 
-func TestPoolIsEmptiedBetweenTests(t *testing.T) { //nolint:tparallel // one after the other is the point
+// The uses follow each other, so that each gets the database of the one before.
+func TestPoolIsEmptiedBetweenTests(t *testing.T) {
 	for range 3 {
 		t.Run("use", func(t *testing.T) {
 			pool := storetest.Pool(t)
