@@ -35,14 +35,14 @@ func Answer(strip Strip, habit Habit, seed uint64) []Defect {
 		box := d.rect()
 		switch habit {
 		case Careful:
-			if d.Contrast < 10 && r.chance(15) {
+			if d.Contrast < 21 && r.chance(15) {
 				continue
 			}
 			box = moveSides(r, box, -1, 1)
 		case Loose:
 			box = moveSides(r, box, 2, 7)
 		case Quick:
-			if r.chance(4) || d.Contrast < 22 && r.chance(40) {
+			if r.chance(4) || d.Contrast < 25 && r.chance(40) {
 				continue
 			}
 			box = moveSides(r, box, -2, 5)

@@ -2,8 +2,9 @@ package steel
 
 import "image"
 
-// visible is how much a pixel must differ from the surface to be seen.
-const visible = 6 * one
+// visible is how much a pixel must differ from the surface to be seen among its
+// streaks; fainter tips of a stroke are drawn, but nobody would box them.
+const visible = 11 * one
 
 // patch is what one defect adds to the surface within a rectangle.
 type patch struct {

@@ -17,7 +17,7 @@ import (
 // generator is meant, or it is a fault.
 func TestSeedsGiveTheSamePixelsEverywhere(t *testing.T) {
 	t.Parallel()
-	want := map[uint64]string{1: "b3201f5fe66716e3", 9: "95b011f4517ac91d", 12: "78a90192d8a12021"}
+	want := map[uint64]string{1: "e8ba02f406cc816f", 9: "27c03bc4bf1a079f", 12: "3b1c864780d8c9b9"}
 	for seed := range want {
 		strip := Generate(seed)
 		sum := sha256.New()
