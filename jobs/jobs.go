@@ -4,12 +4,14 @@ package jobs
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"fiducial/internal/jobargs"
 	"fiducial/store"
 	"fiducial/store/blob"
 )
@@ -31,7 +33,7 @@ type deps struct {
 func NewClient(pool *pgxpool.Pool, st *store.Store, blobs *blob.Bucket, cfg Config) (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	d := deps{store: st, blobs: blobs, log: cfg.Log}
-	_ = d
+	river.AddWorker(workers, &sweepUploads{deps: d})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Logger:       cfg.Log,
 		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}},
@@ -46,5 +48,12 @@ func NewClient(pool *pgxpool.Pool, st *store.Store, blobs *blob.Bucket, cfg Conf
 
 // periodic lists what runs by the clock.
 func periodic() []*river.PeriodicJob {
-	return nil
+	return []*river.PeriodicJob{
+		every(time.Hour, jobargs.SweepUploads{}),
+	}
+}
+
+func every(interval time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(interval), func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+		&river.PeriodicJobOpts{RunOnStart: true})
 }

@@ -1,0 +1,109 @@
+// Command fiducial is the whole product in one binary: the server, its workers, and the
+// command line for administrators, engineers and scripts.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitFailed   = 1
+	exitMisuse   = 2
+	exitAnswerNo = 3
+)
+
+// errAnswerNo ends a command whose question was answered with no: a gate is closed, a
+// verification failed. What was found has been printed already.
+var errAnswerNo = errors.New("the answer is no")
+
+// misuseError is a wrong use of the command line; its text says what to do instead.
+type misuseError string
+
+func (e misuseError) Error() string { return string(e) }
+
+// version is set by the linker.
+var version = "unknown"
+
+type commandLine struct {
+	Version kong.VersionFlag `help:"Print the version."`
+
+	LogLevel  slog.Level `help:"How much to log: debug, info, warn or error." default:"info" env:"FIDUCIAL_LOG_LEVEL" group:"Logging"`
+	LogFormat string     `help:"text or json." enum:"text,json" default:"text" env:"FIDUCIAL_LOG_FORMAT" group:"Logging"`
+
+	Serve   serveCommand   `cmd:"" help:"Run the web server, and the background jobs with it." group:"On the server"`
+	Work    workCommand    `cmd:"" help:"Run background jobs only." group:"On the server"`
+	Migrate migrateCommand `cmd:"" help:"Bring the database to this binary's schema." group:"On the server"`
+
+	Objects objectsCommand `cmd:"" hidden:""`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// streams are where a command reads and writes: the answer goes to out, everything else to err.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	var cli commandLine
+	parser, err := kong.New(&cli,
+		kong.Name("fiducial"),
+		kong.Description("Make ground truth, keep datasets honest, measure every model against them."),
+		kong.UsageOnError(),
+		kong.Vars{"version": version, "data": defaultDataDir()},
+		kong.Writers(out, errOut),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&streams{in: in, out: out, err: errOut}),
+	)
+	if err != nil {
+		fmt.Fprintln(errOut, "fiducial:", err)
+		return exitFailed
+	}
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(errOut, "fiducial: %v\nTry: fiducial --help\n", err)
+		return exitMisuse
+	}
+	slog.SetDefault(newLogger(errOut, cli.LogLevel, cli.LogFormat))
+	return exitCode(kctx.Run(), errOut)
+}
+
+func exitCode(err error, errOut io.Writer) int {
+	var misuse misuseError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errAnswerNo):
+		return exitAnswerNo
+	case errors.As(err, &misuse):
+		fmt.Fprintln(errOut, "fiducial:", misuse)
+		return exitMisuse
+	default:
+		fmt.Fprintln(errOut, "fiducial:", err)
+		return exitFailed
+	}
+}
+
+func newLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}

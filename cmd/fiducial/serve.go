@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/pgxstore"
+	"github.com/alexedwards/scs/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"fiducial/handlers"
+)
+
+// drainTime is how long requests and jobs under way get to finish after Ctrl-C.
+const drainTime = 20 * time.Second
+
+type serveCommand struct {
+	platformFlags `embed:""`
+	jobFlags      `embed:""`
+
+	Listen        string `help:"Address and port." default:"127.0.0.1:8080" env:"FIDUCIAL_LISTEN" group:"Web"`
+	PublicURL     string `name:"public-url" help:"Address that people use, for links; from --listen if empty." env:"FIDUCIAL_PUBLIC_URL" group:"Web"`
+	SecureCookies bool   `help:"Send cookies over HTTPS only; on by itself when --public-url is https." env:"FIDUCIAL_SECURE_COOKIES" group:"Web"`
+	NoJobs        bool   `help:"Leave background jobs to 'fiducial work'." env:"FIDUCIAL_NO_JOBS" group:"Jobs"`
+	Demo          bool   `help:"Fill an empty installation with the demo project and print its sign-ins." env:"FIDUCIAL_DEMO" group:"Web"`
+}
+
+func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
+	p, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	if err := p.migrate(ctx); err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
+	}
+	server, err := c.newServer(p)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveUntilDone(ctx, server, listener) })
+	group.Go(func() error { return p.watchEmbedded(ctx) })
+	if !c.NoJobs {
+		group.Go(func() error { return c.runJobs(ctx, p) })
+	}
+	fmt.Fprintf(std.err, "Fiducial serves on %s\n", c.url(listener))
+	return group.Wait()
+}
+
+// serveUntilDone answers requests until ctx ends, then lets those under way finish.
+func serveUntilDone(ctx context.Context, server *http.Server, listener net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("web server: %w", err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		slog.WarnContext(ctx, "requests were cut off", slog.Any("error", err))
+	}
+	return nil
+}
+
+// watchEmbedded ends the server with a clear error when an embedded service dies under it.
+func (p *platform) watchEmbedded(ctx context.Context) error {
+	var objects, postgres <-chan error
+	if p.objects != nil {
+		objects = p.objects.Done()
+	}
+	if p.postgres != nil {
+		postgres = p.postgres.Done()
+	}
+	select {
+	case err := <-objects:
+		return fmt.Errorf("the embedded object store stopped: %w", err)
+	case err := <-postgres:
+		return fmt.Errorf("the embedded database stopped: %w", err)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (c *serveCommand) url(l net.Listener) string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	return "http://" + l.Addr().String()
+}
+
+func (c *serveCommand) newServer(p *platform) (*http.Server, error) {
+	site := handlers.New(handlers.Config{
+		Store: p.Store, Log: slog.Default(), Sessions: newSessions(p.Pool, c.secureCookies()), PublicURL: c.PublicURL,
+	})
+	return &http.Server{Handler: site.Routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}, nil
+}
+
+func (c *serveCommand) secureCookies() bool {
+	return c.SecureCookies || strings.HasPrefix(c.PublicURL, "https://")
+}
+
+// newSessions keeps sessions in the database, so that they outlive a restart and any web process
+// serves them; what is stored of a token is its hash.
+func newSessions(pool *pgxpool.Pool, secure bool) *scs.SessionManager {
+	m := scs.New()
+	m.Store = pgxstore.New(pool)
+	m.HashTokenInStore = true
+	m.Lifetime = 14 * 24 * time.Hour
+	m.IdleTimeout = 3 * 24 * time.Hour
+	m.Cookie.Name = "fiducial_session"
+	m.Cookie.SameSite = http.SameSiteLaxMode
+	m.Cookie.Secure = secure
+	return m
+}

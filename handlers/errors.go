@@ -1,0 +1,110 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"fiducial/store"
+	"fiducial/web"
+)
+
+// httpError carries a status and a message that is safe to show.
+type httpError struct {
+	status  int
+	message string
+	err     error
+}
+
+func (e *httpError) Error() string {
+	if e.err == nil {
+		return e.message
+	}
+	return e.message + ": " + e.err.Error()
+}
+
+func (e *httpError) Unwrap() error { return e.err }
+
+// badRequest is a request that the person, or their program, can put right.
+func badRequest(message string) error {
+	return &httpError{status: http.StatusBadRequest, message: message}
+}
+
+// statuses is the one place where errors become HTTP statuses and words.
+var statuses = []struct {
+	err     error
+	status  int
+	message string
+}{
+	{errSignIn, http.StatusUnauthorized, "Sign in to see this."},
+	{store.ErrNotFound, http.StatusNotFound, "This does not exist, or you may not see it."},
+	{store.ErrDenied, http.StatusForbidden, "Your role does not allow this. Ask an admin of this installation."},
+	{store.ErrConflict, http.StatusConflict, "Someone else changed this first. Load the page again and look at their change."},
+	{store.ErrGone, http.StatusGone, "This has been erased or withdrawn."},
+	{store.ErrPaused, http.StatusConflict, "Work on this project is paused. Try again when it goes on."},
+	{store.ErrQueueEmpty, http.StatusNotFound, "Nothing is left for you in this queue."},
+}
+
+func statusOf(err error) (int, string) {
+	if he, ok := errors.AsType[*httpError](err); ok {
+		return he.status, he.message
+	}
+	if inv, ok := errors.AsType[*store.InvalidError](err); ok {
+		return http.StatusUnprocessableEntity, inv.Reason
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge, "This is too large."
+	}
+	for _, s := range statuses {
+		if errors.Is(err, s.err) {
+			return s.status, s.message
+		}
+	}
+	return http.StatusInternalServerError, "Something went wrong on our side. Nothing you saved is lost; try again."
+}
+
+// fail answers a request that could not be served: a problem document for programs and islands, a
+// page for people, the sign-in page for whoever is not signed in.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, message := statusOf(err)
+	if status == http.StatusInternalServerError {
+		s.Log.ErrorContext(r.Context(), "request failed", slog.String("path", r.URL.Path),
+			slog.String("request", requestIDOf(r)), slog.Any("error", err))
+	}
+	switch {
+	case wantsJSON(r):
+		writeProblem(w, status, message)
+	case status == http.StatusUnauthorized && r.Method == http.MethodGet:
+		http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	default:
+		view := web.ErrorView{Status: status, Message: message, Reference: requestIDOf(r)}
+		if err := render(w, r, status, web.ErrorPage(s.page(r, http.StatusText(status)), view)); err != nil {
+			http.Error(w, message, status)
+		}
+	}
+}
+
+// wantsJSON tells a program or an island from a person's browser.
+func wantsJSON(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/api/") ||
+		strings.Contains(r.Header.Get("Accept"), "json") || strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
+}
+
+// problem is RFC 9457's problem document.
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	// The client may have gone; there is no one left to tell.
+	_ = json.NewEncoder(w).Encode(problem{http.StatusText(status), status, detail})
+}
+
+func (s *Server) notFound(http.ResponseWriter, *http.Request) error { return store.ErrNotFound }

@@ -1,0 +1,39 @@
+package handlers
+
+import (
+	"net/http"
+
+	"fiducial/internal/access"
+	"fiducial/web"
+	"fiducial/web/ui"
+)
+
+// places lists the pages of the rail with the action that opens each.
+var places = []struct {
+	href   string
+	action access.Action
+}{}
+
+// page returns what stands round a page: navigation by role, the person, their theme, and what the
+// last request left to say.
+func (s *Server) page(r *http.Request, title string, crumbs ...ui.Crumb) web.PageView {
+	v := web.PageView{
+		Title: title, Crumbs: crumbs, Theme: cookieValue(r, themeCookie), RailFolded: cookieValue(r, railCookie) == "folded",
+	}
+	actor, person := actorOf(r), personOf(r)
+	if person.ID == 0 {
+		return v
+	}
+	v.User = &web.UserView{Name: person.Name, Role: string(person.Role), Settings: "/account"}
+	var open []string
+	for _, p := range places {
+		if access.Allows(actor.Role, p.action) {
+			open = append(open, p.href)
+		}
+	}
+	v.Nav = web.Nav(r.URL.Path, open...)
+	if text := s.Sessions.PopString(r.Context(), sessionFlash); text != "" {
+		v.Flash = []web.FlashView{{Tone: ui.OK, Text: text}}
+	}
+	return v
+}

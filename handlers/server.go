@@ -1,0 +1,97 @@
+// Package handlers turns HTTP requests into store calls and web components.
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/go-chi/chi/v5"
+
+	"fiducial/assets"
+	"fiducial/internal/access"
+	"fiducial/store"
+)
+
+// Config is what the site needs from outside.
+type Config struct {
+	Store     *store.Store
+	Log       *slog.Logger
+	Sessions  *scs.SessionManager
+	PublicURL string       // for links in what is sent; from the request if empty
+	JobsUI    http.Handler // River's own pages, nil if this process has none
+}
+
+// Server answers every request.
+type Server struct {
+	Config
+
+	crossOrigin *http.CrossOriginProtection
+	routes      []route
+}
+
+// route is one entry of the site, with the action that opens it; "" is open to everybody.
+type route struct {
+	Method, Pattern string
+	Action          access.Action
+}
+
+// handler answers one request, or says why it cannot.
+type handler func(http.ResponseWriter, *http.Request) error
+
+// router registers handlers under the action that a role needs for them.
+type router struct {
+	chi.Router
+
+	server *Server
+}
+
+// New returns the site over cfg.
+func New(cfg Config) *Server {
+	return &Server{Config: cfg, crossOrigin: http.NewCrossOriginProtection()}
+}
+
+// Routes returns the whole site.
+func (s *Server) Routes() http.Handler {
+	mux := chi.NewRouter()
+	mux.Use(s.requestID, s.logRequests, s.recoverPanics, s.securityHeaders)
+	s.routes = nil
+	s.operationRoutes(mux)
+	mux.Handle("/assets/*", http.StripPrefix("/assets", assets.Handler()))
+	mux.Group(func(site chi.Router) {
+		site.Use(s.crossOrigin.Handler, s.Sessions.LoadAndSave, s.identify)
+		r := router{Router: site, server: s}
+		s.sessionRoutes(r)
+		s.preferenceRoutes(r)
+		s.startRoutes(r)
+		site.NotFound(s.handle("", s.notFound))
+	})
+	return mux
+}
+
+// on registers h for method and pattern; only roles that may do action reach it.
+func (r router) on(method, pattern string, action access.Action, h handler) {
+	r.server.routes = append(r.server.routes, route{method, pattern, action})
+	r.Method(method, pattern, r.server.handle(action, h))
+}
+
+func (r router) get(pattern string, action access.Action, h handler) {
+	r.on(http.MethodGet, pattern, action, h)
+}
+
+func (r router) post(pattern string, action access.Action, h handler) {
+	r.on(http.MethodPost, pattern, action, h)
+}
+
+// handle adapts a handler that returns an error, behind the check of the actor's role.
+func (s *Server) handle(action access.Action, h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := authorize(r, action)
+		if err == nil {
+			err = h(w, r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	}
+}
