@@ -14,15 +14,18 @@ func TestWhatEachRoleMayDo(t *testing.T) {
 		maynot []access.Action
 	}{
 		{
-			access.Labeler, []access.Action{access.Label, access.ReadProjects, access.Account},
-			[]access.Action{access.ReadItems, access.Review, access.Export, access.ReadDatasets, access.ManagePeople},
+			access.Labeler,
+			[]access.Action{access.Label, access.ReadProjects, access.Account},
+			[]access.Action{access.ReadMetrics, access.ReadItems, access.Review, access.Export, access.ReadDatasets, access.ManagePeople},
 		},
 		{
-			access.Reviewer, []access.Action{access.Label, access.Review, access.ReadItems, access.EditGuideline},
+			access.Reviewer,
+			[]access.Action{access.Label, access.Review, access.ReadItems, access.EditGuideline},
 			[]access.Action{access.Export, access.EditProjects, access.ManagePeople},
 		},
 		{
-			access.Viewer, []access.Action{access.ReadProjects, access.ReadDatasets},
+			access.Viewer,
+			[]access.Action{access.ReadProjects, access.ReadDatasets},
 			[]access.Action{access.Label, access.ReadItems, access.Review, access.Export},
 		},
 		{access.Admin, access.Actions(), []access.Action{"", "fly"}},
@@ -38,6 +41,20 @@ func TestWhatEachRoleMayDo(t *testing.T) {
 			if access.Allows(tt.role, a) {
 				t.Errorf("%s may %s", tt.role, a)
 			}
+		}
+	}
+}
+
+func TestWideActions(t *testing.T) {
+	t.Parallel()
+	for _, a := range []access.Action{access.ManagePeople, access.ManageTokens, access.ReadAudit, access.ManageJobs} {
+		if !access.Wide(a) {
+			t.Errorf("%s is open to whoever is bound to one project", a)
+		}
+	}
+	for _, a := range []access.Action{access.Label, access.Import, access.Export, access.ReadItems} {
+		if access.Wide(a) {
+			t.Errorf("%s is closed to whoever is bound to one project", a)
 		}
 	}
 }
