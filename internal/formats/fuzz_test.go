@@ -58,10 +58,13 @@ func FuzzReadCOCO(f *testing.F) {
 				t.Errorf("%q came twice", im.Key)
 			}
 			keys[im.Key] = true
-			return checkImage(im, true)
+			if err := checkImage(im, true); err != nil {
+				t.Error(err)
+			}
+			return nil
 		})
-		if err != nil && strings.Contains(err.Error(), "×") {
-			t.Error(err)
+		if err != nil && len(keys) > 0 {
+			t.Errorf("images of a document that cannot be read: %v", err)
 		}
 		if _, err := formats.ReadCOCOResults(bytes.NewReader(document), bytes.NewReader(results), func(im formats.Image) error {
 			for _, b := range im.Boxes {
