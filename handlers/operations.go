@@ -1,8 +1,8 @@
 package handlers
 
 import (
-	"crypto/rand"
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"runtime/debug"

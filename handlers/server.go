@@ -64,6 +64,7 @@ func (s *Server) Routes() http.Handler {
 		s.sessionRoutes(r)
 		s.preferenceRoutes(r)
 		s.startRoutes(r)
+		s.apiRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})
 	return mux

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"time"
 
-	"fiducial/internal/jobargs"
-
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/text/unicode/norm"
+
+	"fiducial/internal/jobargs"
 )
 
 // Box is one box of an answer, a truth or a prediction, in pixels of the upright image with the
@@ -61,6 +61,7 @@ func addItem(ctx context.Context, tx pgx.Tx, project Project, secret []byte, n N
 		INSERT INTO items (project_id, source_id, group_id, key_hash, state, width, height, captured_at, own_retain_until, retain_until)
 		SELECT $1, s.id, $3, $4, 'awaiting_media', nullif($5, 0), nullif($6, 0), $7, $8, item_retain_until($8, $7, now(), s.retention_days)
 		FROM sources s WHERE s.id = $2
+		FOR SHARE -- a change of the source's policy waits, and then sees this item
 		RETURNING id`,
 		project.ID, n.Source, group, keyHash(secret, n.ExternalKey), n.Width, n.Height, n.CapturedAt, n.RetainUntil).Scan(&id)
 	if err != nil {

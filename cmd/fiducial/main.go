@@ -44,6 +44,10 @@ type commandLine struct {
 	Work    workCommand    `cmd:"" help:"Run background jobs only." group:"On the server"`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this binary's schema." group:"On the server"`
 
+	Project projectCommand `cmd:"" help:"Make and list projects." group:"Against a server"`
+	Source  sourceCommand  `cmd:"" help:"Make and list sources." group:"Against a server"`
+	Model   modelCommand   `cmd:"" help:"Register models and their releases." group:"Against a server"`
+
 	Objects objectsCommand `cmd:"" hidden:""`
 }
 

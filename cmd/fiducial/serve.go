@@ -41,6 +41,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err := p.migrate(ctx); err != nil {
 		return err
 	}
+	if err := p.keepAdminToken(ctx, c.Data); err != nil {
+		slog.WarnContext(ctx, "commands on this machine need FIDUCIAL_TOKEN", slog.Any("error", err))
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", c.Listen, err)

@@ -1,0 +1,119 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"fiducial/internal/access"
+	"fiducial/store"
+)
+
+// projectJSON is a project as programs see it.
+type projectJSON struct {
+	ID           int64     `json:"id" example:"1"`
+	Slug         string    `json:"slug" example:"steel" doc:"Its short name, which addresses and commands use."`
+	Name         string    `json:"name" example:"Hot strip surface"`
+	Kind         string    `json:"kind" enum:"image,audio"`
+	Overlap      int       `json:"overlap" example:"1" doc:"Answers wanted for each item."`
+	LeaseMinutes int       `json:"lease_minutes" example:"30"`
+	AcceptsTruth bool      `json:"accepts_truth" doc:"Whether imported truth is taken."`
+	MetadataKeys []string  `json:"metadata_keys" doc:"What an import keeps of an item's metadata."`
+	Paused       bool      `json:"paused"`
+	CreatedAt    time.Time `json:"created_at"`
+}
+
+func projectAsJSON(p store.Project) projectJSON {
+	return projectJSON{
+		ID: p.ID, Slug: p.Slug, Name: p.Name, Kind: p.Kind, Overlap: p.Overlap, LeaseMinutes: p.LeaseMinutes,
+		AcceptsTruth: p.AcceptsTruth, MetadataKeys: p.MetadataKeys, Paused: p.Paused, CreatedAt: p.CreatedAt,
+	}
+}
+
+type newProjectInput struct {
+	Body struct {
+		Slug         string   `json:"slug" example:"steel" doc:"Lower-case letters, digits and hyphens."`
+		Name         string   `json:"name,omitempty" example:"Hot strip surface" doc:"The slug if missing."`
+		Description  string   `json:"description,omitempty"`
+		Kind         string   `json:"kind" enum:"image,audio"`
+		Overlap      int      `json:"overlap,omitempty" minimum:"0" maximum:"9" doc:"1 if missing."`
+		LeaseMinutes int      `json:"lease_minutes,omitempty" minimum:"0" maximum:"1440" doc:"30 if missing."`
+		AcceptsTruth bool     `json:"accepts_truth,omitempty"`
+		MetadataKeys []string `json:"metadata_keys,omitempty"`
+	}
+}
+
+type projectMade struct {
+	ID   int64  `json:"id" example:"1"`
+	Slug string `json:"slug" example:"steel"`
+}
+
+type slugInput struct {
+	Slug string `path:"slug" example:"steel"`
+}
+
+type projectOutput struct{ Body projectJSON }
+
+type meOutput struct {
+	Body struct {
+		Role    string `json:"role" enum:"labeler,reviewer,admin,viewer"`
+		Person  int64  `json:"person,omitempty" doc:"Missing for a token."`
+		Token   int64  `json:"token,omitempty" doc:"Missing for a person."`
+		Project int64  `json:"project,omitempty" doc:"The only project that the token reaches."`
+	}
+}
+
+func (s *Server) projectOperations(a api) {
+	operation(a, access.Account, huma.Operation{
+		OperationID: "me", Method: http.MethodGet, Path: "/me", Tags: []string{"Account"}, Summary: "Who asks, and what they may do",
+	}, s.apiMe)
+	operation(a, access.ReadProjects, huma.Operation{
+		OperationID: "list-projects", Method: http.MethodGet, Path: "/projects", Tags: []string{"Projects"}, Summary: "Every project that you see",
+	}, s.apiProjects)
+	operation(a, access.EditProjects, huma.Operation{
+		OperationID: "add-project", Method: http.MethodPost, Path: "/projects", Tags: []string{"Projects"}, Summary: "Make a project",
+		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusUnprocessableEntity},
+	}, s.apiAddProject)
+	operation(a, access.ReadProjects, huma.Operation{
+		OperationID: "get-project", Method: http.MethodGet, Path: "/projects/{slug}", Tags: []string{"Projects"}, Summary: "One project",
+		Errors: []int{http.StatusNotFound},
+	}, s.apiProject)
+}
+
+func (s *Server) apiMe(_ context.Context, actor store.Actor, _ *struct{}) (*meOutput, error) {
+	out := &meOutput{}
+	out.Body.Role, out.Body.Person, out.Body.Token, out.Body.Project = string(actor.Role), actor.PersonID, actor.TokenID, actor.Scope
+	return out, nil
+}
+
+func (s *Server) apiProjects(ctx context.Context, actor store.Actor, _ *struct{}) (*listing[projectJSON], error) {
+	projects, err := s.Store.Projects(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	out := &listing[projectJSON]{}
+	out.Body.Data = make([]projectJSON, 0, len(projects))
+	for _, p := range projects {
+		out.Body.Data = append(out.Body.Data, projectAsJSON(p))
+	}
+	return out, nil
+}
+
+func (s *Server) apiAddProject(ctx context.Context, actor store.Actor, in *newProjectInput) (*made[projectMade], error) {
+	b := in.Body
+	project, err := s.Store.AddProject(ctx, actor, store.NewProject{
+		Slug: b.Slug, Name: b.Name, Description: b.Description, Kind: b.Kind, Overlap: b.Overlap, LeaseMinutes: b.LeaseMinutes,
+		AcceptsTruth: b.AcceptsTruth, MetadataKeys: b.MetadataKeys,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &made[projectMade]{Location: apiBase + "/projects/" + project.Slug, Body: projectMade{project.ID, project.Slug}}, nil
+}
+
+func (s *Server) apiProject(ctx context.Context, actor store.Actor, in *slugInput) (*projectOutput, error) {
+	project, err := s.Store.Project(ctx, actor, in.Slug)
+	return &projectOutput{projectAsJSON(project)}, err
+}
