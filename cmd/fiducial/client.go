@@ -120,9 +120,9 @@ func (c *client) call(ctx context.Context, method, path string, body io.Reader, 
 // errNoServer means that nothing listens at that address.
 var errNoServer = errors.New("no server")
 
-// send gives a good answer to read, or returns what the server has against the request. A path of
+// send gives the body of a good answer to read, or returns what the server has against the request. A path of
 // the form /api/… is a link that the server gave, any other is below /api/v1.
-func (c *client) send(ctx context.Context, method, path string, header http.Header, body io.Reader, read func(*http.Response) error) (err error) {
+func (c *client) send(ctx context.Context, method, path string, header http.Header, body io.Reader, read func(io.Reader) error) (err error) {
 	target := c.base.String() + "/api/v1" + path
 	if strings.HasPrefix(path, "/api/") {
 		target = c.base.String() + path
@@ -143,7 +143,7 @@ func (c *client) send(ctx context.Context, method, path string, header http.Head
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	if resp.StatusCode < http.StatusMultipleChoices {
-		return read(resp)
+		return read(resp.Body)
 	}
 	return c.problem(resp)
 }
@@ -164,14 +164,14 @@ func (c *client) problem(resp *http.Response) error {
 }
 
 // decodeInto reads a JSON answer into out, and skips it if out is nil.
-func decodeInto(out any) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		if out == nil || resp.StatusCode == http.StatusNoContent {
-			_, err := io.Copy(io.Discard, resp.Body)
+func decodeInto(out any) func(io.Reader) error {
+	return func(body io.Reader) error {
+		if out == nil {
+			_, err := io.Copy(io.Discard, body)
 			return err
 		}
-		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-			return fmt.Errorf("the answer of %s is not the JSON that was expected: %w", resp.Request.URL.Host, err)
+		if err := json.NewDecoder(body).Decode(out); err != nil {
+			return fmt.Errorf("the answer is not the JSON that was expected: %w", err)
 		}
 		return nil
 	}
