@@ -23,28 +23,44 @@ var embedded embed.FS
 // ErrNotBuilt says that the binary holds no front end.
 var ErrNotBuilt = errors.New("the front end is not built: run `make build`")
 
+// A file is one built file as it is sent; packed is empty where gzip gains nothing.
+type file struct{ kind, plain, packed string }
+
 type bundle struct {
-	files    fs.FS
 	manifest map[string]string
+	files    map[string]file
 }
 
 var built = sync.OnceValues(func() (bundle, error) { return read(embedded) })
 
 func read(root fs.FS) (bundle, error) {
-	files, err := fs.Sub(root, "dist")
-	if err != nil {
-		return bundle{}, err
-	}
-	index, err := fs.ReadFile(files, "manifest.json")
+	index, err := fs.ReadFile(root, "dist/manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		return bundle{files: files}, ErrNotBuilt
+		return bundle{}, ErrNotBuilt
 	}
 	if err != nil {
 		return bundle{}, err
 	}
-	b := bundle{files: files}
+	b := bundle{files: map[string]file{}}
 	if err := json.Unmarshal(index, &b.manifest); err != nil {
 		return bundle{}, err
+	}
+	entries, err := fs.ReadDir(root, "dist")
+	if err != nil {
+		return bundle{}, err
+	}
+	contents := map[string]string{}
+	for _, entry := range entries {
+		content, err := fs.ReadFile(root, path.Join("dist", entry.Name()))
+		if err != nil {
+			return bundle{}, err
+		}
+		contents[entry.Name()] = string(content)
+	}
+	for name, plain := range contents {
+		if kind := contentType(name); kind != "" {
+			b.files[name] = file{kind: kind, plain: plain, packed: contents[name+".gz"]}
+		}
 	}
 	return b, nil
 }
@@ -61,7 +77,7 @@ func Check() error {
 // imports, "index.css", "icons.svg", or a font by its file name. A file that
 // was not built gets a path at which Handler says so.
 func URL(name string) string {
-	b, _ := built() //nolint:errcheck // without a build the lookup misses, and Handler says why
+	b, _ := built() // without a build the lookup misses, and Handler says why
 	if file, ok := b.manifest[name]; ok {
 		return Prefix + file
 	}
@@ -91,29 +107,24 @@ func handler(b bundle, err error) http.Handler {
 }
 
 func (b bundle) serve(w http.ResponseWriter, r *http.Request, name string) {
-	kind := contentType(name)
-	if kind == "" || strings.Contains(name, "/") {
-		http.NotFound(w, r)
-		return
-	}
-	if _, err := fs.Stat(b.files, name); err != nil {
+	f, ok := b.files[name]
+	if !ok {
 		http.NotFound(w, r)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", kind)
+	h.Set("Content-Type", f.kind)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("X-Content-Type-Options", "nosniff")
-	packed, err := fs.ReadFile(b.files, name+".gz")
-	if err == nil {
+	content := f.plain
+	if f.packed != "" {
 		h.Set("Vary", "Accept-Encoding")
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			h.Set("Content-Encoding", "gzip")
+			content = f.packed
+		}
 	}
-	if err != nil || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		http.ServeFileFS(w, r, b.files, name)
-		return
-	}
-	h.Set("Content-Encoding", "gzip")
-	http.ServeContent(w, r, name, time.Time{}, strings.NewReader(string(packed)))
+	http.ServeContent(w, r, name, time.Time{}, strings.NewReader(content))
 }
 
 // contentType is empty for a file that is not meant to be fetched.

@@ -16,13 +16,13 @@ func front() fstest.MapFS {
 	}
 }
 
-func get(t *testing.T, h http.Handler, path, encoding string) *http.Response {
+func get(t *testing.T, h http.Handler, path, encoding string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
 	r.Header.Set("Accept-Encoding", encoding)
 	h.ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
 func TestHandler(t *testing.T) {
@@ -45,14 +45,14 @@ func TestHandler(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			res := get(t, h, tt.path, tt.encoding)
-			if res.StatusCode != tt.status || res.Header.Get("Content-Encoding") != tt.packed {
-				t.Errorf("got %d %q, want %d %q", res.StatusCode, res.Header.Get("Content-Encoding"), tt.status, tt.packed)
+			if res.Code != tt.status || res.Header().Get("Content-Encoding") != tt.packed {
+				t.Errorf("got %d %q, want %d %q", res.Code, res.Header().Get("Content-Encoding"), tt.status, tt.packed)
 			}
 			if tt.status == 200 {
-				if got := res.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+				if got := res.Header().Get("Cache-Control"); !strings.Contains(got, "immutable") {
 					t.Errorf("Cache-Control = %q", got)
 				}
-				if got := res.Header.Get("Content-Type"); got != "text/javascript; charset=utf-8" {
+				if got := res.Header().Get("Content-Type"); got != "text/javascript; charset=utf-8" {
 					t.Errorf("Content-Type = %q", got)
 				}
 			}
@@ -63,7 +63,7 @@ func TestHandler(t *testing.T) {
 func TestHandlerBeforeTheFirstBuild(t *testing.T) {
 	t.Parallel()
 	res := get(t, handler(read(fstest.MapFS{"dist/.gitkeep": {}})), "/assets/unbuilt/boxes.ts", "")
-	if res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("got %d, want 503", res.StatusCode)
+	if res.Code != http.StatusServiceUnavailable {
+		t.Errorf("got %d, want 503", res.Code)
 	}
 }

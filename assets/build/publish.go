@@ -151,7 +151,9 @@ func writeFile(name string, contents []byte) error {
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("gzip %s: %w", name, err)
 	}
-	fmt.Fprintf(os.Stdout, "%-28s %7d bytes %7d gzip\n", name, len(contents), packed.Len())
+	if _, err := fmt.Fprintf(os.Stdout, "%-28s %7d bytes %7d gzip\n", name, len(contents), packed.Len()); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
 	if err := os.WriteFile(filepath.Join(dist, name+".gz"), packed.Bytes(), 0o644); err != nil { //nolint:gosec // built files are public
 		return fmt.Errorf("write: %w", err)
 	}

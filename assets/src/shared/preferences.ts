@@ -1,11 +1,13 @@
+import { toast } from "./notices";
 import type { Scope } from "./scope";
 
-const year = 365 * 24 * 60 * 60;
-
-/** Keeps a choice where the server reads it before it renders the next page. */
-function keep(name: string, value: string): void {
-  const secure = location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `${name}=${encodeURIComponent(value)}; path=/; max-age=${value === "" ? 0 : year}; samesite=lax${secure}`;
+/** Sends a choice to the server, which keeps it in a cookie and renders the next page by it. */
+async function keep(form: HTMLFormElement, name: string, value: string): Promise<void> {
+  try {
+    await fetch(form.action, { method: "POST", body: new URLSearchParams({ [name]: value }), redirect: "manual", keepalive: true });
+  } catch {
+    toast("warn", "The server cannot be reached, so this choice holds for this page only.");
+  }
 }
 
 function applyTheme(theme: string, form: HTMLFormElement): void {
@@ -15,8 +17,8 @@ function applyTheme(theme: string, form: HTMLFormElement): void {
 }
 
 /**
- * Theme and rail change at once and are kept in cookies. Without this the same
- * forms are posted, and the server sets the same cookies.
+ * Theme and rail change at once, without leaving the page. Without script the
+ * same forms are posted.
  */
 export function startPreferences(scope: Scope): void {
   scope.on(document, "submit", (event) => {
@@ -25,12 +27,12 @@ export function startPreferences(scope: Scope): void {
     const { value } = event.submitter;
     switch (form.dataset["preference"]) {
       case "theme":
-        keep("theme", value);
+        void keep(form, "theme", value);
         applyTheme(value, form);
         break;
       case "rail":
         // A workbench folds the rail by itself; unfolding it there is for that page alone.
-        if (!document.querySelector(".frame.bench")) keep("rail", value === "folded" ? "folded" : "");
+        if (!document.querySelector(".frame.bench")) void keep(form, "rail", value);
         document.querySelector(".frame")?.classList.toggle("thin", value === "folded");
         break;
       default:
