@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Number writes an integer with a narrow space between thousands: 1 204.
+// Number writes an integer with a no-break space between thousands: 1 204.
 func Number(n int) string {
 	digits := strconv.Itoa(n)
 	sign := ""
@@ -21,7 +21,7 @@ func Number(n int) string {
 		sign, digits = "−", digits[1:]
 	}
 	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "\u202f" + digits[i:]
+		digits = digits[:i] + "\u00a0" + digits[i:]
 	}
 	return sign + digits
 }

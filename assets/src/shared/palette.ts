@@ -7,6 +7,9 @@ import { Scope } from "./scope";
 interface Choice {
   label: string;
   icon: string;
+  /** What tells it from others of the same label. */
+  detail: string;
+  /** Its keys, apart by spaces. */
   hint: string;
   run: () => void;
 }
@@ -68,7 +71,7 @@ export function openPalette(): void {
 
 function optionFor(choice: Choice, index: number): HTMLElement {
   const hint = element("small", {}, ...choice.hint.split(" ").filter((key) => key !== "").map((key) => element("kbd", {}, key)));
-  return element("div", { role: "option", id: `palette-${index}`, "aria-selected": "false" }, icon(choice.icon), choice.label, hint);
+  return element("div", { role: "option", id: `palette-${index}`, "aria-selected": "false" }, icon(choice.icon), choice.label, element("span", { class: "faint" }, choice.detail), hint);
 }
 
 function matching(choices: readonly Choice[], query: string): Choice[] {
@@ -87,6 +90,7 @@ function ownChoices(): Choice[] {
   return [...elements].map((target) => ({
     label: labelOf(target),
     icon: target.querySelector("use")?.getAttribute("href")?.replace(/.*#/, "") ?? "arrow-right",
+    detail: "",
     hint: target.dataset["go"] ? `g ${target.dataset["go"]}` : [...target.querySelectorAll("kbd")].map((key) => key.textContent).join(" "),
     run: () => target.click(),
   }));
@@ -123,6 +127,7 @@ async function ask(url: string, scope: Scope, found: (choices: Choice[]) => void
     found([...page.querySelectorAll<HTMLAnchorElement>("a[href]")].map((link) => ({
       label: link.textContent?.trim() ?? "",
       icon: link.dataset["icon"] ?? "arrow-right",
+      detail: link.dataset["detail"] ?? "",
       hint: "",
       run: () => location.assign(link.getAttribute("href") ?? "/"),
     })));
