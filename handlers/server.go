@@ -65,6 +65,7 @@ func (s *Server) Routes() http.Handler {
 		s.preferenceRoutes(r)
 		s.startRoutes(r)
 		s.apiRoutes(r)
+		s.guidelineRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})
 	return mux

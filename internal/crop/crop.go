@@ -1,0 +1,50 @@
+// Package crop cuts a part out of a picture.
+package crop
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/jpeg"
+	_ "image/png" // a display rendition may be a PNG
+	"io"
+	"math"
+
+	"golang.org/x/image/draw"
+	_ "golang.org/x/image/webp" // an original that is shown as it is may be a WebP
+)
+
+// margin is how much of the surroundings a crop shows, as a share of the box's longer side; without
+// them nobody can tell a dark line on bright steel from a bright one on dark.
+const margin = 0.2
+
+// JPEG decodes the picture in r and returns, as a JPEG with sides of at most side pixels, a square round the
+// box x, y, w, h with a margin. A square that would reach out of the picture is moved, then cut. Boxes
+// smaller than 32 pixels get more of their surroundings.
+func JPEG(r io.Reader, x, y, w, h float64, side int) ([]byte, error) {
+	src, _, err := image.Decode(r)
+	if err != nil {
+		return nil, fmt.Errorf("crop: %w", err)
+	}
+	window := square(x, y, w, h, src.Bounds())
+	scale := min(1, float64(side)/float64(max(window.Dx(), window.Dy())))
+	dst := image.NewRGBA(image.Rect(0, 0, scaled(window.Dx(), scale), scaled(window.Dy(), scale)))
+	draw.CatmullRom.Scale(dst, dst.Bounds(), src, window, draw.Src, nil)
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, dst, &jpeg.Options{Quality: 88}); err != nil {
+		return nil, fmt.Errorf("crop: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func scaled(length int, scale float64) int { return max(1, int(math.Round(float64(length)*scale))) }
+
+// square returns the part of bounds that a crop of the box shows.
+func square(x, y, w, h float64, bounds image.Rectangle) image.Rectangle {
+	length := max(32, int(math.Ceil(max(w, h)*(1+2*margin))))
+	left := int(math.Round(x + w/2 - float64(length)/2))
+	top := int(math.Round(y + h/2 - float64(length)/2))
+	left = max(0, min(left, bounds.Dx()-length))
+	top = max(0, min(top, bounds.Dy()-length))
+	return image.Rect(left, top, left+length, top+length).Add(bounds.Min).Intersect(bounds)
+}
