@@ -66,7 +66,7 @@ func requestIDOf(r *http.Request) string {
 // may hold what somebody searched for.
 func (s *Server) logRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
+		began := time.Now() //nolint:forbidigo // measures this request; nothing is decided by it
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		next.ServeHTTP(ww, r)
 		pattern := chi.RouteContext(r.Context()).RoutePattern()

@@ -35,7 +35,7 @@ func (s *Server) setPreference(w http.ResponseWriter, r *http.Request) error {
 		if !slices.Contains(choices, value) {
 			return badRequest("There is no such choice.")
 		}
-		http.SetCookie(w, &http.Cookie{
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure follows the installation: plain HTTP on a laptop is a supported set-up
 			Name: name, Value: value, Path: "/", MaxAge: 365 * 24 * 60 * 60, HttpOnly: true,
 			Secure: s.Sessions.Cookie.Secure, SameSite: http.SameSiteLaxMode,
 		})

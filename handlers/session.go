@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -23,11 +24,18 @@ const (
 func (s *Server) sessionRoutes(r router) {
 	r.get("/sign-in", public, s.showSignIn)
 	limited := router{r.With(
-		httprate.LimitBy(20, time.Minute, httprate.KeyByIP),
+		httprate.LimitBy(20, time.Minute, keyByPeer),
 		httprate.LimitBy(10, time.Minute, keyByEmail),
 	), s}
 	limited.post("/sign-in", public, s.signIn)
 	r.post("/sign-out", access.Account, s.signOut)
+}
+
+// keyByPeer limits one address. Behind a proxy all people share the proxy's: the limit is wide enough
+// for a team that signs in together in the morning.
+func keyByPeer(r *http.Request) (string, error) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return host, err
 }
 
 // keyByEmail limits the guesses at one account from everywhere together.

@@ -2,14 +2,10 @@
 package jobs
 
 import (
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"fiducial/internal/jobargs"
 	"fiducial/store"
@@ -29,21 +25,18 @@ type deps struct {
 	log   *slog.Logger
 }
 
-// NewClient returns a River client that works every kind of job; the caller starts and stops it.
-func NewClient(pool *pgxpool.Pool, st *store.Store, blobs *blob.Bucket, cfg Config) (*river.Client[pgx.Tx], error) {
+// RiverConfig configures a River client that works every kind of job; the caller makes it over its
+// database, starts and stops it.
+func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config {
 	workers := river.NewWorkers()
 	d := deps{store: st, blobs: blobs, log: cfg.Log}
 	river.AddWorker(workers, &sweepUploads{deps: d})
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+	return &river.Config{
 		Logger:       cfg.Log,
 		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}},
 		Workers:      workers,
 		PeriodicJobs: periodic(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return client, nil
 }
 
 // periodic lists what runs by the clock.

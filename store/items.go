@@ -154,7 +154,7 @@ func boxesOf(ctx context.Context, q querier, table, ownerColumn string, owner in
 func definitionVersions(ctx context.Context, q querier, project int64) (map[int64]*int, error) {
 	rows, err := q.Query(ctx, `
 		SELECT c.id, max(d.version) FROM classes c LEFT JOIN definitions d ON d.class_id = c.id
-		WHERE c.project_id = $1 GROUP BY c.id`, project)
+		WHERE c.project_id = $1 GROUP BY c.id`, project) //nolint:rowserrcheck // ForEachRow checks it
 	if err != nil {
 		return nil, fmt.Errorf("definitions of project %d: %w", project, err)
 	}

@@ -48,10 +48,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
 	}
-	server, err := c.newServer(p)
-	if err != nil {
-		return err
-	}
+	server := c.newServer(p)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveUntilDone(ctx, server, listener) })
 	group.Go(func() error { return p.watchEmbedded(ctx) })
@@ -105,11 +102,11 @@ func (c *serveCommand) url(l net.Listener) string {
 	return "http://" + l.Addr().String()
 }
 
-func (c *serveCommand) newServer(p *platform) (*http.Server, error) {
+func (c *serveCommand) newServer(p *platform) *http.Server {
 	site := handlers.New(handlers.Config{
 		Store: p.Store, Log: slog.Default(), Sessions: newSessions(p.Pool, c.secureCookies()), PublicURL: c.PublicURL,
 	})
-	return &http.Server{Handler: site.Routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}, nil
+	return &http.Server{Handler: site.Routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 }
 
 func (c *serveCommand) secureCookies() bool {

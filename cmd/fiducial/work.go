@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
 	"fiducial/jobs"
 )
 
@@ -35,9 +38,10 @@ func (c *workCommand) Run(ctx context.Context) (err error) {
 
 // runJobs works until ctx ends, then lets the jobs under way finish.
 func (f *jobFlags) runJobs(ctx context.Context, p *platform) error {
-	client, err := jobs.NewClient(p.Pool, p.Store, p.Blobs, jobs.Config{Workers: f.Workers, Log: slog.Default()})
+	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{Workers: f.Workers, Log: slog.Default()})
+	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
 	if err != nil {
-		return err
+		return fmt.Errorf("jobs: %w", err)
 	}
 	// Jobs stop by client.Stop below, which lets them finish; ctx would cut them off.
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
