@@ -6,13 +6,13 @@ import (
 	"context"
 	"fmt"
 
+	"fiducial/internal/access"
+	"fiducial/store/blob"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-
-	"fiducial/internal/access"
-	"fiducial/store/blob"
 )
 
 // Store reads and writes application state.
@@ -66,9 +66,21 @@ type Actor struct {
 // System is the actor of what nobody asked for by hand: jobs, the demo, the command line.
 func System() Actor { return Actor{Role: access.Admin} }
 
-// may returns ErrDenied unless the actor's role allows action.
+// Allowed reports whether the actor may do action at all. A token has no account of its own, and
+// one that is bound to a project does nothing that reaches beyond it.
+func (a Actor) Allowed(action access.Action) bool {
+	switch {
+	case a.TokenID != 0 && action == access.Account:
+		return false
+	case a.Scope != 0 && access.Wide(action):
+		return false
+	}
+	return access.Allows(a.Role, action)
+}
+
+// may returns ErrDenied unless the actor may do action.
 func (a Actor) may(action access.Action) error {
-	if !access.Allows(a.Role, action) {
+	if !a.Allowed(action) {
 		return fmt.Errorf("%s may not %s: %w", a.Role, action, ErrDenied)
 	}
 	return nil

@@ -51,6 +51,7 @@ const (
 	ManageJobs     Action = "manage jobs"     // background jobs
 	ManageSources  Action = "manage sources"  // sources and their retention
 	RegisterModels Action = "register models" // models and their versions
+	ReadMetrics    Action = "read metrics"    // the figures for Prometheus
 )
 
 // table is sorted by how much it opens. Everybody signed in has an account.
@@ -62,6 +63,7 @@ var table = map[Action][]Role{
 	Review:         {Reviewer, Admin},
 	EditGuideline:  {Reviewer, Admin},
 	ReadDatasets:   {Reviewer, Admin, Viewer},
+	ReadMetrics:    {Reviewer, Admin, Viewer},
 	EditDatasets:   {Admin},
 	Export:         {Admin},
 	EditProjects:   {Admin},
@@ -86,3 +88,10 @@ func Actions() []Action {
 
 // Allows reports whether role may do action at all. An unknown role or action is refused.
 func Allows(role Role, action Action) bool { return slices.Contains(table[action], role) }
+
+// wide are the actions that reach beyond any one project.
+var wide = []Action{ManagePeople, ManageTokens, ReadAudit, ManageJobs, ManageSources, ReadMetrics}
+
+// Wide reports whether action reaches beyond any one project, so that whoever is bound to one may
+// not do it whatever their role: they could make themselves an account for all the others.
+func Wide(action Action) bool { return slices.Contains(wide, action) }

@@ -16,7 +16,7 @@ func TestWhatEachRoleMayDo(t *testing.T) {
 		{
 			access.Labeler,
 			[]access.Action{access.Label, access.ReadProjects, access.Account},
-			[]access.Action{access.ReadItems, access.Review, access.Export, access.ReadDatasets, access.ManagePeople},
+			[]access.Action{access.ReadMetrics, access.ReadItems, access.Review, access.Export, access.ReadDatasets, access.ManagePeople},
 		},
 		{
 			access.Reviewer,
@@ -41,6 +41,20 @@ func TestWhatEachRoleMayDo(t *testing.T) {
 			if access.Allows(tt.role, a) {
 				t.Errorf("%s may %s", tt.role, a)
 			}
+		}
+	}
+}
+
+func TestWideActions(t *testing.T) {
+	t.Parallel()
+	for _, a := range []access.Action{access.ManagePeople, access.ManageTokens, access.ReadAudit, access.ManageJobs} {
+		if !access.Wide(a) {
+			t.Errorf("%s is open to whoever is bound to one project", a)
+		}
+	}
+	for _, a := range []access.Action{access.Label, access.Import, access.Export, access.ReadItems} {
+		if access.Wide(a) {
+			t.Errorf("%s is closed to whoever is bound to one project", a)
 		}
 	}
 }
