@@ -10,10 +10,10 @@ import (
 	"slices"
 	"time"
 
+	"fiducial/internal/jobargs"
+
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/text/unicode/norm"
-
-	"fiducial/internal/jobargs"
 )
 
 // Box is one box of an answer, a truth or a prediction, in pixels of the upright image with the

@@ -1,0 +1,106 @@
+package formats_test
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fiducial/internal/formats"
+)
+
+// seed hands the inputs of the golden files to a fuzz target.
+func seed(f *testing.F, kind, section string, add func(input string)) {
+	f.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", kind, "*.golden"))
+	if err != nil || len(paths) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		input, _, _ := strings.Cut(string(raw), "-- output --\n")
+		add(sections(input)[section])
+	}
+}
+
+// checkImage fails unless an image that a reader gave out keeps the promises of the package.
+func checkImage(im formats.Image, keyed bool) error {
+	if key, err := formats.CleanKey(im.Key); (keyed || im.Key != "") && (err != nil || key != im.Key) {
+		return fmt.Errorf("key %q: %w", im.Key, err)
+	}
+	for _, b := range im.Boxes {
+		fitted, clipped, err := formats.Fit(b, im.Width, im.Height)
+		if err != nil || clipped || b.Class == "" || math.IsNaN(b.Area) || b.Area < 0 || math.IsNaN(b.Score) {
+			return fmt.Errorf("box %+v in %d×%d: %v %w", b, im.Width, im.Height, clipped, err)
+		}
+		if fitted != b {
+			return fmt.Errorf("box %+v becomes %+v", b, fitted)
+		}
+	}
+	return nil
+}
+
+func FuzzReadCOCO(f *testing.F) {
+	seed(f, "coco", "input", func(input string) { f.Add([]byte(input), []byte(`[]`)) })
+	seed(f, "results", "results", func(input string) {
+		f.Add([]byte(`{"images": [{"id": 7, "file_name": "a"}], "categories": [{"id": 1, "name": "b"}]}`), []byte(input))
+	})
+	f.Fuzz(func(t *testing.T, document, results []byte) {
+		keys := map[string]bool{}
+		_, err := formats.ReadCOCO(bytes.NewReader(document), func(im formats.Image) error {
+			if keys[im.Key] {
+				t.Errorf("%q came twice", im.Key)
+			}
+			keys[im.Key] = true
+			if err := checkImage(im, true); err != nil {
+				t.Error(err)
+			}
+			return nil
+		})
+		if err != nil && len(keys) > 0 {
+			t.Errorf("images of a document that cannot be read: %v", err)
+		}
+		if _, err := formats.ReadCOCOResults(bytes.NewReader(document), bytes.NewReader(results), func(im formats.Image) error {
+			for _, b := range im.Boxes {
+				if !b.Scored || math.IsNaN(b.X+b.Y+b.W+b.H+b.Score) {
+					t.Errorf("detection %+v", b)
+				}
+			}
+			return nil
+		}); err == nil && !bytes.Contains(results, []byte("[")) {
+			t.Errorf("%q is no list", results)
+		}
+	})
+}
+
+func FuzzReadVOC(f *testing.F) {
+	seed(f, "voc", "input", func(input string) { f.Add([]byte(input), 1) })
+	seed(f, "voc", "input", func(input string) { f.Add([]byte(input), 0) })
+	f.Fuzz(func(t *testing.T, document []byte, base int) {
+		im, _, err := formats.ReadVOC(bytes.NewReader(document), base&1)
+		if err != nil {
+			return
+		}
+		if err := checkImage(im, false); err != nil {
+			t.Fatal(err)
+		}
+		im.Key = "a.jpg"
+		var out bytes.Buffer
+		if _, err := formats.WriteVOC(&out, im, new(formats.VOCPlaces).Place(im.Key), "set"); err != nil {
+			t.Fatal(err)
+		}
+		again, _, err := formats.ReadVOC(&out, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if im.Width > 0 && im.Height > 0 && len(again.Boxes) != len(im.Boxes) {
+			t.Errorf("%d boxes became %d: %+v", len(im.Boxes), len(again.Boxes), im)
+		}
+	})
+}

@@ -1,0 +1,83 @@
+package formats_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"fiducial/internal/formats"
+)
+
+func TestHostileCOCO(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, document, want string }{
+		{"deep arrays", `{"info":` + strings.Repeat("[", 1_000_000), "deep"},
+		{"deep objects", strings.Repeat(`{"a":`, 1_000_000), "deep"},
+		{"endless name", `{"images":[{"file_name":"` + strings.Repeat("a", 2<<20), "a string of more than"},
+		{"endless number", `{"images":[{"id":` + strings.Repeat("1", 2<<20), "a number of more than"},
+		{"zero bytes", strings.Repeat("\x00", 1000), "not JSON"},
+		{"empty", "", "in the middle"},
+		{"two documents", `{} {}`, "after the end"},
+		{"no value", `{"info":}`, "expected a value"},
+		{"half a character", `{"\ud800\x`, "surrogate"},
+		{"odd escape", `{"\x":1}`, "escape"},
+		{"no key", `{1:2}`, "key"},
+	}
+	for _, tt := range tests {
+		_, err := formats.ReadCOCO(strings.NewReader(tt.document), func(formats.Image) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestCOCOEndsWithTheFirstError(t *testing.T) {
+	t.Parallel()
+	document := "\uFEFF" + `{"images": [{"id": 1, "file_name": "a"}, {"id": 2, "file_name": "b"}]}`
+	n := 0
+	_, err := formats.ReadCOCO(strings.NewReader(document), func(formats.Image) error {
+		n++
+		return io.ErrClosedPipe
+	})
+	if !errors.Is(err, io.ErrClosedPipe) || n != 1 {
+		t.Errorf("got %v after %d images", err, n)
+	}
+}
+
+func TestHostileVOC(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, document, want string }{
+		{"deep", "<annotation>" + strings.Repeat("<a>", 1_000_000), "deep"},
+		{"deep in an object", "<annotation><object>" + strings.Repeat("<a>", 1_000_000), "deep"},
+		{"too large", "<annotation>" + strings.Repeat("<a/>", 3_000_000) + "</annotation>", "larger than 8 MB"},
+		{"cut off", "<annotation><object><name>a</name>", "EOF"},
+		{"cut off between objects", "<annotation><object/>", "EOF"},
+		{"empty", "", "in the middle"},
+		{"crossed", "<annotation></a></annotation>", "syntax"},
+		{"unknown character set", `<?xml version="1.0" encoding="klingon"?><annotation/>`, "klingon"},
+	}
+	for _, tt := range tests {
+		_, _, err := formats.ReadVOC(strings.NewReader(tt.document), 1)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestVOCCharacterSets(t *testing.T) {
+	t.Parallel()
+	const body = "<annotation><filename>黑线.jpg</filename></annotation>"
+	chinese, err := simplifiedchinese.GBK.NewEncoder().String(`<?xml version="1.0" encoding="GB2312"?>` + body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range []string{body, "\uFEFF" + `<?xml version="1.0" encoding="utf-8"?>` + body, chinese} {
+		im, _, err := formats.ReadVOC(strings.NewReader(document), 1)
+		if err != nil || im.Key != "黑线.jpg" {
+			t.Errorf("%q: got %q, %v", document, im.Key, err)
+		}
+	}
+}
