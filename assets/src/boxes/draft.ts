@@ -1,0 +1,196 @@
+import type { Conflict, Saved } from "./contract";
+import { type KeptDraft, keptFor, type Sealer, type Shelf } from "./kept";
+import { type Box, sameBoxes } from "./model";
+import { conflictOf, Refused } from "./server";
+
+/** Where the draft is, as it is told to the person. */
+export type DraftState =
+  | { readonly kind: "saved"; readonly at: string }
+  | { readonly kind: "unsaved" }
+  | { readonly kind: "saving" }
+  /** No connection: kept in the browser, or nowhere but in this page. */
+  | { readonly kind: "offline"; readonly kept: boolean }
+  | { readonly kind: "conflict"; readonly theirs: Conflict }
+  | { readonly kind: "refused"; readonly message: string }
+  /** The item was erased or the task withdrawn; nothing is kept of it. */
+  | { readonly kind: "gone"; readonly message: string };
+
+/** What the draft needs of the world, so that tests can stand in for it. */
+export interface DraftWorld {
+  save(version: number, boxes: readonly Box[], leaving: boolean): Promise<Saved>;
+  after(milliseconds: number, run: () => void): () => void;
+  now(): number;
+  readonly sealer: Sealer | null;
+  readonly shelf: Shelf | null;
+}
+
+const pause = 700;
+const longest = 5000;
+const retries = [2000, 4000, 8000, 15000, 30000];
+
+/**
+ * Keeps the boxes of one assignment on the server: soon after each change, one request at a time,
+ * never over another's version. Without a connection they lie sealed in the browser.
+ */
+export class Draft {
+  private dirtySince: number | null = null;
+  private latest: readonly Box[];
+  private saving: Promise<void> | null = null;
+  private cancel = (): void => {};
+  private failures = 0;
+  private closed = false;
+  state: DraftState;
+
+  constructor(
+    private readonly assignment: number,
+    public version: number,
+    boxes: readonly Box[],
+    savedAt: string,
+    private readonly world: DraftWorld,
+    private readonly told: (state: DraftState) => void,
+  ) {
+    this.latest = boxes;
+    this.state = { kind: "saved", at: savedAt };
+  }
+
+  /** The boxes changed; they are saved after a short pause, or after five seconds of going on. */
+  change(boxes: readonly Box[]): void {
+    if (this.closed) return;
+    const now = this.world.now();
+    this.latest = boxes;
+    this.dirtySince ??= now;
+    if (this.state.kind === "conflict") return;
+    if (this.state.kind !== "offline") this.tell({ kind: "unsaved" });
+    else void this.keep();
+    if (this.failures > 0) return;
+    this.later(Math.min(pause, Math.max(0, this.dirtySince + longest - now)));
+  }
+
+  private later(milliseconds: number): void {
+    this.cancel();
+    this.cancel = this.world.after(milliseconds, () => void this.flush());
+  }
+
+  /** Saves now what is not saved yet. `leaving` lets the request outlive the page. */
+  async flush(leaving = false): Promise<void> {
+    this.cancel();
+    if (this.saving && !leaving) await this.saving;
+    if (this.closed || this.dirtySince === null || this.state.kind === "conflict") return;
+    this.saving = this.send(leaving).finally(() => (this.saving = null));
+    await this.saving;
+  }
+
+  private async send(leaving: boolean): Promise<void> {
+    const boxes = this.latest;
+    const since = this.dirtySince;
+    this.dirtySince = null;
+    if (this.state.kind !== "offline") this.tell({ kind: "saving" });
+    try {
+      const saved = await this.world.save(this.version, boxes, leaving);
+      await this.accepted(saved, boxes);
+    } catch (error) {
+      this.dirtySince ??= since;
+      await this.failed(error, boxes);
+    }
+  }
+
+  private async accepted(saved: Saved, boxes: readonly Box[]): Promise<void> {
+    this.version = saved.version;
+    this.failures = 0;
+    if (this.closed) return;
+    if (this.latest === boxes) {
+      this.tell({ kind: "saved", at: saved.savedAt });
+      await this.forget();
+    } else this.later(pause);
+  }
+
+  private async failed(error: unknown, boxes: readonly Box[]): Promise<void> {
+    const refused = error instanceof Refused ? error : new Refused(0, String(error));
+    const theirs = conflictOf(refused);
+    if (this.closed) return;
+    if (theirs && sameBoxes(theirs.boxes, boxes)) {
+      // Our own save whose answer was lost on the way.
+      await this.accepted({ version: theirs.version, savedAt: new Date(this.world.now()).toISOString() }, boxes);
+      if (this.latest === boxes) this.dirtySince = null;
+    } else if (theirs) this.tell({ kind: "conflict", theirs });
+    else if (refused.passing) await this.offline();
+    else if (refused.status === 410) {
+      this.close();
+      await this.forget();
+      this.tell({ kind: "gone", message: refused.message });
+    } else this.tell({ kind: "refused", message: refused.message });
+  }
+
+  private async offline(): Promise<void> {
+    const wait = retries[Math.min(this.failures, retries.length - 1)] ?? 30000;
+    this.failures++;
+    this.later(wait);
+    await this.keep();
+  }
+
+  private async keep(): Promise<void> {
+    const { sealer, shelf, now } = this.world;
+    let kept = false;
+    if (sealer && shelf) {
+      const sealed = await sealer.seal(this.assignment, { version: this.version, boxes: this.latest }, now());
+      kept = await shelf.put(sealed).then(() => true, () => false);
+    }
+    if (!this.closed && this.failures > 0) this.tell({ kind: "offline", kept });
+  }
+
+  /** The connection is back. */
+  retry(): void {
+    if (this.failures > 0) void this.flush();
+  }
+
+  /** Settles a conflict: with "mine" these boxes go over theirs, with "theirs" the caller shows theirs. */
+  settle(choice: "mine" | "theirs"): void {
+    if (this.state.kind !== "conflict") return;
+    const { theirs } = this.state;
+    this.version = theirs.version;
+    if (choice === "theirs") {
+      this.latest = theirs.boxes;
+      this.dirtySince = null;
+      this.tell({ kind: "saved", at: new Date(this.world.now()).toISOString() });
+      void this.forget();
+      return;
+    }
+    this.dirtySince ??= this.world.now();
+    this.tell({ kind: "unsaved" });
+    void this.flush();
+  }
+
+  /** Boxes that a page before this one could not save, or null. Drafts that are too old are removed. */
+  async restore(): Promise<KeptDraft | null> {
+    const { sealer, shelf, now } = this.world;
+    if (!shelf) return null;
+    await shelf.removeBefore(now() - keptFor);
+    const sealed = await shelf.get(this.assignment);
+    if (!sealed) return null;
+    const draft = (await sealer?.open(sealed, now())) ?? null;
+    if (!draft) await shelf.remove(this.assignment);
+    return draft;
+  }
+
+  /** Raises a conflict between the boxes here and others. */
+  contest(theirs: Conflict): void {
+    this.dirtySince ??= this.world.now();
+    this.tell({ kind: "conflict", theirs });
+  }
+
+  /** The server has it all, or wants none of it: nothing stays in the browser. */
+  async forget(): Promise<void> {
+    await this.world.shelf?.remove(this.assignment).catch(() => undefined);
+  }
+
+  /** No more saving: the task was submitted, skipped or withdrawn. */
+  close(): void {
+    this.closed = true;
+    this.cancel();
+  }
+
+  private tell(state: DraftState): void {
+    this.state = state;
+    this.told(state);
+  }
+}

@@ -1,0 +1,61 @@
+// The next task is fetched while the present one is worked on: its data and its image, decoded.
+import type { State } from "./contract";
+
+export interface Ready {
+  readonly state: State;
+  readonly image: HTMLImageElement;
+}
+
+/** An image element that has the item's picture, decoded. Kept as an element, since media are never cached. */
+export async function picture(state: State): Promise<HTMLImageElement> {
+  const image = new Image();
+  image.src = state.image.window?.src ?? state.image.src;
+  // A broken picture is shown as such: the task can still be put aside.
+  await image.decode().catch(() => undefined);
+  return image;
+}
+
+export class Next {
+  private fetching: Promise<Ready | null> | null = null;
+  private held: Ready | null = null;
+
+  constructor(private readonly claim: (after: number) => Promise<State | null>) {}
+
+  /** The task that is held besides the present one, for the heartbeat. */
+  get assignment(): number | null {
+    return this.held?.state.assignment ?? null;
+  }
+
+  /** Claims the next task unless that was done. */
+  prefetch(after: number): void {
+    this.fetching ??= this.fetch(after);
+  }
+
+  private async fetch(after: number): Promise<Ready | null> {
+    try {
+      const state = await this.claim(after);
+      if (!state) {
+        this.fetching = null;
+        return null;
+      }
+      this.held = { state, image: await picture(state) };
+      return this.held;
+    } catch {
+      this.fetching = null;
+      return null;
+    }
+  }
+
+  /** What was fetched, or is being; null where there is nothing yet. Asked again it starts anew. */
+  async take(): Promise<Ready | null> {
+    const ready = await this.fetching;
+    this.drop();
+    return ready;
+  }
+
+  /** The lease of the task ran out, or its turn has come. */
+  drop(): void {
+    this.fetching = null;
+    this.held = null;
+  }
+}

@@ -1,0 +1,256 @@
+// One task in label mode: its draft, its lease, and what can be done with it as a whole.
+import { emit } from "../shared/events";
+import { announce } from "../shared/notices";
+import type { Scope } from "../shared/scope";
+import type { Mark, State, Submitted } from "./contract";
+import { askConflict, askSkip } from "./dialogs";
+import { Draft, type DraftState } from "./draft";
+import type { Editor } from "./editor";
+import { openShelf, sealer } from "./kept";
+import { Activity, Lease } from "./lease";
+import { type Box, newId, sameBoxes } from "./model";
+import type { Next, Ready } from "./next";
+import { picture } from "./next";
+import { Refused, type Server } from "./server";
+import type { Status } from "./status";
+
+// The next task is claimed once the person has settled on this one.
+const prefetchAfter = 1200;
+
+/** What a task needs of the bench it lies on. */
+export interface Bench {
+  readonly root: HTMLElement;
+  readonly server: Server;
+  readonly next: Next;
+  readonly status: Status;
+  editor(): Editor;
+  /** Shows another task in place of this one. */
+  show(ready: Ready): void;
+}
+
+export class Task {
+  private draft: Draft | null = null;
+  private readonly lease: Lease | null;
+  private readonly activity = new Activity();
+  private beaten = 0;
+  private warned: "calm" | "soon" | "over" = "calm";
+  private busy = false;
+  private readonly key = newId();
+  private asking = false;
+
+  constructor(
+    private readonly scope: Scope,
+    private readonly state: State,
+    private readonly bench: Bench,
+  ) {
+    const now = Date.now();
+    this.lease = state.leaseUntil === null ? null : new Lease(state.leaseUntil, Date.parse(state.now) - now, now);
+    this.beaten = now;
+    void this.startDraft();
+    this.tick();
+    scope.every(1000, () => this.tick());
+    if (bench.server.can("next")) scope.after(prefetchAfter, () => bench.next.prefetch(state.assignment));
+    scope.on(window, "online", () => this.draft?.retry());
+    scope.on(document, "visibilitychange", () => {
+      if (document.visibilityState === "hidden") void this.draft?.flush(true);
+    });
+    scope.on(window, "pagehide", () => void this.draft?.flush(true));
+    for (const type of ["pointermove", "keydown", "wheel"]) {
+      scope.on(bench.root as EventTarget, type, () => this.activity.sign(performance.now()), { passive: true });
+    }
+  }
+
+  // ---- draft
+
+  private async startDraft(): Promise<void> {
+    const { state, scope, bench } = this;
+    if (!bench.server.can("draft")) return;
+    const [seal, shelf] = await Promise.all([sealer(state.draftKey), openShelf()]);
+    if (scope.disposed) return;
+    const draft = new Draft(
+      state.assignment,
+      state.draftVersion,
+      state.boxes,
+      state.now,
+      {
+        save: (version, boxes, leaving) => bench.server.save(state.assignment, version, boxes, leaving),
+        after: (ms, run) => scope.after(ms, run),
+        now: () => Date.now(),
+        sealer: seal,
+        shelf,
+      },
+      (s) => this.told(s),
+    );
+    this.draft = draft;
+    bench.status.draft(draft.state);
+    await this.bringBack(draft);
+    if (!sameBoxes(bench.editor().boxes.all, state.boxes)) draft.change(bench.editor().boxes.all);
+  }
+
+  // Boxes that an earlier page had to keep in the browser.
+  private async bringBack(draft: Draft): Promise<void> {
+    const kept = await draft.restore().catch(() => null);
+    if (!kept || this.scope.disposed || sameBoxes(kept.boxes, this.state.boxes)) {
+      if (kept) await draft.forget();
+      return;
+    }
+    this.bench.editor().replaceAll(kept.boxes, "Brought back");
+    if (kept.version === this.state.draftVersion) {
+      emit(this.bench.root, "notice", { tone: "info", text: "Brought back what could not be saved before. Undo takes it away again." });
+    } else draft.contest({ version: this.state.draftVersion, boxes: this.state.boxes });
+  }
+
+  /** The boxes are different now. */
+  changed(boxes: readonly Box[]): void {
+    this.draft?.change(boxes);
+  }
+
+  private told(s: DraftState): void {
+    if (this.scope.disposed) return;
+    this.bench.status.draft(s);
+    if (s.kind === "conflict") {
+      this.bench.status.notice("warn", "This draft was also changed elsewhere. Nothing is saved until you choose.", { label: "Choose", run: () => void this.settle() });
+      void this.settle();
+    } else if (s.kind === "gone" || s.kind === "refused") this.bench.status.notice("bad", s.message);
+  }
+
+  private async settle(): Promise<void> {
+    const { draft } = this;
+    const editor = this.bench.editor();
+    if (this.asking || draft?.state.kind !== "conflict") return;
+    const { theirs } = draft.state;
+    this.asking = true;
+    const choice = await askConflict(editor.boxes.all.length, theirs.boxes.length);
+    this.asking = false;
+    if (choice === null) {
+      return this.bench.status.notice("warn", "This draft was also changed elsewhere. Nothing is saved until you choose.", { label: "Choose", run: () => void this.settle() });
+    }
+    this.bench.status.notice("", "");
+    draft.settle(choice);
+    if (choice === "theirs") editor.replaceAll(theirs.boxes, "Theirs taken");
+  }
+
+  // ---- lease
+
+  private tick(): void {
+    const { lease } = this;
+    if (!lease) return;
+    const now = Date.now();
+    const view = lease.view(now);
+    this.bench.status.lease(view);
+    if (now - this.beaten >= lease.beat && this.activity.within(lease.beat, performance.now())) void this.beat();
+    if (view.mood === this.warned) return;
+    this.warned = view.mood;
+    if (view.mood === "soon") announce("Two minutes of the lease are left");
+    if (view.mood === "over") {
+      const at = lease.end.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+      this.bench.status.notice("warn", `The lease ended at ${at}: others may be given this task. Your draft is kept. Submit all the same: it counts, or is kept as an extra answer.`, { label: "Hold it again", run: () => void this.beat() });
+    }
+  }
+
+  private async beat(): Promise<void> {
+    this.beaten = Date.now();
+    const { next, server, status } = this.bench;
+    if (!server.can("heartbeat")) return;
+    const held = next.assignment;
+    try {
+      const renewed = await server.heartbeat(held === null ? [this.state.assignment] : [this.state.assignment, held]);
+      if (this.scope.disposed) return;
+      const own = renewed.leases.find((l) => l.assignment === this.state.assignment);
+      if (own) {
+        if (this.warned === "over") status.notice("", "");
+        this.lease?.renew(own.until, Date.now());
+      }
+      if (held !== null && renewed.gone.includes(held)) next.drop();
+      if (renewed.gone.includes(this.state.assignment)) {
+        status.notice("warn", "This task is no longer held for you. Your draft is kept; submit all the same and it is kept as an extra answer.");
+      }
+    } catch (error) {
+      if (this.warned === "over" && error instanceof Refused) status.notice("warn", error.message, { label: "Try again", run: () => void this.beat() });
+    }
+  }
+
+  // ---- the task as a whole
+
+  submit(): Promise<void> {
+    return this.finish(() => {
+      const boxes = this.bench.editor().boxes.all;
+      return this.bench.server.submit(this.state.assignment, this.draft?.version ?? this.state.draftVersion, boxes, this.activity.milliseconds, this.key);
+    });
+  }
+
+  async skip(): Promise<void> {
+    const answer = await askSkip();
+    if (answer) await this.finish(() => this.bench.server.skip(this.state.assignment, answer.reason, answer.note));
+  }
+
+  private async finish(send: () => Promise<Submitted>): Promise<void> {
+    if (this.busy) return;
+    if (this.draft?.state.kind === "conflict") return void this.settle();
+    this.busy = true;
+    this.bench.root.classList.add("sending");
+    try {
+      const done = await this.sent(send);
+      this.draft?.close();
+      await this.draft?.forget();
+      if (done.message !== "") emit(this.bench.root, "notice", { tone: done.surplus ? "info" : "ok", text: done.message });
+      await this.goOn(done);
+    } catch (error) {
+      this.failed(error);
+    } finally {
+      this.busy = false;
+      this.bench.root.classList.remove("sending");
+    }
+  }
+
+  // What is on its way to the server is waited for, so that the versions agree.
+  private async sent(send: () => Promise<Submitted>): Promise<Submitted> {
+    const before = this.draft?.state.kind;
+    if (before === "saving" || before === "unsaved") await this.draft?.flush();
+    return send();
+  }
+
+  private async goOn(done: Submitted): Promise<void> {
+    const { next, server } = this.bench;
+    const ready = await next.take();
+    if (ready) return this.bench.show(ready);
+    const state = server.can("next") ? await server.next(this.state.assignment).catch(() => null) : null;
+    if (state) return this.bench.show({ state, image: await picture(state) });
+    location.assign(done.next ?? this.state.urls.queue ?? "/queue");
+  }
+
+  private failed(error: unknown): void {
+    const refused = error instanceof Refused ? error : new Refused(0, String(error));
+    const theirs = refused.status === 409 && (refused.body as { boxes?: unknown } | null)?.boxes;
+    if (theirs) this.draft?.contest(refused.body as { version: number; boxes: readonly Box[] });
+    else if (refused.status === 0) this.bench.status.notice("warn", `Not submitted: ${refused.message} Your boxes are kept; submit again when the connection is back.`);
+    else this.bench.status.notice("bad", `Not submitted: ${refused.message}`);
+  }
+
+  async recall(): Promise<void> {
+    const { recallable } = this.state;
+    if (!recallable || this.busy) return announce("There is no submit to take back");
+    this.busy = true;
+    try {
+      await this.draft?.flush();
+      const state = await this.bench.server.recall(this.state.assignment, recallable.task);
+      this.bench.next.drop();
+      this.bench.show({ state, image: await picture(state) });
+    } catch (error) {
+      this.bench.status.notice("warn", error instanceof Refused ? error.message : String(error));
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Sends the labeler's word about a remark; returns what to show in its place, or nothing where it failed. */
+  async dispute(mark: Mark, text: string): Promise<string> {
+    try {
+      const said = await this.bench.server.dispute(this.state.assignment, mark.box, text);
+      return said.message ?? `Disputed: ${text}`;
+    } catch (error) {
+      emit(this.bench.root, "notice", { tone: "bad", text: error instanceof Refused ? error.message : String(error) });
+      return "";
+    }
+  }
+}
