@@ -328,7 +328,7 @@ func (s *Server) saveDraft(w http.ResponseWriter, r *http.Request) error {
 			confused = append(confused, id)
 		}
 	}
-	err = s.Store.SaveDraft(r.Context(), actorOf(r), c.ID, version, body, confused)
+	err = s.Store.SaveDefinition(r.Context(), actorOf(r), c.ID, version, body, confused)
 	if err == nil && r.PostFormValue("then") == "publish" {
 		return s.publish(w, r, b, c, max(version, 1)+1) // a new draft begins at 1, and saving raised it
 	}
@@ -344,7 +344,7 @@ func (s *Server) saveDraft(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) publish(w http.ResponseWriter, r *http.Request, b bookOf, c store.Class, editVersion int) error {
-	version, err := s.Store.Publish(r.Context(), actorOf(r), c.ID, editVersion)
+	version, err := s.Store.PublishDefinition(r.Context(), actorOf(r), c.ID, editVersion)
 	if inv, ok := errors.AsType[*store.InvalidError](err); ok {
 		return s.renderDraft(w, r, http.StatusUnprocessableEntity, nil, inv)
 	}
@@ -357,7 +357,7 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request, b bookOf, c sto
 
 func (s *Server) discardDraft(w http.ResponseWriter, r *http.Request) error {
 	return s.changeBook(w, r, "The draft is gone; what is published stays.", "", func(c store.Class) error {
-		return s.Store.DiscardDraft(r.Context(), actorOf(r), c.ID)
+		return s.Store.DiscardDefinition(r.Context(), actorOf(r), c.ID)
 	})
 }
 

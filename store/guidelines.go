@@ -241,9 +241,9 @@ func (s *Store) changeClass(ctx context.Context, actor Actor, id int64, action s
 	})
 }
 
-// SaveDraft writes the text and the confusable classes of a class's draft, which begins as a copy of the
+// SaveDefinition writes the text and the confusable classes of a class's draft, which begins as a copy of the
 // newest definition. editVersion is the draft's that was read, 0 if there was none; ErrConflict if it has moved on.
-func (s *Store) SaveDraft(ctx context.Context, actor Actor, class int64, editVersion int, body string, confusions []int64) error {
+func (s *Store) SaveDefinition(ctx context.Context, actor Actor, class int64, editVersion int, body string, confusions []int64) error {
 	return s.changeClass(ctx, actor, class, "definition.draft", func(tx pgx.Tx, c Class) error {
 		draft, err := draftAt(ctx, tx, c, editVersion)
 		if err != nil {
@@ -306,8 +306,8 @@ func beginDraft(ctx context.Context, tx pgx.Tx, class int64) (id int64, err erro
 	return id, nil
 }
 
-// Publish makes the class's draft, as read at editVersion, its next definition and returns the version.
-func (s *Store) Publish(ctx context.Context, actor Actor, class int64, editVersion int) (version int, err error) {
+// PublishDefinition makes the class's draft, as read at editVersion, its next definition and returns the version.
+func (s *Store) PublishDefinition(ctx context.Context, actor Actor, class int64, editVersion int) (version int, err error) {
 	err = s.changeClass(ctx, actor, class, "definition.publish", func(tx pgx.Tx, c Class) error {
 		var body string
 		err := tx.QueryRow(ctx, `
@@ -331,8 +331,8 @@ func (s *Store) Publish(ctx context.Context, actor Actor, class int64, editVersi
 	return version, err
 }
 
-// DiscardDraft throws a class's draft away; what is published stays.
-func (s *Store) DiscardDraft(ctx context.Context, actor Actor, class int64) error {
+// DiscardDefinition throws a class's draft away; what is published stays.
+func (s *Store) DiscardDefinition(ctx context.Context, actor Actor, class int64) error {
 	return s.changeClass(ctx, actor, class, "definition.discard", func(tx pgx.Tx, _ Class) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM definitions WHERE class_id = $1 AND version IS NULL`, class); err != nil {
 			return fmt.Errorf("discard draft: %w", err)

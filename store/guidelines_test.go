@@ -83,16 +83,16 @@ func TestDefinitionFromDraftToNextDraft(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
 	ctx, by := t.Context(), store.System()
-	if err := b.st.SaveDraft(ctx, by, b.scratch, 0, "A bright line.", []int64{b.line, b.scratch}); err != nil {
+	if err := b.st.SaveDefinition(ctx, by, b.scratch, 0, "A bright line.", []int64{b.line, b.scratch}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.st.AddExample(ctx, by, b.scratch, store.Example{ItemID: b.item, Shows: "yes", X: 5, Y: 5, W: 20, H: 4}); err != nil {
 		t.Fatal(err)
 	}
-	if version, err := b.st.Publish(ctx, by, b.scratch, 3); err != nil || version != 1 {
+	if version, err := b.st.PublishDefinition(ctx, by, b.scratch, 3); err != nil || version != 1 {
 		t.Fatalf("published as %d, %v; want 1", version, err)
 	}
-	if err := b.st.SaveDraft(ctx, by, b.scratch, 0, "A bright line, cut after rolling.", []int64{b.line}); err != nil {
+	if err := b.st.SaveDefinition(ctx, by, b.scratch, 0, "A bright line, cut after rolling.", []int64{b.line}); err != nil {
 		t.Fatal(err)
 	}
 	list, err := b.st.Definitions(ctx, by, b.scratch)
@@ -114,7 +114,7 @@ func TestPublishedDefinitionsHideDrafts(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
 	ctx := t.Context()
-	if err := b.st.SaveDraft(ctx, store.System(), b.scratch, 0, "Secret draft.", nil); err != nil {
+	if err := b.st.SaveDefinition(ctx, store.System(), b.scratch, 0, "Secret draft.", nil); err != nil {
 		t.Fatal(err)
 	}
 	labeler := b.member(t, access.Labeler)
@@ -125,10 +125,10 @@ func TestPublishedDefinitionsHideDrafts(t *testing.T) {
 	if list, err := b.st.Definitions(ctx, stranger, b.scratch); err != nil || len(list) != 0 {
 		t.Errorf("somebody outside the project reads %v, %v; want nothing", list, err)
 	}
-	if err := b.st.SaveDraft(ctx, stranger, b.scratch, 1, "Mine", nil); !errors.Is(err, store.ErrNotFound) {
+	if err := b.st.SaveDefinition(ctx, stranger, b.scratch, 1, "Mine", nil); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("somebody outside the project writes: %v", err)
 	}
-	if err := b.st.SaveDraft(ctx, labeler, b.scratch, 1, "Mine", nil); !errors.Is(err, store.ErrDenied) {
+	if err := b.st.SaveDefinition(ctx, labeler, b.scratch, 1, "Mine", nil); !errors.Is(err, store.ErrDenied) {
 		t.Errorf("a labeler writes: %v", err)
 	}
 }
@@ -137,21 +137,21 @@ func TestDraftIsNeverOverwritten(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
 	ctx, by := t.Context(), store.System()
-	if err := b.st.SaveDraft(ctx, by, b.scratch, 0, "First", nil); err != nil {
+	if err := b.st.SaveDefinition(ctx, by, b.scratch, 0, "First", nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, stale := range []int{0, 1, 7} {
-		if err := b.st.SaveDraft(ctx, by, b.scratch, stale, "Second", nil); !errors.Is(err, store.ErrConflict) {
+		if err := b.st.SaveDefinition(ctx, by, b.scratch, stale, "Second", nil); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("saved over the draft as read at %d: %v", stale, err)
 		}
 	}
-	if _, err := b.st.Publish(ctx, by, b.scratch, 1); !errors.Is(err, store.ErrConflict) {
+	if _, err := b.st.PublishDefinition(ctx, by, b.scratch, 1); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("published what nobody read: %v", err)
 	}
-	if err := b.st.DiscardDraft(ctx, by, b.scratch); err != nil {
+	if err := b.st.DiscardDefinition(ctx, by, b.scratch); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.st.SaveDraft(ctx, by, b.scratch, 0, "Again", nil); err != nil {
+	if err := b.st.SaveDefinition(ctx, by, b.scratch, 0, "Again", nil); err != nil {
 		t.Errorf("after discarding: %v", err)
 	}
 }
@@ -192,7 +192,7 @@ func TestExampleCropIsSeenByMembersOnly(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
 	ctx, by := t.Context(), store.System()
-	if err := b.st.SaveDraft(ctx, by, b.scratch, 0, "A bright line.", nil); err != nil {
+	if err := b.st.SaveDefinition(ctx, by, b.scratch, 0, "A bright line.", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.st.AddExample(ctx, by, b.scratch, store.Example{ItemID: b.item, Shows: "yes", X: 5, Y: 5, W: 20, H: 4}); err != nil {
@@ -207,7 +207,7 @@ func TestExampleCropIsSeenByMembersOnly(t *testing.T) {
 	if _, err := b.st.ExampleCrop(ctx, labeler, example); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a labeler sees a draft's example: %v", err)
 	}
-	if _, err := b.st.Publish(ctx, by, b.scratch, list[0].EditVersion); err != nil {
+	if _, err := b.st.PublishDefinition(ctx, by, b.scratch, list[0].EditVersion); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // made at the first look, kept for the second
