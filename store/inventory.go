@@ -65,6 +65,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id"}, OfNobody, ""},
 		{"assignments", []string{
 			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
+			"skip_note",
 		}, OfItem, "row deleted"},
 		{"drafts", []string{"assignment_id", "version", "boxes", "saved_at"}, OfItem, "row deleted"},
 		{"annotations", []string{

@@ -1,0 +1,457 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
+)
+
+// Answer is a labeler's answer to a task. Version is that of the draft that it was made from, 0 if
+// none was saved; ActiveMS is how long they were at it, in milliseconds.
+type Answer struct {
+	Task       int64
+	Assignment int64
+	Version    int
+	Boxes      []DraftBox
+	ActiveMS   int64
+}
+
+// Receipt says what became of an answer.
+type Receipt struct {
+	Annotation int64 // 0 after a skip
+	Surplus    bool  // it came late and is kept beside the wanted answers
+	Project    string
+}
+
+// SkipReason is why a labeler passes a task over.
+type SkipReason string
+
+// The reasons for a skip. The first two send the task to review, the others back to the queue.
+const (
+	CannotDecide SkipReason = "cannot_decide"
+	BrokenImage  SkipReason = "broken_image"
+	NotMine      SkipReason = "not_mine"
+	OtherReason  SkipReason = "other"
+)
+
+const noteLimit = 2000
+
+// held is an assignment of the actor, locked together with its task.
+type held struct {
+	Task, Item, Project, Assignment int64
+	Slug                            string
+	TaskState                       string
+	Overlap, Live, Votes            int
+	State                           string
+	ActiveMS                        int64
+	WallMS                          int64 // since it was handed out
+	ItemState                       string
+	Width, Height                   int
+}
+
+// placed reports whether the assignment holds one of the task's places.
+func (h held) placed() bool { return h.State == "leased" || h.State == "returned" }
+
+// free reports whether the task has a place that nobody holds.
+func (h held) free() bool { return h.TaskState == "open" && h.Live+h.Votes < h.Overlap }
+
+// hold locks the task, then the actor's assignment, and reads both.
+func hold(ctx context.Context, tx pgx.Tx, actor Actor, task, assignment int64) (h held, err error) {
+	if err := actor.may(access.Label); err != nil {
+		return held{}, err
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(`
+		SELECT FROM tasks t WHERE t.id = $1
+		AND EXISTS (SELECT FROM assignments a WHERE a.id = $2 AND a.task_id = t.id AND a.person_id = $3 AND `+stillMember+`)
+		FOR NO KEY UPDATE`, task, assignment, actor.PersonID)
+	batch.Queue(`
+		SELECT t.id AS task, t.item_id AS item, t.project_id AS project, a.id AS assignment, p.slug, t.state AS task_state, t.overlap, t.live, t.votes,
+			a.state, a.active_ms, (extract(epoch FROM now() - a.claimed_at) * 1000)::bigint AS wall_ms,
+			i.state AS item_state, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height
+		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
+		WHERE a.id = $2 AND a.task_id = $1 AND a.person_id = $3 AND `+stillMember+` FOR NO KEY UPDATE OF a`,
+		task, assignment, actor.PersonID).Query(func(rows pgx.Rows) (err error) {
+		h, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[held])
+		return notFound(err)
+	})
+	return h, tx.SendBatch(ctx, batch).Close()
+}
+
+// answerable refuses what cannot be answered any more.
+func (h held) answerable() error {
+	switch {
+	case h.TaskState == "discarded" || h.ItemState != "ready" || h.State == "cancelled":
+		return ErrGone
+	case h.State == "skipped":
+		return invalid("", "You skipped this item. Go on with the next one.")
+	case h.TaskState == "adjudicated":
+		return invalid("", "This item was decided in the meantime, so an answer cannot be counted any more. Your draft is kept; go on with the next one.")
+	}
+	return nil
+}
+
+// Submit records an answer, all of it or nothing. Whoever held a place, or finds one free, gives a
+// wanted vote; any other answer is a surplus vote until the item is adjudicated, and from then on refused
+// with an InvalidError that keeps the draft. The same answer again is the same success. It returns
+// a DraftConflictError if another draft than this answer's is stored, and an InvalidError naming the
+// box that cannot be taken.
+func (s *Store) Submit(ctx context.Context, actor Actor, a Answer) (receipt Receipt, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		h, err := hold(ctx, tx, actor, a.Task, a.Assignment)
+		if err != nil {
+			return err
+		}
+		if h.State == "submitted" {
+			receipt, err = repeated(ctx, tx, h, a)
+			return err
+		}
+		if err := h.answerable(); err != nil {
+			return err
+		}
+		if err := sameDraft(ctx, tx, a); err != nil {
+			return err
+		}
+		receipt, err = record(ctx, tx, actor, h, a)
+		return err
+	})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("submit assignment %d: %w", a.Assignment, err)
+	}
+	return receipt, nil
+}
+
+// repeated answers a submit that was answered before, if it says the same.
+func repeated(ctx context.Context, tx pgx.Tx, h held, a Answer) (Receipt, error) {
+	receipt := Receipt{Project: h.Slug}
+	err := tx.QueryRow(ctx, `
+		SELECT id, surplus FROM annotations WHERE assignment_id = $1 AND recalled_at IS NULL ORDER BY id DESC LIMIT 1`,
+		a.Assignment).Scan(&receipt.Annotation, &receipt.Surplus)
+	if err != nil {
+		return Receipt{}, err
+	}
+	stored, err := boxesOf(ctx, tx, "annotation_boxes", "annotation_id", receipt.Annotation)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !slices.Equal(unnamed(begun(stored)), unnamed(a.Boxes)) {
+		return Receipt{}, invalid("", "You submitted another answer to this item before. Recall it to change it.")
+	}
+	return receipt, nil
+}
+
+// unnamed drops the ids, which an answer does not keep.
+func unnamed(boxes []DraftBox) []DraftBox {
+	bare := slices.Clone(boxes)
+	for i := range bare {
+		bare[i].ID = ""
+	}
+	return bare
+}
+
+// sameDraft refuses an answer that was not made from the stored draft and differs from it.
+func sameDraft(ctx context.Context, tx pgx.Tx, a Answer) error {
+	stored, _, err := draftOf(ctx, tx, a.Assignment)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if stored.Version != a.Version && !slices.Equal(unnamed(stored.Boxes), unnamed(a.Boxes)) {
+		return stored
+	}
+	return nil
+}
+
+// record writes the answer and what follows from it for assignment, task and draft.
+func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a Answer) (Receipt, error) {
+	definitions, err := checkBoxes(ctx, tx, h, a.Boxes)
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt := Receipt{Surplus: !h.placed() && !h.free(), Project: h.Slug}
+	active := min(h.ActiveMS+max(a.ActiveMS, 0), h.WallMS)
+	err = tx.QueryRow(ctx, `
+		WITH former AS (
+			UPDATE annotations SET superseded_at = now()
+			WHERE task_id = $2 AND person_id = $4 AND superseded_at IS NULL AND recalled_at IS NULL)
+		INSERT INTO annotations (assignment_id, task_id, item_id, person_id, surplus, active_ms, prefilled)
+		SELECT $1, $2, $3, $4, $5, $6, EXISTS (SELECT FROM predictions WHERE item_id = $3 AND purpose = 'prefill')
+		RETURNING id`, a.Assignment, h.Task, h.Item, actor.PersonID, receipt.Surplus, active).Scan(&receipt.Annotation)
+	if err != nil {
+		return Receipt{}, err
+	}
+	boxes := make([]Box, len(a.Boxes))
+	for i, b := range a.Boxes {
+		boxes[i] = Box{ClassID: b.ClassID, X: b.X, Y: b.Y, W: b.W, H: b.H, Rotation: b.Rotation}
+	}
+	if err := insertBoxes(ctx, tx, "annotation_boxes", "annotation_id", receipt.Annotation, boxes, definitions); err != nil {
+		return Receipt{}, err
+	}
+	if err := finish(ctx, tx, h, "submitted", active); err != nil {
+		return Receipt{}, err
+	}
+	if !receipt.Surplus {
+		_, err := tx.Exec(ctx, `
+			UPDATE tasks SET votes = votes + 1, live = live - $2, changed_at = now(),
+				state = CASE WHEN state = 'open' AND votes + 1 >= overlap THEN 'in_review' ELSE state END
+			WHERE id = $1`, h.Task, placesOf(h))
+		if err != nil {
+			return Receipt{}, err
+		}
+	}
+	return receipt, audit(ctx, tx, actor, auditEvent{
+		Action: "annotation.submit", ObjectType: "annotation", ObjectID: receipt.Annotation, ProjectID: h.Project,
+		Detail: map[string]any{"task": h.Task, "boxes": len(boxes), "surplus": receipt.Surplus},
+	})
+}
+
+// placesOf is how many of the task's places the assignment holds: 0 or 1.
+func placesOf(h held) int {
+	if h.placed() {
+		return 1
+	}
+	return 0
+}
+
+// finish ends an assignment and deletes its draft.
+func finish(ctx context.Context, tx pgx.Tx, h held, state string, activeMS int64) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE assignments SET state = $2, lease_until = NULL, finished_at = now(), active_ms = $3 WHERE id = $1`,
+		h.Assignment, state, activeMS)
+	batch.Queue(`DELETE FROM drafts WHERE assignment_id = $1`, h.Assignment)
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+// checkBoxes refuses boxes that cannot be an answer to h, and returns the definition version of each class.
+func checkBoxes(ctx context.Context, tx pgx.Tx, h held, boxes []DraftBox) (map[int64]*int, error) {
+	if len(boxes) > boxLimit {
+		return nil, invalid("boxes", fmt.Sprintf("At most %d boxes fit on one item.", boxLimit))
+	}
+	rows, err := tx.Query(ctx, `SELECT id, name FROM classes WHERE project_id = $1 AND retired_at IS NOT NULL`, h.Project)
+	if err != nil {
+		return nil, err
+	}
+	retired := map[int64]string{}
+	var class int64
+	var name string
+	if _, err = pgx.ForEachRow(rows, []any{&class, &name}, func() error { retired[class] = name; return nil }); err != nil {
+		return nil, err
+	}
+	definitions, err := definitionVersions(ctx, tx, h.Project)
+	if err != nil {
+		return nil, err
+	}
+	for i, b := range boxes {
+		if name, ok := retired[b.ClassID]; ok {
+			return nil, invalid("boxes", fmt.Sprintf("Box %d: the class “%s” has been retired. Choose another class for it.", i+1, name))
+		}
+		if _, ok := definitions[b.ClassID]; !ok {
+			return nil, invalid("boxes", fmt.Sprintf("Box %d: its class is none of this project's. Choose another class for it.", i+1))
+		}
+		if err := h.fits(b); err != "" {
+			return nil, invalid("boxes", fmt.Sprintf("Box %d: %s", i+1, err))
+		}
+	}
+	return definitions, nil
+}
+
+// fits says what is wrong with the shape of a box, or "". Of a turned box the centre must be inside the
+// image; any other must be inside as a whole, but for what rounding does to a sum.
+func (h held) fits(b DraftBox) string {
+	const rounding = 1e-6
+	for _, v := range []float64{b.X, b.Y, b.W, b.H, b.Rotation} {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return "its place is not a number. Draw it again."
+		}
+	}
+	if b.W <= 0 || b.H <= 0 {
+		return "it has no size. Draw it again, or delete it."
+	}
+	left, top, right, bottom := b.X, b.Y, b.X+b.W, b.Y+b.H
+	if b.Rotation != 0 {
+		left, top = b.X+b.W/2, b.Y+b.H/2
+		right, bottom = left, top
+	}
+	if left < -rounding || top < -rounding || right > float64(h.Width)+rounding || bottom > float64(h.Height)+rounding {
+		return "it reaches out of the image. Move it inside."
+	}
+	return ""
+}
+
+// Skip passes a task over. For CannotDecide and BrokenImage the task goes to review; otherwise its
+// place goes back to the queue, for others. The same skip again is the same success.
+func (s *Store) Skip(ctx context.Context, actor Actor, task, assignment int64, reason SkipReason, note string) (receipt Receipt, err error) {
+	note = strings.TrimSpace(note)
+	switch {
+	case !slices.Contains([]SkipReason{CannotDecide, BrokenImage, NotMine, OtherReason}, reason):
+		return Receipt{}, invalid("reason", "Choose a reason for skipping.")
+	case reason == OtherReason && note == "":
+		return Receipt{}, invalid("note", "Say in a word why you skip this item.")
+	case len([]rune(note)) > noteLimit:
+		return Receipt{}, invalid("note", fmt.Sprintf("Keep the note under %d characters.", noteLimit))
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		h, err := hold(ctx, tx, actor, task, assignment)
+		if err != nil {
+			return err
+		}
+		receipt.Project = h.Slug
+		if h.State == "skipped" {
+			return nil
+		}
+		if h.State == "submitted" {
+			return invalid("", "You submitted an answer to this item before. Recall it first.")
+		}
+		if h.State == "cancelled" {
+			return ErrGone
+		}
+		return skip(ctx, tx, actor, h, reason, note)
+	})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("skip assignment %d: %w", assignment, err)
+	}
+	return receipt, nil
+}
+
+func skip(ctx context.Context, tx pgx.Tx, actor Actor, h held, reason SkipReason, note string) error {
+	if err := finish(ctx, tx, h, "skipped", h.ActiveMS); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE assignments SET skip_reason = $2, skip_note = $3 WHERE id = $1`, h.Assignment, reason, note); err != nil {
+		return err
+	}
+	err := audit(ctx, tx, actor, auditEvent{
+		Action: "assignment.skip", ObjectType: "assignment", ObjectID: h.Assignment, ProjectID: h.Project,
+		Detail: map[string]any{"task": h.Task, "reason": reason},
+	})
+	if err != nil {
+		return err
+	}
+	if reason == CannotDecide || reason == BrokenImage {
+		_, err := tx.Exec(ctx, `UPDATE tasks SET state = 'in_review', changed_at = now() WHERE id = $1 AND state = 'open'`, h.Task)
+		if err != nil {
+			return err
+		}
+	}
+	if !h.placed() {
+		return nil
+	}
+	return vacate(ctx, tx, h.Project, []int64{h.Task})
+}
+
+// Recall takes back the actor's last answer in a project, as long as nobody reviewed it: the assignment is
+// leased to them again (or, after a surplus vote, open without a lease), with the answer as draft. It
+// returns an InvalidError if it is too late for that.
+func (s *Store) Recall(ctx context.Context, actor Actor, task int64) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var assignment int64
+		err := tx.QueryRow(ctx, `SELECT id FROM assignments WHERE task_id = $1 AND person_id = $2 ORDER BY pass DESC LIMIT 1`,
+			task, actor.PersonID).Scan(&assignment)
+		if err != nil {
+			return notFound(err)
+		}
+		h, err := hold(ctx, tx, actor, task, assignment)
+		if err != nil {
+			return err
+		}
+		if h.State == "leased" {
+			return nil // the same recall again
+		}
+		var annotation int64
+		var surplus bool
+		err = tx.QueryRow(ctx, `
+			UPDATE annotations SET recalled_at = now()
+			WHERE assignment_id = $1 AND superseded_at IS NULL AND recalled_at IS NULL AND $2 AND assignment_id = (
+				SELECT a.id FROM assignments a WHERE a.person_id = $3 AND a.project_id = $4 AND a.state = 'submitted'
+				ORDER BY a.finished_at DESC, a.id DESC LIMIT 1)
+			RETURNING id, surplus`,
+			assignment, h.TaskState == "open" || h.TaskState == "in_review", actor.PersonID, h.Project).Scan(&annotation, &surplus)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return invalid("", "Only your last answer can be recalled, and only until it was reviewed.")
+		}
+		if err != nil {
+			return err
+		}
+		boxes, err := boxesOf(ctx, tx, "annotation_boxes", "annotation_id", annotation)
+		if err != nil {
+			return err
+		}
+		if _, err := saveDraft(ctx, tx, assignment, 0, begun(boxes)); err != nil {
+			return err
+		}
+		return takeBack(ctx, tx, actor, h, annotation, surplus)
+	})
+	if err != nil {
+		return fmt.Errorf("recall task %d: %w", task, err)
+	}
+	return nil
+}
+
+// takeBack undoes for assignment and task what the answer did to them.
+func takeBack(ctx context.Context, tx pgx.Tx, actor Actor, h held, annotation int64, surplus bool) error {
+	batch := &pgx.Batch{}
+	if surplus {
+		batch.Queue(`UPDATE assignments SET state = 'expired', finished_at = NULL WHERE id = $1`, h.Assignment)
+	} else {
+		batch.Queue(`
+			UPDATE assignments a SET state = 'leased', finished_at = NULL, lease_until = now() + make_interval(mins => p.lease_minutes)
+			FROM projects p WHERE a.id = $1 AND p.id = a.project_id`, h.Assignment)
+		// Sent to review by its votes, the task wants another one now; sent there by a labeler who could
+		// not decide, it stays there.
+		batch.Queue(`
+			UPDATE tasks SET votes = votes - 1, live = live + 1, changed_at = now(), state = CASE WHEN votes >= overlap THEN 'open' ELSE state END
+			WHERE id = $1`, h.Task)
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	return audit(ctx, tx, actor, auditEvent{
+		Action: "annotation.recall", ObjectType: "annotation", ObjectID: annotation, ProjectID: h.Project, Detail: map[string]any{"task": h.Task},
+	})
+}
+
+// Dispute puts the labeler's word beside the marks that a reviewer left on the box with this id, or,
+// for nil, on none. It returns ErrNotFound if there is no such mark.
+func (s *Store) Dispute(ctx context.Context, actor Actor, task, assignment int64, box *string, text string) error {
+	text = strings.TrimSpace(text)
+	if text == "" || len([]rune(text)) > noteLimit {
+		return invalid("text", fmt.Sprintf("Say why you disagree, in at most %d characters.", noteLimit))
+	}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		h, err := hold(ctx, tx, actor, task, assignment)
+		if err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE review_marks m SET dispute = $4, disputed_at = now()
+			FROM annotations an
+			WHERE an.id = m.annotation_id AND an.task_id = $1 AND an.person_id = $2 AND m.position::text IS NOT DISTINCT FROM $3
+			  AND m.review_id = (`+lastReview+`)`, task, actor.PersonID, box, text)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrNotFound
+		}
+		return audit(ctx, tx, actor, auditEvent{
+			Action: "review.dispute", ObjectType: "assignment", ObjectID: assignment, ProjectID: h.Project, Detail: map[string]any{"task": task},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("dispute on assignment %d: %w", assignment, err)
+	}
+	return nil
+}
+
+// lastReview selects the newest review that left marks on an answer of person $2 to task $1.
+const lastReview = `SELECT max(lm.review_id) FROM review_marks lm JOIN annotations la ON la.id = lm.annotation_id
+	WHERE la.task_id = $1 AND la.person_id = $2`

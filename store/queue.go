@@ -1,0 +1,424 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
+)
+
+// The queue of a project is its open tasks with a free place, in the order of priority (highest
+// first), then age. A place is taken by a lease, by a rework that waits for its labeler (both are
+// counted in tasks.live), and by a submitted wanted vote (tasks.votes); live + votes never exceeds
+// overlap. A labeler's cursor says from where on the queue can hold something for them, so that a
+// claim does not look again at everything they have done.
+//
+// A cursor must never come to lie behind a task that its labeler could claim. It moves forward in
+// a claim alone, to the first task that the claim saw as claimable, locked by others or not. It
+// moves back in reopen and rewind, which everyone calls who makes a task claimable. What a claim sees
+// may lack what such a transaction has done and not yet committed, wherever the cursor stood when
+// that transaction looked; so claims hold a lock of the project's queue in share mode, and reopen takes
+// it alone, each until its end. Then of any claim and any reopening one is wholly before the other:
+// either the reopening finds the cursor where the claim left it, or the claim finds the task.
+//
+// Nobody waits in a circle: everyone locks tasks, then assignments, and the queue's lock last (of
+// several projects in the order of their ids), and a claim, which holds the queue's lock from its start, never waits
+// for a task or an assignment but skips what is locked. A transaction that reopens must not have
+// locked projects or people FOR UPDATE, which an assignment's foreign keys would wait for; a plain
+// UPDATE of their settings is fine.
+
+// queueLock is the space of the advisory locks on queues; the second number is the project's id.
+const queueLock = 0x71756575
+
+// freePlace is the condition that task t can take another answer; the partial index
+// tasks_claimable_idx has the same words.
+const freePlace = `t.state = 'open' AND t.live + t.votes < t.overlap`
+
+// forPerson is the condition that a task of the queue can be claimed by @person: the item can be shown, and
+// they never had it. Whether the item is ready is asked task by task, whatever the planner knows.
+const forPerson = `(SELECT i.state FROM items i WHERE i.id = t.item_id) = 'ready'
+	AND NOT EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.person_id = @person)`
+
+// inQueue selects the tasks that @person can claim in @project from their cursor on.
+const inQueue = `FROM tasks t
+	WHERE t.project_id = @project AND ` + freePlace + ` AND (-t.priority, t.id) >= (-@priority::int, @task::bigint) AND ` + forPerson + `
+	ORDER BY -t.priority, t.id`
+
+// queuePlace is a place in the queue's order.
+type queuePlace struct {
+	Priority int32
+	Task     int64
+}
+
+// queueStart is before every task, queueEnd after.
+var (
+	queueStart = queuePlace{Priority: math.MaxInt32}
+	queueEnd   = queuePlace{Priority: -math.MaxInt32, Task: math.MaxInt64}
+)
+
+// releaseBatch is how many leases are released in one transaction, which keeps the queue's lock short.
+const releaseBatch = 100
+
+// Claimed is a task that was handed to a labeler.
+type Claimed struct {
+	Task       int64
+	Assignment int64
+}
+
+// claimant is a labeler at the queue of a project.
+type claimant struct {
+	Person  int64
+	Project int64
+	Paused  bool
+	Overdue bool // some lease of the project ran out
+}
+
+// Claim hands the actor their next task of the project with this slug: what they hold already, then
+// what came back to them, then what they let run out and nobody else took, then the first of the
+// queue. After is an assignment that they are still busy with, which is passed over so that the next
+// one can be fetched meanwhile; 0 for none. It returns ErrQueueEmpty when nothing is left for them,
+// ErrPaused while the project hands out nothing, and ErrNotFound unless they are a member.
+func (s *Store) Claim(ctx context.Context, actor Actor, slug string, after int64) (Claimed, error) {
+	c, err := s.claimant(ctx, actor, slug)
+	if err != nil {
+		return Claimed{}, fmt.Errorf("claim in %s: %w", slug, err)
+	}
+	if c.Overdue {
+		if _, err := s.releaseLeases(ctx, c.Project); err != nil {
+			return Claimed{}, err
+		}
+	}
+	for {
+		claimed, busy, err := s.claim(ctx, c, after)
+		switch {
+		case err != nil:
+			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, err)
+		case claimed.Task != 0:
+			return claimed, nil
+		case busy == 0:
+			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, ErrQueueEmpty)
+		}
+		// Everything left is locked: whoever holds the first may give it back. Waiting happens
+		// outside of the claim, holding nothing.
+		if _, err := s.pool.Exec(ctx, `SELECT FROM tasks WHERE id = $1 FOR SHARE`, busy); err != nil {
+			return Claimed{}, fmt.Errorf("claim in %s: wait: %w", slug, err)
+		}
+	}
+}
+
+// claimant looks up the actor as a member of the project.
+func (s *Store) claimant(ctx context.Context, actor Actor, slug string) (claimant, error) {
+	if err := actor.may(access.Label); err != nil {
+		return claimant{}, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT m.person_id AS person, p.id AS project, p.paused,
+			EXISTS (SELECT FROM assignments a WHERE a.project_id = p.id AND a.state = 'leased' AND a.lease_until < now()) AS overdue
+		FROM projects p JOIN members m ON m.project_id = p.id AND m.person_id = $2
+		WHERE p.slug = $1 AND p.archived_at IS NULL`, slug, actor.PersonID)
+	if err != nil {
+		return claimant{}, err
+	}
+	c, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[claimant])
+	if err != nil {
+		return claimant{}, notFound(err)
+	}
+	if c.Paused {
+		return claimant{}, ErrPaused
+	}
+	return c, nil
+}
+
+// claim is one attempt in one transaction. If it finds nothing, busy is the first task that could be
+// claimed were it not locked by someone else, or 0.
+func (s *Store) claim(ctx context.Context, c claimant, after int64) (claimed Claimed, busy int64, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		cursor, err := lockCursor(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		if claimed, err = handBack(ctx, tx, c, after); err != nil || claimed.Task != 0 {
+			return err
+		}
+		claimed, busy, err = takeNext(ctx, tx, c, cursor)
+		return err
+	})
+	return claimed, busy, err
+}
+
+// lockCursor enters the queue and locks the labeler's cursor, so that their claims come one by one.
+func lockCursor(ctx context.Context, tx pgx.Tx, c claimant) (cursor queuePlace, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, $2::bigint::int)`, queueLock, c.Project)
+	batch.Queue(`INSERT INTO queue_cursors (project_id, person_id, priority, task_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		c.Project, c.Person, queueStart.Priority, queueStart.Task)
+	batch.Queue(`SELECT priority, task_id FROM queue_cursors WHERE project_id = $1 AND person_id = $2 FOR NO KEY UPDATE`,
+		c.Project, c.Person).QueryRow(func(row pgx.Row) error { return row.Scan(&cursor.Priority, &cursor.Task) })
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return queuePlace{}, fmt.Errorf("cursor: %w", err)
+	}
+	return cursor, nil
+}
+
+// handBack leases again what is the labeler's already, if there is any such thing.
+func handBack(ctx context.Context, tx pgx.Tx, c claimant, after int64) (Claimed, error) {
+	again, err := leaseAgain(ctx, tx, c.Person, `a.project_id = $2 AND a.id <> $3
+		AND (a.state IN ('leased', 'returned') OR a.state = 'expired' AND `+freePlace+`)
+		ORDER BY array_position(ARRAY['leased', 'returned', 'expired'], a.state), a.id LIMIT 1`, c.Project, after)
+	if err != nil || len(again) == 0 {
+		return Claimed{}, err
+	}
+	return again[0], nil
+}
+
+// leaseAgain leases to a person those of their own assignments that the condition selects, from now on. Of what
+// ran out it may select only what still has a free place.
+func leaseAgain(ctx context.Context, q querier, person int64, which string, args ...any) ([]Claimed, error) {
+	rows, err := q.Query(ctx, `
+		WITH mine AS MATERIALIZED (
+			SELECT a.id, a.task_id, a.state, p.lease_minutes
+			FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
+			WHERE a.person_id = $1 AND `+stillMember+` AND i.state = 'ready' AND t.state IN ('open', 'in_review') AND `+which+`
+			FOR NO KEY UPDATE OF a, t SKIP LOCKED
+		), placed AS (
+			UPDATE tasks t SET live = live + 1 FROM mine WHERE t.id = mine.task_id AND mine.state = 'expired'
+		)
+		UPDATE assignments a SET state = 'leased', lease_until = now() + make_interval(mins => mine.lease_minutes),
+			claimed_at = CASE mine.state WHEN 'returned' THEN now() ELSE a.claimed_at END
+		FROM mine WHERE a.id = mine.id RETURNING a.task_id AS task, a.id AS assignment`, append([]any{person}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("lease again: %w", err)
+	}
+	again, err := pgx.CollectRows(rows, pgx.RowToStructByName[Claimed])
+	if err != nil {
+		return nil, fmt.Errorf("lease again: %w", err)
+	}
+	return again, nil
+}
+
+// takeNext leases the first task of the queue that nobody has locked, and moves the cursor up to the
+// first that could be claimed, locked or not.
+func takeNext(ctx context.Context, tx pgx.Tx, c claimant, cursor queuePlace) (claimed Claimed, busy int64, err error) {
+	var first queuePlace
+	var picked int64
+	err = tx.QueryRow(ctx, `
+		WITH first AS MATERIALIZED (SELECT t.priority, t.id `+inQueue+` LIMIT 1),
+		picked AS MATERIALIZED (SELECT t.id `+inQueue+` LIMIT 1 FOR NO KEY UPDATE OF t SKIP LOCKED)
+		SELECT coalesce(first.priority, @last_priority), coalesce(first.id, @last_task), coalesce(first.id, 0), coalesce(picked.id, 0)
+		FROM (SELECT) one LEFT JOIN first ON true LEFT JOIN picked ON true`,
+		pgx.NamedArgs{
+			"project": c.Project, "person": c.Person, "priority": cursor.Priority, "task": cursor.Task,
+			"last_priority": queueEnd.Priority, "last_task": queueEnd.Task,
+		}).Scan(&first.Priority, &first.Task, &busy, &picked)
+	if err != nil {
+		return Claimed{}, 0, fmt.Errorf("next: %w", err)
+	}
+	batch := &pgx.Batch{}
+	if first != cursor {
+		batch.Queue(`UPDATE queue_cursors SET priority = $3, task_id = $4 WHERE project_id = $1 AND person_id = $2`,
+			c.Project, c.Person, first.Priority, first.Task)
+	}
+	if picked != 0 {
+		claimed.Task = picked
+		batch.Queue(`UPDATE tasks SET live = live + 1 WHERE id = $1`, picked)
+		batch.Queue(`
+			INSERT INTO assignments (task_id, project_id, person_id, state, lease_until)
+			SELECT $1, p.id, $3, 'leased', now() + make_interval(mins => p.lease_minutes) FROM projects p WHERE p.id = $2
+			RETURNING id`, picked, c.Project, c.Person).QueryRow(func(row pgx.Row) error { return row.Scan(&claimed.Assignment) })
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return Claimed{}, 0, fmt.Errorf("take task %d: %w", picked, err)
+	}
+	return claimed, busy, nil
+}
+
+// reopen moves cursors back so that each of these tasks of a project is found by whoever can claim it
+// now. Call it, as the last step of a transaction, for every task that may have become claimable, and
+// for all of them at once.
+func reopen(ctx context.Context, tx pgx.Tx, project int64, tasks ...int64) error {
+	return moveBack(ctx, tx, project, `
+		SELECT t.priority, t.id FROM tasks t
+		WHERE t.id = ANY($2) AND t.project_id = c.project_id AND `+freePlace+`
+		  AND NOT EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.person_id = c.person_id)
+		ORDER BY -t.priority, t.id LIMIT 1`, tasks)
+}
+
+// rewind moves every cursor of a project back to the first of these tasks: reopen for very many.
+func rewind(ctx context.Context, tx pgx.Tx, project int64, tasks []int64) error {
+	return moveBack(ctx, tx, project, `
+		SELECT first.priority, first.id FROM (
+			SELECT t.priority, t.id FROM tasks t WHERE t.id = ANY($2) ORDER BY -t.priority, t.id LIMIT 1) first`, tasks)
+}
+
+// moveBack moves each cursor c of the project back to the place that the query says, if it lies behind.
+func moveBack(ctx context.Context, tx pgx.Tx, project int64, to string, tasks []int64) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`SELECT pg_advisory_xact_lock($1, $2::bigint::int)`, queueLock, project)
+	batch.Queue(`
+		UPDATE queue_cursors moved SET priority = first.priority, task_id = first.id
+		FROM queue_cursors c CROSS JOIN LATERAL (`+to+`) first
+		WHERE moved.project_id = c.project_id AND moved.person_id = c.person_id
+		  AND c.project_id = $1 AND (-c.priority, c.task_id) > (-first.priority, first.id)`, project, tasks)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("reopen tasks of project %d: %w", project, err)
+	}
+	return nil
+}
+
+// vacate takes back the places that were held on tasks of one project, one for each time that a task
+// is listed, and puts the tasks back in the queue. The caller has locked the tasks.
+func vacate(ctx context.Context, tx pgx.Tx, project int64, tasks []int64) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE tasks t SET live = t.live - freed.places
+		FROM (SELECT id, count(*)::int AS places FROM unnest($1::bigint[]) id GROUP BY id) freed
+		WHERE t.id = freed.id`, tasks)
+	if err != nil {
+		return fmt.Errorf("vacate places: %w", err)
+	}
+	return reopen(ctx, tx, project, tasks...)
+}
+
+// addTasks puts items into the project's queue, and those that are in it already back to their place.
+// An item that is not ready waits: call it again once it is.
+func addTasks(ctx context.Context, tx pgx.Tx, project int64, items []int64, priority int) error {
+	// The lock lets no change of the overlap pass between reading it and these tasks being seen.
+	_, err := tx.Exec(ctx, `
+		INSERT INTO tasks (project_id, item_id, priority, overlap)
+		SELECT p.id, item, $3, p.overlap
+		FROM (SELECT id, overlap FROM projects WHERE id = $1 FOR SHARE) p, unnest($2::bigint[]) WITH ORDINALITY AS u (item, position)
+		ORDER BY position
+		ON CONFLICT (item_id) DO NOTHING`, project, items, priority)
+	if err != nil {
+		return fmt.Errorf("add tasks: %w", err)
+	}
+	rows, err := tx.Query(ctx, `SELECT id FROM tasks WHERE item_id = ANY($1) AND state = 'open' ORDER BY -priority, id LIMIT 1`, items)
+	if err != nil {
+		return fmt.Errorf("add tasks: %w", err)
+	}
+	first, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("add tasks: %w", err)
+	}
+	return rewind(ctx, tx, project, first)
+}
+
+// Resume leases again what came back to the actor or ran out, if it is this task and its place is still theirs.
+func (s *Store) Resume(ctx context.Context, actor Actor, task int64) error {
+	if err := actor.may(access.Label); err != nil {
+		return err
+	}
+	_, err := leaseAgain(ctx, s.pool, actor.PersonID,
+		`a.task_id = $2 AND NOT p.paused AND (a.state = 'returned' OR a.state = 'expired' AND `+freePlace+`)`, task)
+	return err
+}
+
+// Lease is until when an assignment is held.
+type Lease struct {
+	Assignment int64
+	Until      time.Time
+}
+
+// Heartbeat renews the actor's leases, and takes up again those that ran out and whose place nobody
+// took. Gone lists the assignments that are not held for them any more; they may still be answered.
+func (s *Store) Heartbeat(ctx context.Context, actor Actor, assignments []int64) (leases []Lease, gone []int64, err error) {
+	if err := actor.may(access.Label); err != nil {
+		return nil, nil, err
+	}
+	// What someone else has locked this moment keeps the lease that it has.
+	_, err = s.pool.Exec(ctx, `
+		UPDATE assignments a SET lease_until = now() + make_interval(mins => mine.lease_minutes)
+		FROM (SELECT a.id, p.lease_minutes FROM assignments a JOIN projects p ON p.id = a.project_id
+		      WHERE a.id = ANY($1) AND a.person_id = $2 AND a.state = 'leased' FOR NO KEY UPDATE OF a SKIP LOCKED) mine
+		WHERE a.id = mine.id`, assignments, actor.PersonID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("heartbeat: %w", err)
+	}
+	if _, err := leaseAgain(ctx, s.pool, actor.PersonID, `a.id = ANY($2) AND a.state = 'expired' AND `+freePlace, assignments); err != nil {
+		return nil, nil, fmt.Errorf("heartbeat: %w", err)
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT wanted.id, a.lease_until
+		FROM unnest($1::bigint[]) wanted (id)
+		LEFT JOIN assignments a ON a.id = wanted.id AND a.person_id = $2 AND a.state = 'leased'`, assignments, actor.PersonID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("heartbeat: %w", err)
+	}
+	var id int64
+	var until *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id, &until}, func() error {
+		if until == nil {
+			gone = append(gone, id)
+		} else {
+			leases = append(leases, Lease{Assignment: id, Until: *until})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("heartbeat: %w", err)
+	}
+	return leases, gone, nil
+}
+
+// ReleaseLeases returns to the queue whatever ran out, in every project, and says how many leases that were.
+func (s *Store) ReleaseLeases(ctx context.Context) (released int, err error) {
+	rows, err := s.pool.Query(ctx, `SELECT DISTINCT project_id FROM assignments WHERE state = 'leased' AND lease_until < now()`)
+	if err != nil {
+		return 0, fmt.Errorf("release leases: %w", err)
+	}
+	projects, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return 0, fmt.Errorf("release leases: %w", err)
+	}
+	for _, project := range projects {
+		for {
+			n, err := s.releaseLeases(ctx, project)
+			released += n
+			if err != nil {
+				return released, err
+			}
+			if n < releaseBatch {
+				break
+			}
+		}
+	}
+	return released, nil
+}
+
+// releaseLeases releases up to releaseBatch leases of a project that ran out. Their labelers may still
+// answer. A rework keeps its place and waits for its labeler again: nobody else can mend their answer.
+func (s *Store) releaseLeases(ctx context.Context, project int64) (released int, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			WITH due AS MATERIALIZED (
+				SELECT a.id FROM assignments a JOIN tasks t ON t.id = a.task_id
+				WHERE a.project_id = $1 AND a.state = 'leased' AND a.lease_until < now()
+				ORDER BY a.lease_until LIMIT $2 FOR NO KEY UPDATE OF a, t SKIP LOCKED)
+			UPDATE assignments a SET lease_until = NULL, state = CASE a.reason WHEN 'rework' THEN 'returned' ELSE 'expired' END
+			FROM due WHERE a.id = due.id RETURNING a.task_id, a.state = 'expired'`, project, releaseBatch)
+		if err != nil {
+			return err
+		}
+		var task int64
+		var freed bool
+		var tasks []int64
+		_, err = pgx.ForEachRow(rows, []any{&task, &freed}, func() error {
+			released++
+			if freed {
+				tasks = append(tasks, task)
+			}
+			return nil
+		})
+		if err != nil || len(tasks) == 0 {
+			return err
+		}
+		return vacate(ctx, tx, project, tasks)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("release leases of project %d: %w", project, err)
+	}
+	return released, nil
+}

@@ -1,0 +1,211 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
+)
+
+// Work is everything that a labeler needs to work on one task: the item, their assignment, and the
+// boxes to go on from. It holds nothing of anybody else's answer.
+type Work struct {
+	Task         int64
+	Item         int64
+	Assignment   int64
+	Project      int64
+	Slug         string
+	ProjectName  string
+	Name         string // the item's file name, or its external key
+	Width        int
+	Height       int
+	Reason       string // initial, rework, relabel or gold
+	State        string // of the assignment
+	TaskState    string
+	LeaseUntil   *time.Time // nil unless it is leased
+	Now          time.Time  // by the database's clock
+	DraftVersion int        // 0: nothing was saved yet
+	Boxes        []DraftBox `db:"-"` // the draft, else the answer that came back, else the prefill
+	Marks        []Mark     `db:"-"`
+	Classes      []WorkClass
+	Assets       []WorkAsset
+	Recallable   *Recallable `db:"-"`
+}
+
+// Mark is a reviewer's remark on the answer that came back. Box is the id of the draft's box that it
+// is about, nil if it is about a place (X, Y) or the whole.
+type Mark struct {
+	ID      int64
+	Box     *string
+	X       *float64
+	Y       *float64
+	Reason  string
+	Note    string
+	Dispute string
+}
+
+// WorkClass is a class that a labeler can choose; Definition is the newest published version, 0 for none.
+type WorkClass struct {
+	ID         int64  `json:"id"`
+	Name       string `json:"name"`
+	Key        string `json:"key"`
+	Slot       int    `json:"slot"`
+	Definition int    `json:"definition"`
+}
+
+// WorkAsset is a stored picture of the item, with what a page must know of its bytes.
+type WorkAsset struct {
+	Kind   string          `json:"kind"`
+	Width  int             `json:"width"`
+	Height int             `json:"height"`
+	Facts  json.RawMessage `json:"facts"`
+}
+
+// Recallable is an answer that can be taken back.
+type Recallable struct {
+	Task int64
+	Name string
+}
+
+const workColumns = `t.id AS task, t.item_id AS item, a.id AS assignment, p.id AS project, p.slug, p.name AS project_name,
+	coalesce(nullif(x.file_name, ''), x.external_key, '') AS name,
+	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, a.reason, a.state, t.state AS task_state, a.lease_until, now() AS now,
+	coalesce(d.version, 0) AS draft_version,
+	coalesce((SELECT jsonb_agg(jsonb_build_object('id', c.id, 'name', c.name, 'key', c.key, 'slot', c.slot,
+			'definition', coalesce((SELECT max(version) FROM definitions WHERE class_id = c.id), 0)) ORDER BY c.slot)
+		FROM classes c WHERE c.project_id = p.id AND c.retired_at IS NULL), '[]') AS classes,
+	coalesce((SELECT jsonb_agg(jsonb_build_object('kind', s.kind, 'width', coalesce(s.width, 0), 'height', coalesce(s.height, 0), 'facts', s.facts))
+		FROM assets s WHERE s.item_id = i.id), '[]') AS assets`
+
+// Work returns what the actor works on when they work on this task. It returns ErrNotFound unless the task was
+// handed to them, and ErrGone once it has been withdrawn.
+func (s *Store) Work(ctx context.Context, actor Actor, task int64) (Work, error) {
+	work, err := s.work(ctx, actor, task)
+	if err != nil {
+		return Work{}, fmt.Errorf("work on task %d: %w", task, err)
+	}
+	return work, nil
+}
+
+func (s *Store) work(ctx context.Context, actor Actor, task int64) (w Work, err error) {
+	if err := actor.may(access.Label); err != nil {
+		return Work{}, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT `+workColumns+`
+		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
+		LEFT JOIN item_texts x ON x.item_id = i.id LEFT JOIN drafts d ON d.assignment_id = a.id
+		WHERE a.task_id = $1 AND a.person_id = $2 AND `+stillMember+` AND a.state <> 'cancelled' AND t.state <> 'discarded' AND i.state = 'ready'
+		ORDER BY a.pass DESC LIMIT 1`, task, actor.PersonID)
+	if err != nil {
+		return Work{}, err
+	}
+	w, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Work])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Work{}, s.noWork(ctx, actor, task)
+	}
+	if err != nil {
+		return Work{}, err
+	}
+	if w.Boxes, err = s.startingBoxes(ctx, actor, w); err != nil {
+		return Work{}, err
+	}
+	if w.Marks, err = s.marks(ctx, actor, w); err != nil {
+		return Work{}, err
+	}
+	w.Recallable, err = s.recallable(ctx, actor, w.Project)
+	return w, err
+}
+
+// noWork says why there is no work on a task: it was withdrawn, or never was the actor's.
+func (s *Store) noWork(ctx context.Context, actor Actor, task int64) error {
+	var was bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM assignments a WHERE a.task_id = $1 AND a.person_id = $2 AND `+stillMember+`)`,
+		task, actor.PersonID).Scan(&was)
+	if err != nil {
+		return err
+	}
+	if was {
+		return ErrGone
+	}
+	return ErrNotFound
+}
+
+// startingBoxes are what the labeler goes on from.
+func (s *Store) startingBoxes(ctx context.Context, actor Actor, w Work) ([]DraftBox, error) {
+	if w.DraftVersion > 0 {
+		stored, _, err := draftOf(ctx, s.pool, w.Assignment)
+		if err == nil {
+			return stored.Boxes, nil
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return nil, err
+		}
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT b.position::text, b.class_id, b.x, b.y, b.w, b.h, b.rotation FROM annotation_boxes b
+		WHERE b.annotation_id = (SELECT max(id) FROM annotations WHERE task_id = $1 AND person_id = $2 AND recalled_at IS NULL)
+		UNION ALL
+		SELECT b.position::text, b.class_id, b.x, b.y, b.w, b.h, b.rotation
+		FROM predictions p JOIN prediction_boxes b ON b.prediction_id = p.id
+		WHERE p.item_id = $3 AND p.purpose = 'prefill'
+		  AND NOT EXISTS (SELECT FROM annotations WHERE task_id = $1 AND person_id = $2 AND recalled_at IS NULL)
+		  AND p.id = (SELECT max(id) FROM predictions WHERE item_id = $3 AND purpose = 'prefill')`, w.Task, actor.PersonID, w.Item)
+	if err != nil {
+		return nil, err
+	}
+	boxes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[DraftBox])
+	if err != nil {
+		return nil, err
+	}
+	return boxes, nil
+}
+
+// marks are the remarks of the last review of the actor's answer, while they mend it.
+func (s *Store) marks(ctx context.Context, actor Actor, w Work) ([]Mark, error) {
+	if w.Reason != "rework" {
+		return nil, nil
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT m.id, m.position, m.x, m.y, m.reason, m.note, m.dispute
+		FROM review_marks m JOIN annotations an ON an.id = m.annotation_id
+		WHERE an.task_id = $1 AND an.person_id = $2 AND m.review_id = (`+lastReview+`) ORDER BY m.id`, w.Task, actor.PersonID)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (m Mark, err error) {
+		var position *int
+		err = row.Scan(&m.ID, &position, &m.X, &m.Y, &m.Reason, &m.Note, &m.Dispute)
+		if position != nil {
+			id := strconv.Itoa(*position)
+			m.Box = &id
+		}
+		return m, err
+	})
+}
+
+// recallable is the actor's last answer in the project, if it can be taken back.
+func (s *Store) recallable(ctx context.Context, actor Actor, project int64) (*Recallable, error) {
+	var r Recallable
+	err := s.pool.QueryRow(ctx, `
+		SELECT t.id, coalesce(nullif(x.file_name, ''), x.external_key, '')
+		FROM (SELECT id, task_id FROM assignments WHERE person_id = $1 AND project_id = $2 AND state = 'submitted'
+		      ORDER BY finished_at DESC, id DESC LIMIT 1) a
+		JOIN tasks t ON t.id = a.task_id JOIN annotations an ON an.assignment_id = a.id AND an.superseded_at IS NULL AND an.recalled_at IS NULL
+		LEFT JOIN item_texts x ON x.item_id = t.item_id
+		WHERE t.state IN ('open', 'in_review')
+		  AND NOT EXISTS (SELECT FROM assignments later WHERE later.task_id = t.id AND later.person_id = $1 AND later.id > a.id)`, actor.PersonID, project).Scan(&r.Task, &r.Name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
