@@ -13,9 +13,9 @@ import (
 	"fiducial/internal/access"
 )
 
-// Answer is a labeler's answer to a task. Version is that of the draft that it was made from, 0 if
+// NewAnnotation is a labeler's answer to a task. Version is that of the draft that it was made from, 0 if
 // none was saved; ActiveMS is how long they were at it, in milliseconds.
-type Answer struct {
+type NewAnnotation struct {
 	Task       int64
 	Assignment int64
 	Version    int
@@ -103,7 +103,7 @@ func (h held) answerable() error {
 // with an InvalidError that keeps the draft. The same answer again is the same success. It returns
 // a DraftConflictError if another draft than this answer's is stored, and an InvalidError naming the
 // box that cannot be taken.
-func (s *Store) Submit(ctx context.Context, actor Actor, a Answer) (receipt Receipt, err error) {
+func (s *Store) Submit(ctx context.Context, actor Actor, a NewAnnotation) (receipt Receipt, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		h, err := hold(ctx, tx, actor, a.Task, a.Assignment)
 		if err != nil {
@@ -129,7 +129,7 @@ func (s *Store) Submit(ctx context.Context, actor Actor, a Answer) (receipt Rece
 }
 
 // repeated answers a submit that was answered before, if it says the same.
-func repeated(ctx context.Context, tx pgx.Tx, h held, a Answer) (Receipt, error) {
+func repeated(ctx context.Context, tx pgx.Tx, h held, a NewAnnotation) (Receipt, error) {
 	receipt := Receipt{Project: h.Slug}
 	err := tx.QueryRow(ctx, `
 		SELECT id, surplus FROM annotations WHERE assignment_id = $1 AND recalled_at IS NULL ORDER BY id DESC LIMIT 1`,
@@ -157,7 +157,7 @@ func unnamed(boxes []DraftBox) []DraftBox {
 }
 
 // sameDraft refuses an answer that was not made from the stored draft and differs from it.
-func sameDraft(ctx context.Context, tx pgx.Tx, a Answer) error {
+func sameDraft(ctx context.Context, tx pgx.Tx, a NewAnnotation) error {
 	stored, _, err := draftOf(ctx, tx, a.Assignment)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
@@ -172,7 +172,7 @@ func sameDraft(ctx context.Context, tx pgx.Tx, a Answer) error {
 }
 
 // record writes the answer and what follows from it for assignment, task and draft.
-func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a Answer) (Receipt, error) {
+func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation) (Receipt, error) {
 	definitions, err := checkBoxes(ctx, tx, h, a.Boxes)
 	if err != nil {
 		return Receipt{}, err
@@ -236,14 +236,8 @@ func checkBoxes(ctx context.Context, tx pgx.Tx, h held, boxes []DraftBox) (map[i
 	if len(boxes) > boxLimit {
 		return nil, invalid("boxes", fmt.Sprintf("At most %d boxes fit on one item.", boxLimit))
 	}
-	rows, err := tx.Query(ctx, `SELECT id, name FROM classes WHERE project_id = $1 AND retired_at IS NOT NULL`, h.Project)
+	retired, err := retiredClasses(ctx, tx, h.Project)
 	if err != nil {
-		return nil, err
-	}
-	retired := map[int64]string{}
-	var class int64
-	var name string
-	if _, err = pgx.ForEachRow(rows, []any{&class, &name}, func() error { retired[class] = name; return nil }); err != nil {
 		return nil, err
 	}
 	definitions, err := definitionVersions(ctx, tx, h.Project)
@@ -262,6 +256,23 @@ func checkBoxes(ctx context.Context, tx pgx.Tx, h held, boxes []DraftBox) (map[i
 		}
 	}
 	return definitions, nil
+}
+
+// retiredClasses returns the names of the classes of a project that no new label can have.
+func retiredClasses(ctx context.Context, q querier, project int64) (map[int64]string, error) {
+	names := map[int64]string{}
+	//nolint:rowserrcheck // ForEachRow checks it
+	rows, err := q.Query(ctx, `SELECT id, name FROM classes WHERE project_id = $1 AND retired_at IS NOT NULL`, project)
+	if err != nil {
+		return nil, fmt.Errorf("retired classes: %w", err)
+	}
+	var class int64
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&class, &name}, func() error {
+		names[class] = name
+		return nil
+	})
+	return names, err
 }
 
 // fits says what is wrong with the shape of a box, or "". Of a turned box the centre must be inside the

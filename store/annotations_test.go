@@ -113,9 +113,9 @@ func TestRecall(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, storetest.Pool(t), 2, 3, 1)
 	anna, ben := f.labelers[0], f.labelers[1]
-	older, last := f.mustClaim(t, anna), Claimed{}
+	older := f.mustClaim(t, anna)
 	f.mustSubmit(t, anna, older)
-	last = f.mustClaim(t, anna)
+	last := f.mustClaim(t, anna)
 	f.mustSubmit(t, anna, last)
 	next := f.mustClaim(t, anna)
 	w, err := f.Work(t.Context(), anna, next.Task)

@@ -3,12 +3,14 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
-	"fiducial/internal/access"
-
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
 )
 
 // PeopleFilter selects people; its zero value is everybody who is here.
@@ -212,30 +214,45 @@ func forgetPerson(ctx context.Context, tx pgx.Tx, id int64) error {
 	return nil
 }
 
-// clearDesk takes back what a person was given and has not answered; what they held a lease on can
-// be claimed by others again.
+// clearDesk takes back what a person was given and has not answered; the places that they held can be
+// claimed by others again.
 func clearDesk(ctx context.Context, tx pgx.Tx, id int64) error {
+	// In the order in which everyone else locks: tasks first, then assignments, then queues by project.
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := tx.Query(ctx, `
-		SELECT a.task_id FROM assignments a JOIN tasks t ON t.id = a.task_id
-		WHERE a.person_id = $1 AND a.state = 'leased' ORDER BY a.task_id FOR UPDATE OF t`, id)
+		SELECT t.project_id, t.id FROM assignments a JOIN tasks t ON t.id = a.task_id
+		WHERE a.person_id = $1 AND a.state IN ('leased', 'returned') ORDER BY t.id FOR NO KEY UPDATE OF t`, id)
 	if err != nil {
 		return fmt.Errorf("desk of person %d: %w", id, err)
 	}
-	tasks, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	held := map[int64][]int64{}
+	var project, task int64
+	_, err = pgx.ForEachRow(rows, []any{&project, &task}, func() error {
+		held[project] = append(held[project], task)
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("desk of person %d: %w", id, err)
 	}
-	for _, sql := range []string{
-		`UPDATE tasks SET live = live - 1 WHERE id = ANY($2) AND $1 <> 0`,
-		`UPDATE queue_cursors c SET priority = t.priority, task_id = t.id
-			FROM (SELECT DISTINCT ON (project_id) project_id, priority, id FROM tasks WHERE id = ANY($2) AND $1 <> 0
-			      ORDER BY project_id, priority DESC, id) t
-			WHERE c.project_id = t.project_id AND (c.priority < t.priority OR c.priority = t.priority AND c.task_id > t.id)`,
-		`UPDATE assignments SET state = 'cancelled', lease_until = NULL, finished_at = now()
-			WHERE person_id = $1 AND (state IN ('expired', 'returned') OR state = 'leased' AND task_id = ANY($2))`,
-	} {
-		if _, err := tx.Exec(ctx, sql, id, tasks); err != nil {
-			return fmt.Errorf("clear desk of person %d: %w", id, err)
+	for _, project := range slices.Sorted(maps.Keys(held)) {
+		// What moved on between looking and locking holds no place any more.
+		rows, err := tx.Query(ctx, `
+			UPDATE assignments SET state = 'cancelled', lease_until = NULL, finished_at = now()
+			WHERE person_id = $1 AND task_id = ANY($2) AND state IN ('leased', 'returned') RETURNING task_id`, id, held[project])
+		if err != nil {
+			return fmt.Errorf("desk of person %d: %w", id, err)
+		}
+		if held[project], err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+			return fmt.Errorf("desk of person %d: %w", id, err)
+		}
+	}
+	_, err = tx.Exec(ctx, `UPDATE assignments SET state = 'cancelled', finished_at = now() WHERE person_id = $1 AND state = 'expired'`, id)
+	if err != nil {
+		return fmt.Errorf("desk of person %d: %w", id, err)
+	}
+	for _, project := range slices.Sorted(maps.Keys(held)) {
+		if err := vacate(ctx, tx, project, held[project]); err != nil {
+			return err
 		}
 	}
 	return nil

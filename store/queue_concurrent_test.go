@@ -50,7 +50,7 @@ func TestManyLabelersAtOnce(t *testing.T) {
 	var people, observers sync.WaitGroup
 	for i, who := range s.labelers {
 		people.Go(func() {
-			if err := s.work(ctx, who, rand.New(rand.NewPCG(1, uint64(i)))); err != nil { //nolint:gosec // a seed
+			if err := s.work(ctx, who, rand.New(rand.NewPCG(1, uint64(i)))); err != nil {
 				t.Error(err)
 			}
 		})

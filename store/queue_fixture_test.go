@@ -117,8 +117,8 @@ func (f *floor) mustClaim(tb testing.TB, who Actor) Claimed {
 }
 
 // answer is a valid answer of one box to what was claimed.
-func (f *floor) answer(c Claimed) Answer {
-	return Answer{Task: c.Task, Assignment: c.Assignment, Boxes: []DraftBox{{ID: "a", ClassID: f.class, X: 1, Y: 2, W: 30, H: 40}}}
+func (f *floor) answer(c Claimed) NewAnnotation {
+	return NewAnnotation{Task: c.Task, Assignment: c.Assignment, Boxes: []DraftBox{{ID: "a", ClassID: f.class, X: 1, Y: 2, W: 30, H: 40}}}
 }
 
 func (f *floor) mustSubmit(tb testing.TB, who Actor, c Claimed) Receipt {
