@@ -65,7 +65,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id"}, OfNobody, ""},
 		{"assignments", []string{
 			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
-			"skip_note",
+			"skip_note", "review_id",
 		}, OfItem, "row deleted"},
 		{"drafts", []string{"assignment_id", "version", "boxes", "saved_at"}, OfItem, "row deleted"},
 		{"annotations", []string{
@@ -75,8 +75,9 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, "row deleted"},
 		{"prediction_boxes", []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}, OfItem, "row deleted"},
 
-		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "note", "active_ms", "decided_at"}, OfItem, "row deleted"},
+		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "note", "active_ms", "decided_at", "former_state", "former_truth_id"}, OfItem, "row deleted"},
 		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "note", "dispute", "disputed_at"}, OfItem, "row deleted"},
+		{"review_looks", []string{"task_id", "person_id", "at"}, OfItem, "row deleted"},
 		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, "row deleted"},
 		{"truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, "row deleted"},
 		{"notices", []string{"id", "person_id", "kind", "object_type", "object_id", "project_id", "created_at", "read_at"}, OfNobody, ""},

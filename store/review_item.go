@@ -1,0 +1,191 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Reviewed is everything that a reviewer needs to decide about one item. While it is undecided, no
+// answer bears its labeler's name.
+type Reviewed struct {
+	Item        int64
+	Task        int64 // 0 for an item that was never in the queue
+	Project     int64
+	Slug        string
+	ProjectName string
+	Name        string // the item's file name, or its external key
+	State       string // of the task; "" without one
+	Version     int    // to be sent with the decision; 0 without a task
+	Overlap     int
+	Votes, Live int
+	Width       int
+	Height      int
+	Assets      []WorkAsset
+	Answers     []ReviewAnswer `db:"-"` // those that count, the first submitted first
+	Skips       []ReviewSkip   `db:"-"`
+	Truth       *Truth         `db:"-"` // the current one, nil for none
+	Decisions   []Decision     `db:"-"` // the newest first
+}
+
+// Decided reports whether the item has its truth, or none for good.
+func (r Reviewed) Decided() bool { return r.State == "adjudicated" || r.State == "discarded" }
+
+// ReviewAnswer is a submitted answer. Labeler is "" while the item is undecided.
+type ReviewAnswer struct {
+	ID          int64
+	Labeler     string
+	Pass        int
+	Reason      string // initial, rework, relabel or gold
+	Surplus     bool
+	Prefilled   bool
+	ActiveMS    int64
+	SubmittedAt time.Time
+	Boxes       []Box `db:"-"`
+}
+
+// ReviewSkip is a labeler's word that they could not decide.
+type ReviewSkip struct {
+	Reason string
+	Note   string
+	At     time.Time
+}
+
+// Decision is a decision that was made about an item.
+type Decision struct {
+	ID       int64
+	Kind     DecisionKind
+	Reviewer string
+	Undoes   int64 // of Undone
+	Note     string
+	At       time.Time
+	Undone   bool
+	Standing bool         // the last that stands: it can be undone
+	Marks    []ReviewMark `db:"-"`
+}
+
+// ReviewMark is a fault that was pinned to an answer. X, Y, W and H are the box that it is about as it
+// was then; of a place, W and H are nil; of the whole, all are.
+type ReviewMark struct {
+	Review     int64
+	Annotation int64
+	Position   *int
+	ClassName  string // of the box, or ""
+	X, Y, W, H *float64
+	Fault      Fault
+	Note       string
+	Dispute    string // the labeler's word against it, or ""
+}
+
+// ReviewItem returns an item for review, or ErrNotFound if there is none that the actor sees.
+func (s *Store) ReviewItem(ctx context.Context, actor Actor, item int64) (r Reviewed, err error) {
+	if err := actor.mayReview(); err != nil {
+		return Reviewed{}, err
+	}
+	// All is read at one moment, so that the version belongs to the answers that are shown.
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		r, err = reviewItem(ctx, tx, actor, item)
+		return err
+	})
+	if err != nil {
+		return Reviewed{}, fmt.Errorf("review of item %d: %w", item, err)
+	}
+	return r, nil
+}
+
+func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Reviewed, err error) {
+	rows, err := tx.Query(ctx, `
+		SELECT i.id AS item, coalesce(t.id, 0) AS task, p.id AS project, p.slug, p.name AS project_name, `+itemName+` AS name,
+			coalesce(t.state, '') AS state, coalesce(t.version, 0) AS version, coalesce(t.overlap, p.overlap) AS overlap,
+			coalesce(t.votes, 0) AS votes, coalesce(t.live, 0) AS live, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height,
+			coalesce((SELECT jsonb_agg(jsonb_build_object('kind', s.kind, 'width', s.width, 'height', s.height, 'facts', s.facts) ORDER BY s.kind)
+			          FROM assets s WHERE s.item_id = i.id), '[]') AS assets
+		FROM items i JOIN projects p ON p.id = i.project_id LEFT JOIN tasks t ON t.item_id = i.id LEFT JOIN item_texts x ON x.item_id = i.id
+		WHERE i.id = @item AND p.archived_at IS NULL AND `+sees, actor.args(pgx.NamedArgs{"item": item}))
+	if err != nil {
+		return Reviewed{}, err
+	}
+	if r, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Reviewed]); err != nil {
+		return Reviewed{}, notFound(err)
+	}
+	if r.Answers, err = reviewAnswers(ctx, tx, r); err != nil {
+		return Reviewed{}, err
+	}
+	truth, err := currentTruth(ctx, tx, item)
+	if err == nil {
+		r.Truth = &truth
+	} else if !errors.Is(err, ErrNotFound) {
+		return Reviewed{}, err
+	}
+	if rows, err = tx.Query(ctx, `
+		SELECT skip_reason AS reason, skip_note AS note, finished_at AS at FROM assignments
+		WHERE task_id = $1 AND state = 'skipped' AND skip_reason IN ('cannot_decide', 'broken_image') ORDER BY finished_at, id`, r.Task); err != nil {
+		return Reviewed{}, err
+	}
+	if r.Skips, err = pgx.CollectRows(rows, pgx.RowToStructByName[ReviewSkip]); err != nil {
+		return Reviewed{}, err
+	}
+	r.Decisions, err = decisionsOf(ctx, tx, r.Task)
+	return r, err
+}
+
+func reviewAnswers(ctx context.Context, tx pgx.Tx, r Reviewed) ([]ReviewAnswer, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT an.id, CASE WHEN $2 THEN coalesce(n.name, p.pseudonym) ELSE '' END AS labeler, a.pass, a.reason, an.surplus, an.prefilled,
+			an.active_ms, an.submitted_at
+		FROM annotations an JOIN assignments a ON a.id = an.assignment_id JOIN people p ON p.id = an.person_id
+		LEFT JOIN person_identities n ON n.person_id = p.id
+		WHERE an.task_id = $1 AND `+counts+` ORDER BY an.id`, r.Task, r.Decided())
+	if err != nil {
+		return nil, err
+	}
+	answers, err := pgx.CollectRows(rows, pgx.RowToStructByName[ReviewAnswer])
+	if err != nil {
+		return nil, err
+	}
+	for i := range answers {
+		if answers[i].Boxes, err = boxesOf(ctx, tx, "annotation_boxes", "annotation_id", answers[i].ID); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+func decisionsOf(ctx context.Context, tx pgx.Tx, task int64) ([]Decision, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT r.id, r.decision AS kind, coalesce(n.name, p.pseudonym) AS reviewer, coalesce(r.undoes, 0) AS undoes, r.note, r.decided_at AS at,
+			EXISTS (SELECT FROM reviews back WHERE back.undoes = r.id) AS undone, r.id = (`+standing+`) IS TRUE AS standing
+		FROM reviews r JOIN people p ON p.id = r.reviewer_id LEFT JOIN person_identities n ON n.person_id = p.id
+		WHERE r.task_id = $1 ORDER BY r.id DESC`, task)
+	if err != nil {
+		return nil, err
+	}
+	decisions, err := pgx.CollectRows(rows, pgx.RowToStructByName[Decision])
+	if err != nil {
+		return nil, err
+	}
+	if rows, err = tx.Query(ctx, `
+		SELECT m.review_id AS review, m.annotation_id AS annotation, m.position, coalesce(c.name, '') AS class_name,
+			coalesce(b.x, m.x) AS x, coalesce(b.y, m.y) AS y, b.w, b.h, m.reason AS fault, m.note, m.dispute
+		FROM review_marks m JOIN reviews r ON r.id = m.review_id
+		LEFT JOIN annotation_boxes b ON b.annotation_id = m.annotation_id AND b.position = m.position
+		LEFT JOIN classes c ON c.id = b.class_id
+		WHERE r.task_id = $1 ORDER BY m.id`, task); err != nil {
+		return nil, err
+	}
+	marks, err := pgx.CollectRows(rows, pgx.RowToStructByName[ReviewMark])
+	if err != nil {
+		return nil, err
+	}
+	for i := range decisions {
+		for _, m := range marks {
+			if m.Review == decisions[i].ID {
+				decisions[i].Marks = append(decisions[i].Marks, m)
+			}
+		}
+	}
+	return decisions, nil
+}
