@@ -57,7 +57,7 @@ func (s *Server) Routes() http.Handler {
 	mux.Use(s.requestID, s.logRequests, s.recoverPanics, s.securityHeaders)
 	s.routes = nil
 	s.operationRoutes(mux)
-	mux.Handle("/assets/*", http.StripPrefix("/assets", assets.Handler()))
+	mux.Handle(assets.Prefix+"*", assets.Handler())
 	mux.Group(func(site chi.Router) {
 		site.Use(s.crossOrigin.Handler, s.Sessions.LoadAndSave, s.identify)
 		r := router{Router: site, server: s}
