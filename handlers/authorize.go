@@ -24,7 +24,7 @@ const (
 // public marks a route that needs no sign-in.
 const public access.Action = ""
 
-// authorize lets the request pass if the actor's role may do action.
+// authorize lets the request pass if the actor may do action.
 func authorize(r *http.Request, action access.Action) error {
 	if action == public {
 		return nil
@@ -33,7 +33,7 @@ func authorize(r *http.Request, action access.Action) error {
 	if actor.Role == "" {
 		return errSignIn
 	}
-	if !access.Allows(actor.Role, action) {
+	if !actor.Allowed(action) {
 		return store.ErrDenied
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"fiducial/store"
 	"fiducial/web"
 )
@@ -71,7 +73,7 @@ func statusOf(err error) (int, string) {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, message := statusOf(err)
 	if status == http.StatusInternalServerError {
-		s.Log.ErrorContext(r.Context(), "request failed", slog.String("path", r.URL.Path),
+		s.Log.ErrorContext(r.Context(), "request failed", slog.String("route", chi.RouteContext(r.Context()).RoutePattern()),
 			slog.String("request", requestIDOf(r)), slog.Any("error", err))
 	}
 	switch {
@@ -81,6 +83,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:
 		view := web.ErrorView{Status: status, Message: message, Reference: requestIDOf(r)}
+		if status == http.StatusUnauthorized {
+			view.Retry = "/sign-in"
+		}
 		if err := render(w, r, status, web.ErrorPage(s.page(r, http.StatusText(status)), view)); err != nil {
 			http.Error(w, message, status)
 		}
@@ -89,7 +94,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // wantsJSON tells a program or an island from a person's browser.
 func wantsJSON(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, apiBase+"/") ||
+	return strings.HasPrefix(r.URL.Path, apiBase+"/") || r.URL.Path == metricsPath ||
 		strings.Contains(r.Header.Get("Accept"), "json") || strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
 }
 

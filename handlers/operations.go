@@ -10,14 +10,12 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// operationRoutes are for machines: orchestrators and Prometheus.
+// operationRoutes are for orchestrators.
 func (s *Server) operationRoutes(r chi.Router) {
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	r.Get("/readyz", s.ready)
-	r.Handle("/metrics", promhttp.Handler())
 }
 
 // ready answers 200 when the database and the object store answer.
@@ -82,7 +80,9 @@ func (s *Server) logRequests(next http.Handler) http.Handler {
 func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if v := recover(); v != nil {
+			if v := recover(); v == http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
+				panic(v) // half an answer was sent: the client must see that it broke off
+			} else if v != nil {
 				s.Log.ErrorContext(r.Context(), "panic", slog.Any("value", v), slog.String("stack", string(debug.Stack())),
 					slog.String("request", requestIDOf(r)))
 				http.Error(w, "Something went wrong on our side. Nothing you saved is lost; try again.", http.StatusInternalServerError)

@@ -12,7 +12,9 @@ import (
 var places = []struct {
 	href   string
 	action access.Action
-}{}
+}{
+	{adminPath, access.ManagePeople},
+}
 
 // page returns what stands round a page: navigation by role, the person, their theme, and what the
 // last request left to say.

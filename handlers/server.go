@@ -20,6 +20,9 @@ type Config struct {
 	Sessions  *scs.SessionManager
 	PublicURL string       // for links in what is sent; from the request if empty
 	JobsUI    http.Handler // River's own pages, nil if this process has none
+
+	// TrustedProxies are the networks, such as 10.0.0.0/8, whose X-Forwarded-For is believed.
+	TrustedProxies []string
 }
 
 // Server answers every request.
@@ -64,6 +67,13 @@ func (s *Server) Routes() http.Handler {
 		s.sessionRoutes(r)
 		s.preferenceRoutes(r)
 		s.startRoutes(r)
+		s.accountRoutes(r)
+		s.peopleRoutes(r)
+		s.invitationRoutes(r)
+		s.tokenRoutes(r)
+		s.auditRoutes(r)
+		s.jobRoutes(r)
+		s.metricsRoutes(r)
 		s.apiRoutes(r)
 		s.guidelineRoutes(r)
 		site.NotFound(s.handle("", s.notFound))

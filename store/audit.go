@@ -40,6 +40,17 @@ func audit(ctx context.Context, tx pgx.Tx, actor Actor, ev auditEvent) error {
 	return nil
 }
 
+// NoteJobsChange records that the actor is about to change background jobs by River's own pages; act
+// is the address of the change there, such as /api/jobs/retry.
+func (s *Store) NoteJobsChange(ctx context.Context, actor Actor, act string) error {
+	if err := actor.may(access.ManageJobs); err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		return audit(ctx, tx, actor, auditEvent{Action: "jobs.change", ObjectType: "jobs", Detail: map[string]any{"act": act}})
+	})
+}
+
 // AuditFilter selects audit events; its zero value is all of them.
 type AuditFilter struct {
 	Person     string // an id, or part of a name, an address or a pseudonym

@@ -43,6 +43,8 @@ type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Run the web server, and the background jobs with it." group:"On the server"`
 	Work    workCommand    `cmd:"" help:"Run background jobs only." group:"On the server"`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this binary's schema." group:"On the server"`
+	User    userCommand    `cmd:"" help:"Make accounts." group:"On the server"`
+	Token   tokenCommand   `cmd:"" help:"Make API tokens." group:"On the server"`
 
 	Project projectCommand `cmd:"" help:"Make and list projects." group:"Against a server"`
 	Source  sourceCommand  `cmd:"" help:"Make and list sources." group:"Against a server"`

@@ -170,6 +170,20 @@ func (p *platform) migrate(ctx context.Context) error {
 	return nil
 }
 
+// withStore opens what f names, brings it up to date and closes it after fn. A server may be at work
+// on the same data folder.
+func (f *platformFlags) withStore(ctx context.Context, fn func(*store.Store) error) (err error) {
+	p, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	if err := p.migrate(ctx); err != nil {
+		return err
+	}
+	return fn(p.Store)
+}
+
 // Close releases everything in the order opposite to its opening.
 func (p *platform) Close() error {
 	var errs []error

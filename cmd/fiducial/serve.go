@@ -7,13 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/pgxstore"
-	"github.com/alexedwards/scs/v2"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"golang.org/x/sync/errgroup"
+	"riverqueue.com/riverui"
 
 	"fiducial/handlers"
 )
@@ -25,11 +27,12 @@ type serveCommand struct {
 	platformFlags `embed:""`
 	jobFlags      `embed:""`
 
-	Listen        string `help:"Address and port." default:"127.0.0.1:8080" env:"FIDUCIAL_LISTEN" group:"Web"`
-	PublicURL     string `name:"public-url" help:"Address that people use, for links; from --listen if empty." env:"FIDUCIAL_PUBLIC_URL" group:"Web"`
-	SecureCookies bool   `help:"Send cookies over HTTPS only; on by itself when --public-url is https." env:"FIDUCIAL_SECURE_COOKIES" group:"Web"`
-	NoJobs        bool   `help:"Leave background jobs to 'fiducial work'." env:"FIDUCIAL_NO_JOBS" group:"Jobs"`
-	Demo          bool   `help:"Fill an empty installation with the demo project and print its sign-ins." env:"FIDUCIAL_DEMO" group:"Web"`
+	Listen         string   `help:"Address and port." default:"127.0.0.1:8080" env:"FIDUCIAL_LISTEN" group:"Web"`
+	PublicURL      string   `name:"public-url" help:"Address that people use, for links; from --listen if empty." env:"FIDUCIAL_PUBLIC_URL" group:"Web"`
+	SecureCookies  bool     `help:"Send cookies over HTTPS only; on by itself when --public-url is https." env:"FIDUCIAL_SECURE_COOKIES" group:"Web"`
+	TrustedProxies []string `help:"Networks, such as 10.0.0.0/8, of reverse proxies whose X-Forwarded-For is believed; sign-ins are limited by address." env:"FIDUCIAL_TRUSTED_PROXIES" group:"Web"`
+	NoJobs         bool     `help:"Leave background jobs to 'fiducial work'." env:"FIDUCIAL_NO_JOBS" group:"Jobs"`
+	Demo           bool     `help:"Fill an empty installation with the demo project and print its sign-ins." env:"FIDUCIAL_DEMO" group:"Web"`
 }
 
 func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
@@ -48,8 +51,11 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
 	}
-	server := c.newServer(p)
 	group, ctx := errgroup.WithContext(ctx)
+	server, err := c.newServer(ctx, p)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	group.Go(func() error { return serveUntilDone(ctx, server, listener) })
 	group.Go(func() error { return p.watchEmbedded(ctx) })
 	if !c.NoJobs {
@@ -102,27 +108,41 @@ func (c *serveCommand) url(l net.Listener) string {
 	return "http://" + l.Addr().String()
 }
 
-func (c *serveCommand) newServer(p *platform) *http.Server {
+func (c *serveCommand) newServer(ctx context.Context, p *platform) (*http.Server, error) {
+	for _, network := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			return nil, misuseError("--trusted-proxies: write each network like 10.0.0.0/8, not " + network)
+		}
+	}
+	jobsUI, err := p.newJobsUI(ctx)
+	if err != nil {
+		return nil, err
+	}
 	site := handlers.New(handlers.Config{
-		Store: p.Store, Log: slog.Default(), Sessions: newSessions(p.Pool, c.secureCookies()), PublicURL: c.PublicURL,
+		Store: p.Store, Log: slog.Default(), Sessions: handlers.NewSessions(pgxstore.New(p.Pool), c.secureCookies()),
+		PublicURL: c.PublicURL, JobsUI: jobsUI, TrustedProxies: c.TrustedProxies,
 	})
-	return &http.Server{Handler: site.Routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
+	return &http.Server{Handler: site.Routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}, nil
 }
 
 func (c *serveCommand) secureCookies() bool {
 	return c.SecureCookies || strings.HasPrefix(c.PublicURL, "https://")
 }
 
-// newSessions keeps sessions in the database, so that they outlive a restart and any web process
-// serves them; what is stored of a token is its hash.
-func newSessions(pool *pgxpool.Pool, secure bool) *scs.SessionManager {
-	m := scs.New()
-	m.Store = pgxstore.New(pool)
-	m.HashTokenInStore = true
-	m.Lifetime = 14 * 24 * time.Hour
-	m.IdleTimeout = 3 * 24 * time.Hour
-	m.Cookie.Name = "fiducial_session"
-	m.Cookie.SameSite = http.SameSiteLaxMode
-	m.Cookie.Secure = secure
-	return m
+// newJobsUI returns River's own pages over its own client, which works no jobs itself.
+func (p *platform) newJobsUI(ctx context.Context) (http.Handler, error) {
+	client, err := river.NewClient(riverpgxv5.New(p.Pool), &river.Config{Logger: slog.Default()})
+	if err != nil {
+		return nil, fmt.Errorf("jobs pages: %w", err)
+	}
+	ui, err := riverui.NewHandler(&riverui.HandlerOpts{
+		Endpoints: riverui.NewEndpoints(client, nil), Prefix: handlers.JobsPath, Logger: slog.Default(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jobs pages: %w", err)
+	}
+	if err := ui.Start(ctx); err != nil {
+		return nil, fmt.Errorf("jobs pages: %w", err)
+	}
+	return ui, nil
 }

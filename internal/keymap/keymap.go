@@ -1,0 +1,179 @@
+// Package keymap is the box workbench's table of keys, as far as a person may change it: the
+// workbench binds the same table, in assets/src/boxes/keys.ts.
+package keymap
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Key is one action of the workbench with the chord that starts it, such as "b" or "Ctrl Shift Z".
+type Key struct {
+	ID, Chord    string
+	Also         []string // further chords, as long as the person has none of their own
+	Label, Group string
+	Fixed        bool // stands for a family of keys, or is held with the mouse: never changed
+}
+
+var table = []Key{
+	{ID: "draw", Chord: "b", Label: "Draw boxes", Group: "Draw"},
+	{ID: "select", Chord: "v", Label: "Select and move boxes", Group: "Draw"},
+	{ID: "insert", Chord: "i", Label: "Put a box in the middle", Group: "Draw"},
+	{ID: "duplicate", Chord: "d", Label: "Duplicate the box", Group: "Draw"},
+	{ID: "tighten", Chord: "t", Label: "Tighten the box to the pixels", Group: "Draw"},
+	{ID: "delete", Chord: "Delete", Also: []string{"Backspace"}, Label: "Delete the box", Group: "Draw"},
+	{ID: "undo", Chord: "Ctrl Z", Label: "Undo", Group: "Draw"},
+	{ID: "redo", Chord: "Ctrl Shift Z", Also: []string{"Ctrl Y"}, Label: "Redo", Group: "Draw"},
+	{ID: "class", Chord: "Digits", Label: "Class of the next box, or of the box picked", Group: "Class", Fixed: true},
+	{ID: "find-class", Chord: "c", Label: "Find a class by its name", Group: "Class"},
+	{ID: "next-box", Chord: "]", Label: "Next box", Group: "Choose and move"},
+	{ID: "previous-box", Chord: "[", Label: "Previous box", Group: "Choose and move"},
+	{ID: "nudge", Chord: "Arrows", Label: "Move the box by 1 px", Group: "Choose and move", Fixed: true},
+	{ID: "nudge-far", Chord: "Shift Arrows", Label: "Move the box by 10 px", Group: "Choose and move", Fixed: true},
+	{ID: "grow", Chord: "Alt Arrows", Label: "Move its right or bottom side by 1 px", Group: "Choose and move", Fixed: true},
+	{ID: "grow-far", Chord: "Alt Shift Arrows", Label: "The same by 10 px", Group: "Choose and move", Fixed: true},
+	{ID: "leave", Chord: "Escape", Label: "Stop drawing, or let the box go", Group: "Choose and move"},
+	{ID: "zoom-in", Chord: "+", Also: []string{"="}, Label: "Zoom in", Group: "See"},
+	{ID: "zoom-out", Chord: "-", Label: "Zoom out", Group: "See"},
+	{ID: "fit", Chord: "f", Label: "Fit the image", Group: "See"},
+	{ID: "actual", Chord: "Shift 1", Label: "One image pixel on one of the screen", Group: "See"},
+	{ID: "pan", Chord: "Ctrl Arrows", Label: "Move the view", Group: "See", Fixed: true},
+	{ID: "hand", Chord: "Space", Label: "Hold and drag to move the view", Group: "See", Fixed: true},
+	{ID: "hide", Chord: "h", Label: "Hide or show the boxes", Group: "See"},
+	{ID: "loupe", Chord: "w", Label: "Magnifying glass on or off", Group: "See"},
+	{ID: "darker", Chord: "o", Label: "Darker", Group: "See"},
+	{ID: "brighter", Chord: "p", Label: "Brighter", Group: "See"},
+	{ID: "softer", Chord: "k", Label: "Less contrast", Group: "See"},
+	{ID: "harder", Chord: "l", Label: "More contrast", Group: "See"},
+	{ID: "neutral", Chord: "n", Label: "Brightness and contrast as they were", Group: "See"},
+	{ID: "submit", Chord: "Ctrl Enter", Label: "Submit, and show the next", Group: "Task"},
+	{ID: "skip", Chord: "x", Label: "Cannot decide", Group: "Task"},
+	{ID: "recall", Chord: "u", Label: "Take the last submit back", Group: "Task"},
+	{ID: "keys", Chord: "?", Label: "This sheet", Group: "Task"},
+}
+
+// Table returns every key, in the order of the workbench's own sheet.
+func Table() []Key { return slices.Clone(table) }
+
+// page are chords of the browser and of every page.
+var page = map[string]string{
+	"Tab": "Go to the next control", "Shift Tab": "Go to the control before", "/": "Search", "Ctrl K": "Command palette",
+}
+
+var (
+	named    = regexp.MustCompile(`^(?i:Enter|Escape|Delete|Backspace|Space|Tab|Home|End|PageUp|PageDown|Insert|Arrow(?:Left|Right|Up|Down)|F(?:[1-9]|1[0-2]))$`)
+	spelling = []string{
+		"Enter", "Escape", "Delete", "Backspace", "Space", "Tab", "Home", "End", "PageUp", "PageDown", "Insert",
+		"ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown",
+	}
+	letter = regexp.MustCompile(`^\p{L}$`)
+	digit  = regexp.MustCompile(`^[0-9]$`)
+	single = regexp.MustCompile(`^[^\s\p{C}]$`)
+	arrow  = regexp.MustCompile(`Arrow(Left|Right|Up|Down)$`)
+)
+
+// Parse returns chord as the workbench writes it: modifiers in the order Ctrl, Alt, Shift, then one
+// key. It reports false when chord is none. A sign such as ? bears no Shift: where it is needed
+// depends on the keyboard.
+func Parse(chord string) (string, bool) {
+	words := strings.Fields(strings.ReplaceAll(chord, " + ", " "))
+	if len(words) == 0 {
+		return "", false
+	}
+	held := map[string]bool{}
+	for _, w := range words[:len(words)-1] {
+		held[strings.ToLower(w)] = true
+	}
+	var parts []string
+	for _, m := range []string{"Ctrl", "Alt", "Shift"} {
+		if held[strings.ToLower(m)] {
+			parts = append(parts, m)
+		}
+	}
+	if len(parts) != len(words)-1 {
+		return "", false
+	}
+	key, ok := keyName(words[len(words)-1], len(parts) > 0)
+	if !ok {
+		return "", false
+	}
+	if held["shift"] && single.MatchString(key) && !letter.MatchString(key) && !digit.MatchString(key) {
+		parts = parts[:len(parts)-1]
+	}
+	return strings.Join(append(parts, key), " "), true
+}
+
+// keyName spells one key as the workbench does: a letter is small unless a modifier is held with it.
+func keyName(key string, withModifier bool) (string, bool) {
+	switch {
+	case named.MatchString(key):
+		for _, s := range spelling {
+			if strings.EqualFold(s, key) {
+				return s, true
+			}
+		}
+		return strings.ToUpper(key), true // F1 to F12
+	case letter.MatchString(key) && withModifier:
+		return strings.ToUpper(key), true
+	case letter.MatchString(key):
+		return strings.ToLower(key), true
+	}
+	return key, single.MatchString(key)
+}
+
+// Choose reads a person's chords by id of the action. It returns those that differ from the table's
+// own, and for each that cannot be taken the reason, by the same id. Empty means the table's own.
+func Choose(wanted map[string]string) (own, problems map[string]string) {
+	own, problems = map[string]string{}, map[string]string{}
+	for _, k := range table {
+		if text := strings.TrimSpace(wanted[k.ID]); text != "" && !k.Fixed {
+			chord, ok := Parse(text)
+			switch {
+			case !ok:
+				problems[k.ID] = "This is no key. Write it like b, Ctrl Enter or Shift F2."
+			case chord != k.Chord:
+				own[k.ID] = chord
+			}
+		}
+	}
+	for _, k := range table {
+		if chord, ok := own[k.ID]; ok {
+			if other := holder(chord, k.ID, own); other != "" {
+				problems[k.ID] = "This is the key of “" + other + "” already. Choose another one."
+			}
+		}
+	}
+	return own, problems
+}
+
+// holder returns the label of the action other than but that has chord, or "".
+func holder(chord, but string, own map[string]string) string {
+	if label, ok := page[chord]; ok {
+		return label
+	}
+	for _, k := range table {
+		if k.ID == but {
+			continue
+		}
+		if slices.Contains(chords(k, own), chord) || k.Fixed && k.Chord == family(chord) {
+			return k.Label
+		}
+	}
+	return ""
+}
+
+func chords(k Key, own map[string]string) []string {
+	if chord, ok := own[k.ID]; ok {
+		return []string{chord}
+	}
+	return append([]string{k.Chord}, k.Also...)
+}
+
+// family is what a fixed key calls the chords that it stands for.
+func family(chord string) string {
+	if digit.MatchString(chord) {
+		return "Digits"
+	}
+	return arrow.ReplaceAllString(chord, "Arrows")
+}
