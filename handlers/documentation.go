@@ -17,10 +17,10 @@ import (
 
 // documentation serves the API's description: for programs as it is, for people as a page.
 func (r router) documentation(spec *huma.OpenAPI) {
-	r.get(apiBase+"/openapi.json", access.Account, func(w http.ResponseWriter, _ *http.Request) error {
+	r.get(apiBase+"/openapi.json", access.SignedIn, func(w http.ResponseWriter, _ *http.Request) error {
 		return renderJSON(w, http.StatusOK, spec)
 	})
-	r.get("/api/docs", access.Account, func(w http.ResponseWriter, req *http.Request) error {
+	r.get("/api/docs", access.SignedIn, func(w http.ResponseWriter, req *http.Request) error {
 		return render(w, req, http.StatusOK, web.DocumentationPage(r.server.page(req, "API"), documentationView(spec)))
 	})
 }

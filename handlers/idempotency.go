@@ -37,7 +37,7 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 }
 
 func (s *Server) serveOnce(w http.ResponseWriter, r *http.Request, key string, next http.Handler) error {
-	if err := authorize(r, access.Account); err != nil {
+	if err := authorize(r, access.SignedIn); err != nil {
 		return err
 	}
 	if len(key) > longestKey {

@@ -66,7 +66,7 @@ type meOutput struct {
 }
 
 func (s *Server) projectOperations(a api) {
-	operation(a, access.Account, huma.Operation{
+	operation(a, access.SignedIn, huma.Operation{
 		OperationID: "me", Method: http.MethodGet, Path: "/me", Tags: []string{"Account"}, Summary: "Who asks, and what they may do",
 	}, s.apiMe)
 	operation(a, access.ReadProjects, huma.Operation{

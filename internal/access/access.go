@@ -34,7 +34,8 @@ type Action string
 
 // Every action. Which rows it reaches (membership, assignment) is the store's to say.
 const (
-	Account        Action = "account"         // one's own name, password, keys, sign out everywhere
+	SignedIn       Action = "be signed in"    // what is open to every person and token that is known here
+	Account        Action = "account"         // one's own name, password, keys, sign out everywhere; people only
 	ReadProjects   Action = "read projects"   // project pages, the defect book
 	Label          Action = "label"           // claim, draft, submit, skip, recall, dispute
 	ReadItems      Action = "read items"      // any item of the project, its media, answers and truth
@@ -54,8 +55,9 @@ const (
 	ReadMetrics    Action = "read metrics"    // the figures for Prometheus
 )
 
-// table is sorted by how much it opens. Everybody signed in has an account.
+// table is sorted by how much it opens.
 var table = map[Action][]Role{
+	SignedIn:       {Labeler, Reviewer, Admin, Viewer},
 	Account:        {Labeler, Reviewer, Admin, Viewer},
 	ReadProjects:   {Labeler, Reviewer, Admin, Viewer},
 	Label:          {Labeler, Reviewer, Admin},
