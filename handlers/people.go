@@ -85,7 +85,7 @@ func with(path string, query url.Values, pairs ...string) string {
 	for name, values := range query {
 		next[name] = values
 	}
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		next.Set(pairs[i], pairs[i+1])
 	}
 	return path + "?" + next.Encode()

@@ -214,41 +214,23 @@ func forgetPerson(ctx context.Context, tx pgx.Tx, id int64) error {
 	return nil
 }
 
-// clearDesk takes back what a person was given and has not answered; the places that they held can be
-// claimed by others again.
+// clearDesk takes back what a person was given and has not answered; the places that they held return
+// to the queue.
 func clearDesk(ctx context.Context, tx pgx.Tx, id int64) error {
-	// In the order in which everyone else locks: tasks first, then assignments, then queues by project.
-	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := tx.Query(ctx, `
-		SELECT t.project_id, t.id FROM assignments a JOIN tasks t ON t.id = a.task_id
-		WHERE a.person_id = $1 AND a.state IN ('leased', 'returned') ORDER BY t.id FOR NO KEY UPDATE OF t`, id)
+		SELECT id FROM tasks WHERE id IN (
+			SELECT task_id FROM assignments WHERE person_id = $1 AND state IN ('leased', 'returned', 'expired'))
+		ORDER BY id FOR NO KEY UPDATE`, id)
 	if err != nil {
 		return fmt.Errorf("desk of person %d: %w", id, err)
 	}
-	held := map[int64][]int64{}
-	var project, task int64
-	_, err = pgx.ForEachRow(rows, []any{&project, &task}, func() error {
-		held[project] = append(held[project], task)
-		return nil
-	})
+	tasks, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("desk of person %d: %w", id, err)
 	}
-	for _, project := range slices.Sorted(maps.Keys(held)) {
-		// What moved on between looking and locking holds no place any more.
-		rows, err := tx.Query(ctx, `
-			UPDATE assignments SET state = 'cancelled', lease_until = NULL, finished_at = now()
-			WHERE person_id = $1 AND task_id = ANY($2) AND state IN ('leased', 'returned') RETURNING task_id`, id, held[project])
-		if err != nil {
-			return fmt.Errorf("desk of person %d: %w", id, err)
-		}
-		if held[project], err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
-			return fmt.Errorf("desk of person %d: %w", id, err)
-		}
-	}
-	_, err = tx.Exec(ctx, `UPDATE assignments SET state = 'cancelled', finished_at = now() WHERE person_id = $1 AND state = 'expired'`, id)
+	held, err := cancelAssignments(ctx, tx, id, tasks)
 	if err != nil {
-		return fmt.Errorf("desk of person %d: %w", id, err)
+		return err
 	}
 	for _, project := range slices.Sorted(maps.Keys(held)) {
 		if err := vacate(ctx, tx, project, held[project]); err != nil {
@@ -256,4 +238,33 @@ func clearDesk(ctx context.Context, tx pgx.Tx, id int64) error {
 		}
 	}
 	return nil
+}
+
+// cancelAssignments ends what a person has on these tasks, and returns by project on which of them
+// they held a place.
+func cancelAssignments(ctx context.Context, tx pgx.Tx, id int64, tasks []int64) (held map[int64][]int64, err error) {
+	rows, err := tx.Query(ctx, `
+		WITH desk AS MATERIALIZED (
+			SELECT id, state FROM assignments
+			WHERE person_id = $1 AND task_id = ANY($2) AND state IN ('leased', 'returned', 'expired') FOR NO KEY UPDATE)
+		UPDATE assignments a SET state = 'cancelled', lease_until = NULL, finished_at = now()
+		FROM desk WHERE desk.id = a.id RETURNING a.project_id, a.task_id, desk.state <> 'expired'`, id, tasks)
+	if err != nil {
+		return nil, fmt.Errorf("cancel assignments of person %d: %w", id, err)
+	}
+	type place struct {
+		Project, Task int64
+		Held          bool
+	}
+	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+	if err != nil {
+		return nil, fmt.Errorf("cancel assignments of person %d: %w", id, err)
+	}
+	held = map[int64][]int64{}
+	for _, p := range places {
+		if p.Held {
+			held[p.Project] = append(held[p.Project], p.Task)
+		}
+	}
+	return held, nil
 }

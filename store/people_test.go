@@ -125,6 +125,7 @@ func TestLeave(t *testing.T) {
 	st, pool := newStore(t)
 	project := newProject(t, st, "strips")
 	ada := newPerson(t, st, access.Labeler, project)
+	newPerson(t, st, access.Labeler, project) // whose next claim finds what was on the other's desk
 	token := leaveWork(t, st, pool, project, ada)
 	if err := st.Leave(t.Context(), store.System(), ada.PersonID); err != nil {
 		t.Fatal(err)
@@ -140,12 +141,13 @@ func TestLeave(t *testing.T) {
 		t.Errorf("something of the person is left: %+v", person)
 	}
 	counts := map[string]int{
-		`SELECT count(*) FROM person_identities WHERE person_id = $1`:                   0,
-		`SELECT count(*) FROM members WHERE person_id = $1`:                             0,
-		`SELECT count(*) FROM annotations WHERE person_id = $1`:                         1,
-		`SELECT count(*) FROM assignments WHERE person_id = $1 AND state = 'leased'`:    0,
-		`SELECT count(*) FROM assignments WHERE person_id = $1 AND state = 'submitted'`: 1,
-		`SELECT coalesce(sum(live), 0) FROM tasks WHERE $1 > 0`:                         0,
+		`SELECT count(*) FROM person_identities WHERE person_id = $1`:                                        0,
+		`SELECT count(*) FROM members WHERE person_id = $1`:                                                  0,
+		`SELECT count(*) FROM annotations WHERE person_id = $1`:                                              1,
+		`SELECT count(*) FROM assignments WHERE person_id = $1 AND state = 'cancelled'`:                      3,
+		`SELECT count(*) FROM assignments WHERE person_id = $1 AND state = 'submitted'`:                      1,
+		`SELECT count(*) FROM tasks WHERE state = 'open' AND live + votes < overlap AND $1 > 0`:              3,
+		`SELECT count(*) FROM queue_cursors WHERE task_id = (SELECT min(id) FROM tasks) AND person_id <> $1`: 1,
 	}
 	for sql, want := range counts {
 		var got int
@@ -174,17 +176,21 @@ func newProject(t *testing.T, st *store.Store, slug string) int64 {
 	return project.ID
 }
 
-// leaveWork gives a person one submitted answer, one lease that runs, and an API token they made.
+// leaveWork gives a person a lease that runs, one that ran out, a rework and a submitted answer, and
+// an API token that they made.
 func leaveWork(t *testing.T, st *store.Store, pool *pgxpool.Pool, project int64, actor store.Actor) (token string) {
 	t.Helper()
 	args := pgx.NamedArgs{"project": project, "person": actor.PersonID}
 	for _, sql := range []string{
 		`INSERT INTO sources (name) VALUES ('line 1')`,
-		`INSERT INTO items (project_id, source_id, key_hash) SELECT @project, s.id, k::bytea FROM sources s, (VALUES ('a'), ('b')) v(k)`,
+		`INSERT INTO items (project_id, source_id, key_hash)
+			SELECT @project, s.id, state::bytea FROM sources s, unnest(ARRAY['leased', 'expired', 'returned', 'submitted']) state`,
 		`INSERT INTO tasks (project_id, item_id, overlap, live, votes)
-			SELECT @project, id, 1, CASE key_hash WHEN 'a' THEN 1 ELSE 0 END, CASE key_hash WHEN 'b' THEN 1 ELSE 0 END FROM items`,
+			SELECT @project, id, 1, (key_hash IN ('leased', 'returned'))::int, (key_hash = 'submitted')::int FROM items`,
 		`INSERT INTO assignments (task_id, project_id, person_id, state, lease_until)
-			SELECT id, @project, @person, CASE live WHEN 1 THEN 'leased' ELSE 'submitted' END, CASE live WHEN 1 THEN now() END FROM tasks`,
+			SELECT t.id, @project, @person, encode(i.key_hash, 'escape'), CASE i.key_hash WHEN 'leased' THEN now() + interval '1 hour' END
+			FROM tasks t JOIN items i ON i.id = t.item_id`,
+		`INSERT INTO queue_cursors (project_id, person_id, priority, task_id) SELECT @project, p.id, 0, 1000 FROM people p WHERE p.id <> @person`,
 		`INSERT INTO annotations (assignment_id, task_id, item_id, person_id)
 			SELECT a.id, a.task_id, t.item_id, @person FROM assignments a JOIN tasks t ON t.id = a.task_id WHERE a.state = 'submitted'`,
 	} {
