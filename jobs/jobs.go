@@ -14,9 +14,14 @@ import (
 
 // Config says how many jobs run at once in this process, and where they log.
 type Config struct {
-	Workers int
-	Log     *slog.Logger
+	Name     string // of this process, as store.RescueJobs looks for it
+	Workers  int
+	SoftStop time.Duration // how long jobs may go on once they are to stop
+	Log      *slog.Logger
 }
+
+// patience is how long a job may take that does not say otherwise.
+const patience = 10 * time.Minute
 
 // deps is what workers need.
 type deps struct {
@@ -32,10 +37,13 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	d := deps{store: st, blobs: blobs, log: cfg.Log}
 	river.AddWorker(workers, &sweepUploads{deps: d})
 	return &river.Config{
-		Logger:       cfg.Log,
-		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}},
-		Workers:      workers,
-		PeriodicJobs: periodic(),
+		ID:              cfg.Name,
+		Logger:          cfg.Log,
+		Queues:          map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}},
+		Workers:         workers,
+		PeriodicJobs:    periodic(),
+		JobTimeout:      patience,
+		SoftStopTimeout: cfg.SoftStop,
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,7 @@ type platform struct {
 	Blobs *blob.Bucket
 	Store *store.Store
 
+	name        string // of this process, at the database and in the queue
 	databaseURL string
 	postgres    *embedded.Postgres // nil if external
 	objects     *embedded.Objects  // nil if external
@@ -58,10 +60,20 @@ func defaultDataDir() string {
 	return filepath.Join(home, ".local", "share", "fiducial")
 }
 
+// processName is this process's own, among all that share the database: store.RescueJobs tells by it
+// who is still there. Postgres keeps 63 bytes of it.
+func processName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return "fiducial-" + host[:min(len(host), 40)] + "-" + rand.Text()[:8]
+}
+
 // open starts what is embedded, connects to both services and returns them unmigrated. When it
 // fails, whatever it had started is stopped again.
 func (f *platformFlags) open(ctx context.Context) (p *platform, err error) {
-	p = &platform{databaseURL: f.DatabaseURL}
+	p = &platform{databaseURL: f.DatabaseURL, name: processName()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -102,7 +114,7 @@ func (f *platformFlags) openDatabase(ctx context.Context, p *platform) error {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	cfg.MaxConns = f.PoolSize
-	cfg.ConnConfig.RuntimeParams["application_name"] = "fiducial"
+	cfg.ConnConfig.RuntimeParams["application_name"] = p.name
 	if p.Pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"fiducial/jobs"
 )
+
+// rescueInterval is how long a job may lie whose process was killed.
+const rescueInterval = 15 * time.Second
 
 type jobFlags struct {
 	Workers int `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
@@ -38,7 +42,7 @@ func (c *workCommand) Run(ctx context.Context) (err error) {
 
 // runJobs works until ctx ends, then lets the jobs under way finish.
 func (f *jobFlags) runJobs(ctx context.Context, p *platform) error {
-	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{Workers: f.Workers, Log: slog.Default()})
+	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{Name: p.name, Workers: f.Workers, SoftStop: drainTime - 5*time.Second, Log: slog.Default()})
 	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
@@ -47,11 +51,30 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform) error {
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
-	<-ctx.Done()
+	p.rescueJobs(ctx)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if err := client.Stop(drain); err != nil {
 		slog.WarnContext(ctx, "jobs were cut off; they run again at the next start", slog.Any("error", err))
 	}
 	return nil
+}
+
+// rescueJobs looks until ctx ends for jobs of processes that are gone. What fails here is tried again
+// by the next round.
+func (p *platform) rescueJobs(ctx context.Context) {
+	tick := time.NewTicker(rescueInterval)
+	defer tick.Stop()
+	for {
+		if rescued, err := p.Store.RescueJobs(ctx); err != nil && ctx.Err() == nil {
+			slog.WarnContext(ctx, "jobs of processes that are gone stay where they are", slog.Any("error", err))
+		} else if rescued > 0 {
+			slog.InfoContext(ctx, "jobs of processes that are gone run again", slog.Int64("jobs", rescued))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
