@@ -36,6 +36,8 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	workers := river.NewWorkers()
 	d := deps{store: st, blobs: blobs, log: cfg.Log}
 	river.AddWorker(workers, &sweepUploads{deps: d})
+	river.AddWorker(workers, &runImport{deps: d})
+	river.AddWorker(workers, &resumeImports{deps: d})
 	return &river.Config{
 		ID:              cfg.Name,
 		Logger:          cfg.Log,
@@ -51,6 +53,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 func periodic() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		every(time.Hour, jobargs.SweepUploads{}),
+		every(time.Minute, jobargs.ResumeImports{}),
 	}
 }
 

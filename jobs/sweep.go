@@ -21,6 +21,7 @@ type sweepUploads struct {
 }
 
 func (w *sweepUploads) Work(ctx context.Context, job *river.Job[jobargs.SweepUploads]) error {
-	_, err := w.blobs.DeleteUploads(ctx, job.CreatedAt.Add(-uploadPatience))
-	return errors.Join(err, w.store.SweepIdempotencyKeys(ctx))
+	before := job.CreatedAt.Add(-uploadPatience)
+	_, err := w.blobs.DeleteUploads(ctx, before)
+	return errors.Join(err, w.store.SweepImports(ctx, before), w.store.SweepIdempotencyKeys(ctx))
 }

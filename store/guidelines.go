@@ -175,12 +175,13 @@ func (s *Store) AddClass(ctx context.Context, actor Actor, project int64, name, 
 	return id, err
 }
 
-// addClass holds the project's row, so that two classes never take one slot.
+// addClass holds the project's row, so that two classes never take one slot. Rows that refer to the
+// project do not wait for it.
 func addClass(ctx context.Context, tx pgx.Tx, project int64, name, key string) (id int64, err error) {
 	if name = strings.TrimSpace(name); name == "" {
 		return 0, invalid("name", "Give the class a name.")
 	}
-	if _, err := tx.Exec(ctx, `SELECT FROM projects WHERE id = $1 FOR UPDATE`, project); err != nil {
+	if _, err := tx.Exec(ctx, `SELECT FROM projects WHERE id = $1 FOR NO KEY UPDATE`, project); err != nil {
 		return 0, fmt.Errorf("add class: %w", err)
 	}
 	err = tx.QueryRow(ctx, `

@@ -1,0 +1,71 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"fiducial/internal/jobargs"
+	"fiducial/store"
+)
+
+// importAttempts is how often an import is tried while a service it needs is away.
+const importAttempts = 10
+
+// runImport brings in what was uploaded for one import.
+type runImport struct {
+	river.WorkerDefaults[jobargs.RunImport]
+	deps
+}
+
+// Timeout lets an import take as long as it takes.
+func (w *runImport) Timeout(*river.Job[jobargs.RunImport]) time.Duration { return -1 }
+
+func (w *runImport) Work(ctx context.Context, job *river.Job[jobargs.RunImport]) error {
+	id := job.Args.ImportID
+	err := w.run(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrImportEnded):
+		return w.store.ClearImport(ctx, id)
+	case errors.Is(err, store.ErrNotFound):
+		return river.JobCancel(err)
+	case err != nil && ctx.Err() == nil && job.Attempt >= importAttempts:
+		w.log.ErrorContext(ctx, "import failed", slog.Int64("import", id), slog.Any("error", err))
+		return errors.Join(river.JobCancel(err), w.store.FailImport(ctx, id, "The import could not go on: the database or the object storage did not answer. Start it again later; what came in stays."))
+	}
+	return err
+}
+
+func (w *runImport) run(ctx context.Context, id int64) (err error) {
+	run, err := w.store.BeginImport(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	reading, err := newImportReading(run)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reading.Close()) }()
+	if err := reading.folder.open(ctx, run); err != nil {
+		return err
+	}
+	if err := reading.read(ctx); err != nil {
+		return fmt.Errorf("import %d: %w", id, err)
+	}
+	return run.Finish(ctx, reading.refused())
+}
+
+// resumeImports takes up what a killed process has left.
+type resumeImports struct {
+	river.WorkerDefaults[jobargs.ResumeImports]
+	deps
+}
+
+func (w *resumeImports) Work(ctx context.Context, _ *river.Job[jobargs.ResumeImports]) error {
+	return w.store.ResumeImports(ctx)
+}

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/text/unicode/norm"
+)
+
+// importClass is a class that labels may name.
+type importClass struct {
+	ID      int64
+	Retired bool
+}
+
+// className is how the name of a class is compared.
+func className(name string) string { return strings.ToLower(norm.NFC.String(strings.TrimSpace(name))) }
+
+func importClasses(ctx context.Context, tx pgx.Tx, project int64) (map[string]importClass, error) {
+	//nolint:rowserrcheck // ForEachRow checks it
+	rows, err := tx.Query(ctx, `SELECT name, id, retired_at IS NOT NULL FROM classes WHERE project_id = $1`, project)
+	if err != nil {
+		return nil, fmt.Errorf("classes: %w", err)
+	}
+	classes := map[string]importClass{}
+	var name string
+	var class importClass
+	_, err = pgx.ForEachRow(rows, []any{&name, &class.ID, &class.Retired}, func() error {
+		classes[className(name)] = class
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("classes: %w", err)
+	}
+	return classes, nil
+}
+
+// class returns the class of this name, added if it is missing and the import may do that; else why the
+// labels are refused.
+func (b *importBatch) class(ctx context.Context, name string) (id int64, refusal string, err error) {
+	class, known := b.classes[className(name)]
+	switch {
+	case class.Retired:
+		return 0, fmt.Sprintf("The class %q is retired.", name), nil
+	case known:
+		return class.ID, "", nil
+	case !b.run.Options.AddClasses:
+		return 0, fmt.Sprintf("The defect book has no class %q. Add it, or let the import add classes.", name), nil
+	case b.run.Options.DryRun:
+		class.ID = -1 - int64(len(b.classes)) // stands for the class that would be added
+	default:
+		if class.ID, err = b.addClass(ctx, name); err != nil {
+			return 0, "", err
+		}
+	}
+	b.classes[className(name)] = class
+	return class.ID, "", nil
+}
+
+// addClass adds a class to the defect book, under the first digit that is free.
+func (b *importBatch) addClass(ctx context.Context, name string) (id int64, err error) {
+	var key string
+	err = b.tx.QueryRow(ctx, `
+		SELECT coalesce((SELECT digit FROM unnest(string_to_array('1234567890', NULL)) WITH ORDINALITY AS d (digit, position)
+			WHERE NOT EXISTS (SELECT FROM classes c WHERE c.project_id = $1 AND c.key = digit AND c.retired_at IS NULL)
+			ORDER BY position LIMIT 1), '')`, b.run.ProjectID).Scan(&key)
+	if err != nil {
+		return 0, fmt.Errorf("add class: %w", err)
+	}
+	if id, err = addClass(ctx, b.tx, b.run.ProjectID, norm.NFC.String(name), key); err != nil {
+		return 0, err
+	}
+	return id, audit(ctx, b.tx, System(), auditEvent{
+		Action: "class.add", ObjectType: "class", ObjectID: id, ProjectID: b.run.ProjectID, Detail: map[string]any{"import": b.run.ID},
+	})
+}
