@@ -26,7 +26,7 @@ export function askSkip(): Promise<{ reason: SkipReason; note: string } | null> 
     { method: "dialog", class: "in" },
     element("fieldset", { class: "ask" }, element("legend", {}, "Why?"), ...choices),
     element("label", { class: "ask" }, element("span", {}, "Note ", element("span", { class: "opt" }, "(optional)")), note),
-    element("footer", {}, element("button", { class: "btn", value: "" }, "Back"), element("button", { class: "btn main-act", value: "yes" }, "Put aside, show the next")),
+    element("footer", {}, element("button", { type: "button", class: "btn", "data-back": "" }, "Back"), element("button", { class: "btn main-act", value: "yes" }, "Put aside, show the next")),
   );
   return ask("Put this task aside", form).then((answer) => {
     if (answer !== "yes") return null;
@@ -46,7 +46,7 @@ export function askConflict(mine: number, theirs: number): Promise<"mine" | "the
     element(
       "footer",
       {},
-      element("button", { class: "btn", value: "" }, "Look first"),
+      element("button", { type: "button", class: "btn", "data-back": "" }, "Look first"),
       element("button", { class: "btn", value: "theirs" }, "Take theirs"),
       element("button", { class: "btn main-act", value: "mine" }, "Keep mine"),
     ),
@@ -62,6 +62,9 @@ function ask(title: string, form: HTMLFormElement): Promise<string> {
   const scope = new Scope();
   const dialog = element("dialog", { "aria-labelledby": "ask-title" }, element("header", {}, element("h2", { id: "ask-title" }, title)), form);
   return new Promise((resolve) => {
+    scope.on(dialog, "click", (e) => {
+      if (e.target instanceof Element && e.target.closest("[data-back]")) dialog.close("");
+    });
     scope.on(dialog, "close", () => resolve(dialog.returnValue));
     showOnce(dialog, scope);
   });

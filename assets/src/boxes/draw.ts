@@ -102,21 +102,22 @@ export class World {
       d.line.remove();
       this.drawn.delete(id);
     }
+    const before = this.drawn.size;
     now.forEach((box, i) => {
       const had = this.drawn.get(box.id);
-      if (!had) this.insert(box, i, editor);
+      if (!had) this.insert(box, i < before ? i : null, editor);
       else if (!same(had.box, box)) this.update(had, box, editor);
     });
   }
 
-  private insert(box: Box, at: number, editor: Editor): void {
+  private insert(box: Box, at: number | null, editor: Editor): void {
     const around = svg("rect");
     const line = svg("rect", { role: "img", tabindex: -1 });
     const d: Drawn = { box, around, line };
     this.drawn.set(box.id, d);
     this.update(d, box, editor);
-    this.around.insertBefore(around, this.around.children[at] ?? null);
-    this.lines.insertBefore(line, this.lines.children[at] ?? null);
+    this.around.insertBefore(around, at === null ? null : (this.around.children[at] ?? null));
+    this.lines.insertBefore(line, at === null ? null : (this.lines.children[at] ?? null));
   }
 
   private update(d: Drawn, box: Box, editor: Editor): void {

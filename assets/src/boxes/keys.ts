@@ -36,10 +36,10 @@ export const table: readonly Key[] = [
 
   { id: "next-box", chord: "]", label: "Next box", group: "Choose and move", scope: "canvas", modes: all },
   { id: "previous-box", chord: "[", label: "Previous box", group: "Choose and move", scope: "canvas", modes: all },
-  { id: "nudge", chord: "Arrows", label: "Move the box by 1 px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
-  { id: "nudge-far", chord: "Shift Arrows", label: "Move the box by 10 px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
-  { id: "grow", chord: "Alt Arrows", label: "Move its right or bottom side by 1 px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
-  { id: "grow-far", chord: "Alt Shift Arrows", label: "The same by 10 px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
+  { id: "nudge", chord: "Arrows", label: "Move the box by 1\u00a0px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
+  { id: "nudge-far", chord: "Shift Arrows", label: "Move the box by 10\u00a0px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
+  { id: "grow", chord: "Alt Arrows", label: "Move its right or bottom side by 1\u00a0px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
+  { id: "grow-far", chord: "Alt Shift Arrows", label: "The same by 10\u00a0px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
   { id: "leave", chord: "Escape", label: "Stop drawing, or let the box go", group: "Choose and move", scope: "canvas", modes: all },
 
   { id: "zoom-in", chord: "+", also: ["="], label: "Zoom in", group: "See", scope: "canvas", modes: all },

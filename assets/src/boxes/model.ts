@@ -13,12 +13,14 @@ export interface Change {
   readonly after: Box | null;
 }
 
-/** The boxes of one item in their order. Boxes are never altered, only replaced. */
+/** The boxes of one item in their order. Neither a box nor a list that was handed out is ever altered. */
 export class Boxes {
   private list: Box[];
+  private readonly byId: Map<string, Box>;
 
   constructor(boxes: readonly Box[]) {
     this.list = [...boxes];
+    this.byId = new Map(boxes.map((b) => [b.id, b]));
   }
 
   get all(): readonly Box[] {
@@ -26,7 +28,7 @@ export class Boxes {
   }
 
   get(id: string | null): Box | null {
-    return this.list.find((b) => b.id === id) ?? null;
+    return id === null ? null : (this.byId.get(id) ?? null);
   }
 
   indexOf(id: string): number {
@@ -34,15 +36,19 @@ export class Boxes {
   }
 
   apply(changes: readonly Change[]): void {
+    this.list = [...this.list];
     for (const c of changes) this.step(c.at, c.before, c.after);
   }
 
   revert(changes: readonly Change[]): void {
+    this.list = [...this.list];
     for (const c of [...changes].reverse()) this.step(c.at, c.after, c.before);
   }
 
   private step(at: number, before: Box | null, after: Box | null): void {
     this.list.splice(at, before === null ? 0 : 1, ...(after === null ? [] : [after]));
+    if (before) this.byId.delete(before.id);
+    if (after) this.byId.set(after.id, after);
   }
 }
 

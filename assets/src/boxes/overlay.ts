@@ -127,12 +127,13 @@ export class Overlay {
 
   private named(editor: Editor, view: Viewport): Box[] {
     if (editor.hidden) return [];
+    const { chosen, hover, preview } = editor;
     const seen = view.visible();
     const inSight: Box[] = [];
     const special: Box[] = [];
     for (const box of editor.boxes.all) {
-      if (editor.preview?.id === box.id) continue;
-      if (box.id === editor.hover || box === editor.chosen) special.push(box);
+      if (preview?.id === box.id) continue;
+      if (box.id === hover || box === chosen) special.push(box);
       if (inSight.length <= mostFlags && intersects(hull(box), seen)) inSight.push(box);
     }
     return inSight.length > mostFlags ? special : inSight;

@@ -1,14 +1,8 @@
 import { element } from "../shared/dom";
 import type { Point } from "./geometry";
 import { set, svg } from "./svg";
+import { tickStep } from "./ticks";
 import type { Viewport } from "./viewport";
-
-/** The distance between numbered ticks in image pixels: 1, 2 or 5 times a power of ten, at least 56 px apart on the screen. */
-export function tickStep(scale: number): number {
-  const least = 56 / scale;
-  const power = 10 ** Math.floor(Math.log10(least));
-  return [1, 2, 5, 10].map((m) => m * power).find((s) => s >= least && s >= 1) ?? 10 * power;
-}
 
 /**
  * One ruler along the top or the left side. Panning moves it as a whole; its ticks are drawn
@@ -36,14 +30,15 @@ class Ruler {
     const length = this.along === "x" ? view.stageSize.w : view.stageSize.h;
     const low = Math.max(0, -shift / view.scale);
     const high = Math.min(image, (length - shift) / view.scale);
-    if (this.scale !== view.scale || low < this.from || high > this.to) this.draw(view.scale, low, high, image);
+    // While zooming only what is seen is drawn; panning on from there draws some more ahead.
+    if (this.scale !== view.scale) this.draw(view.scale, low, high, image, 0);
+    else if (low < this.from || high > this.to) this.draw(view.scale, low, high, image, (high - low) / 2);
     const at = shift + this.from * view.scale;
     this.slide.style.transform = this.along === "x" ? `translateX(${at}px)` : `translateY(${at}px)`;
   }
 
-  private draw(scale: number, low: number, high: number, image: number): void {
+  private draw(scale: number, low: number, high: number, image: number, room: number): void {
     const step = tickStep(scale);
-    const room = Math.max(step, (high - low) / 2);
     this.scale = scale;
     this.from = Math.max(0, Math.floor((low - room) / step) * step);
     this.to = Math.min(image, high + room);

@@ -51,7 +51,8 @@ function row(key: Key, keys: Keys, changeable: boolean): HTMLElement[] {
 
 function general(): HTMLElement[] {
   return keyTables().map((table) => {
-    const rows = table.rows.flatMap((r) => [element("dt", {}, r.does), element("dd", {}, ...r.chord.split(/,? /).map((k) => element("kbd", {}, k)))]);
+    // The sheet itself has a row above.
+    const rows = table.rows.filter((r) => r.chord !== "?").flatMap((r) => [element("dt", {}, r.does), element("dd", {}, ...r.chord.split(/,? /).map((k) => element("kbd", {}, k)))]);
     return element("section", {}, element("h3", {}, table.title), element("dl", { class: "keys" }, ...rows));
   });
 }

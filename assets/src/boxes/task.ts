@@ -9,9 +9,8 @@ import type { Editor } from "./editor";
 import { openShelf, sealer } from "./kept";
 import { Activity, Lease } from "./lease";
 import { type Box, newId, sameBoxes } from "./model";
-import type { Next, Ready } from "./next";
-import { picture } from "./next";
-import { Refused, type Server } from "./server";
+import { type Next, picture, type Ready } from "./next";
+import { conflictOf, Refused, type Server } from "./server";
 import type { Status } from "./status";
 
 // The next task is claimed once the person has settled on this one.
@@ -35,7 +34,7 @@ export class Task {
   private beaten = 0;
   private warned: "calm" | "soon" | "over" = "calm";
   private busy = false;
-  private readonly key = newId();
+  private sending: { readonly key: string; readonly boxes: readonly Box[] } | null = null;
   private asking = false;
 
   constructor(
@@ -175,7 +174,10 @@ export class Task {
   submit(): Promise<void> {
     return this.finish(() => {
       const boxes = this.bench.editor().boxes.all;
-      return this.bench.server.submit(this.state.assignment, this.draft?.version ?? this.state.draftVersion, boxes, this.activity.milliseconds, this.key);
+      // The same boxes sent again are the same submit; others are another.
+      if (this.sending?.boxes !== boxes) this.sending = { key: newId(), boxes };
+      const version = this.draft?.version ?? this.state.draftVersion;
+      return this.bench.server.submit(this.state.assignment, version, boxes, this.activity.milliseconds, this.sending.key);
     });
   }
 
@@ -221,8 +223,12 @@ export class Task {
 
   private failed(error: unknown): void {
     const refused = error instanceof Refused ? error : new Refused(0, String(error));
-    const theirs = refused.status === 409 && (refused.body as { boxes?: unknown } | null)?.boxes;
-    if (theirs) this.draft?.contest(refused.body as { version: number; boxes: readonly Box[] });
+    const theirs = conflictOf(refused);
+    if (refused.status === 410) {
+      this.draft?.close();
+      void this.draft?.forget();
+    }
+    if (theirs) this.draft?.contest(theirs);
     else if (refused.status === 0) this.bench.status.notice("warn", `Not submitted: ${refused.message} Your boxes are kept; submit again when the connection is back.`);
     else this.bench.status.notice("bad", `Not submitted: ${refused.message}`);
   }

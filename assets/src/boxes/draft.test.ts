@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Saved } from "./contract";
+import { Draft, type DraftState, type DraftWorld } from "./draft";
+import { keptFor, type Sealed, sealer, type Shelf } from "./kept";
+import type { Box } from "./model";
+import { Refused } from "./server";
+
+const box = (id: string): Box => ({ id, class: 1, x: 0, y: 0, w: 10, h: 10, rotation: 0 });
+
+class MemoryShelf implements Shelf {
+  readonly sealed = new Map<number, Sealed>();
+  put = async (s: Sealed): Promise<void> => void this.sealed.set(s.assignment, s);
+  get = async (a: number): Promise<Sealed | null> => this.sealed.get(a) ?? null;
+  remove = async (a: number): Promise<void> => void this.sealed.delete(a);
+  removeBefore = async (t: number): Promise<void> => {
+    for (const s of this.sealed.values()) if (s.at < t) this.sealed.delete(s.assignment);
+  };
+}
+
+// A server, a clock and timers that the test moves by hand.
+async function stand(key = "MDEyMzQ1Njc4OWFiY2RlZg==") {
+  const shelf = new MemoryShelf();
+  const timers = new Set<{ at: number; run: () => void }>();
+  const told: DraftState[] = [];
+  const saves: { version: number; boxes: readonly Box[] }[] = [];
+  const self = {
+    now: 1_000_000,
+    answer: async (version: number): Promise<Saved> => ({ version: version + 1, savedAt: "2026-01-01T10:00:00Z" }),
+    shelf,
+    told,
+    saves,
+    last: () => told.at(-1)?.kind,
+    async pass(milliseconds: number) {
+      self.now += milliseconds;
+      for (const t of [...timers].filter((timer) => timer.at <= self.now)) {
+        timers.delete(t);
+        t.run();
+      }
+      // Encryption runs outside the event loop's own turn: let it settle.
+      for (let i = 0; i < 20; i++) await new Promise((r) => setImmediate(r));
+    },
+    make(assignment = 34, version = 4) {
+      return new Draft(assignment, version, [], "", world, (s) => told.push(s));
+    },
+  };
+  const world: DraftWorld = {
+    save: (version, boxes) => {
+      saves.push({ version, boxes });
+      return self.answer(version);
+    },
+    after: (ms, run) => {
+      const timer = { at: self.now + ms, run };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    now: () => self.now,
+    sealer: await sealer(key),
+    shelf,
+  };
+  return self;
+}
+
+test("changes are saved once after a pause, with the version counted on", async () => {
+  const s = await stand();
+  const d = s.make();
+  d.change([box("a")]);
+  d.change([box("a"), box("b")]);
+  await s.pass(699);
+  assert.equal(s.saves.length, 0);
+  await s.pass(1);
+  assert.deepEqual(s.saves.map((x) => [x.version, x.boxes.length]), [[4, 2]]);
+  assert.equal(s.last(), "saved");
+  assert.equal(d.version, 5);
+});
+
+test("whoever never pauses is saved every five seconds", async () => {
+  const s = await stand();
+  const d = s.make();
+  for (let i = 0; i < 12; i++) {
+    d.change([box(`n${i}`)]);
+    await s.pass(500);
+  }
+  assert.equal(s.saves.length, 1);
+});
+
+test("a change during a save is saved after it, and not called saved before", async () => {
+  const s = await stand();
+  let finish = (_: Saved): void => {};
+  s.answer = () => new Promise((r) => (finish = r));
+  const d = s.make();
+  d.change([box("a")]);
+  await s.pass(700);
+  d.change([box("a"), box("b")]);
+  finish({ version: 5, savedAt: "" });
+  await s.pass(0);
+  assert.notEqual(s.last(), "saved");
+  await s.pass(700);
+  assert.deepEqual(s.saves.map((x) => [x.version, x.boxes.length]), [[4, 1], [5, 2]]);
+});
+
+test("a conflict is told and nothing is sent until it is settled", async () => {
+  const s = await stand();
+  s.answer = async () => Promise.reject(new Refused(409, "changed", { version: 9, boxes: [box("z")] }));
+  const d = s.make();
+  d.change([box("a")]);
+  await s.pass(700);
+  assert.equal(s.last(), "conflict");
+  d.change([box("a"), box("b")]);
+  await s.pass(60_000);
+  assert.equal(s.saves.length, 1);
+  s.answer = async (version) => ({ version: version + 1, savedAt: "" });
+  d.settle("mine");
+  await s.pass(0);
+  assert.deepEqual(s.saves.at(-1), { version: 9, boxes: [box("a"), box("b")] });
+  assert.equal(s.last(), "saved");
+});
+
+test("theirs taken is saved already", async () => {
+  const s = await stand();
+  s.answer = async () => Promise.reject(new Refused(409, "changed", { version: 9, boxes: [box("z")] }));
+  const d = s.make();
+  d.change([box("a")]);
+  await s.pass(700);
+  d.settle("theirs");
+  await s.pass(10_000);
+  assert.equal(d.version, 9);
+  assert.equal(s.saves.length, 1);
+});
+
+test("a conflict with one's own lost save is none", async () => {
+  const s = await stand();
+  s.answer = async () => Promise.reject(new Refused(409, "changed", { version: 5, boxes: [box("a")] }));
+  const d = s.make();
+  d.change([box("a")]);
+  await s.pass(700);
+  assert.equal(s.last(), "saved");
+  assert.equal(d.version, 5);
+});
+
+test("without a connection the draft lies sealed in the browser, and comes back", async () => {
+  const s = await stand();
+  s.answer = async () => Promise.reject(new Refused(0, "no connection"));
+  const d = s.make();
+  d.change([box("a")]);
+  await s.pass(700);
+  assert.deepEqual(s.told.at(-1), { kind: "offline", kept: true });
+  const raw = s.shelf.sealed.get(34);
+  assert.ok(raw && !Buffer.from(raw.data).toString("latin1").includes("boxes"));
+  assert.deepEqual((await s.make().restore())?.boxes, [box("a")]);
+  s.answer = async (version) => ({ version: version + 1, savedAt: "" });
+  await s.pass(2000);
+  assert.equal(s.last(), "saved");
+  assert.equal(s.shelf.sealed.size, 0);
+});
+
+test("kept drafts are opened by their own session and assignment only, for eight hours", async () => {
+  const s = await stand();
+  s.answer = async () => Promise.reject(new Refused(503, "busy"));
+  s.make().change([box("a")]);
+  await s.pass(700);
+  const lying = s.shelf.sealed.get(34);
+  assert.ok(lying);
+  const other = await stand("ZmVkY2JhOTg3NjU0MzIxMA==");
+  await other.shelf.put(lying);
+  assert.equal(await other.make().restore(), null);
+  assert.equal(other.shelf.sealed.size, 0);
+  await s.shelf.put({ ...lying, assignment: 35 });
+  assert.equal(await s.make(35).restore(), null);
+  s.now += keptFor + 1;
+  assert.equal(await s.make().restore(), null);
+  assert.equal(s.shelf.sealed.size, 0);
+});
+
+test("what was erased is kept nowhere and saved no more", async () => {
+  const s = await stand();
+  s.answer = async () => Promise.reject(new Refused(0, "no connection"));
+  const d = s.make();
+  d.change([box("a")]);
+  await s.pass(700);
+  assert.equal(s.shelf.sealed.size, 1);
+  s.answer = async () => Promise.reject(new Refused(410, "erased"));
+  await s.pass(2000);
+  assert.deepEqual(s.told.at(-1), { kind: "gone", message: "erased" });
+  assert.equal(s.shelf.sealed.size, 0);
+  d.change([box("b")]);
+  await s.pass(60_000);
+  assert.equal(s.saves.length, 2);
+});
