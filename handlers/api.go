@@ -39,6 +39,7 @@ func (s *Server) apiRoutes(r router) {
 		s.projectOperations(a)
 		s.sourceOperations(a)
 		s.modelOperations(a)
+		s.importOperations(a)
 		r.documentation(a.OpenAPI())
 	})
 }
