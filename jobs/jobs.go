@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"golang.org/x/sync/semaphore"
 
 	"fiducial/internal/jobargs"
 	"fiducial/store"
@@ -38,6 +39,8 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &sweepUploads{deps: d})
 	river.AddWorker(workers, &runImport{deps: d})
 	river.AddWorker(workers, &resumeImports{deps: d})
+	river.AddWorker(workers, &sumCounts{deps: d})
+	river.AddWorker(workers, &renderItem{deps: d, pixels: semaphore.NewWeighted(pixelsAtOnce)})
 	return &river.Config{
 		ID:              cfg.Name,
 		Logger:          cfg.Log,
@@ -54,6 +57,7 @@ func periodic() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		every(time.Hour, jobargs.SweepUploads{}),
 		every(time.Minute, jobargs.ResumeImports{}),
+		every(time.Minute, jobargs.SumCounts{}),
 	}
 }
 

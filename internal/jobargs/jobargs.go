@@ -53,3 +53,9 @@ type SweepUploads struct{}
 
 // Kind implements river.JobArgs.
 func (SweepUploads) Kind() string { return "sweep_uploads" }
+
+// SumCounts sums up the counts that a project's progress is read from.
+type SumCounts struct{}
+
+// Kind implements river.JobArgs.
+func (SumCounts) Kind() string { return "sum_counts" }

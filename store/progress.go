@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Progress counts what a project holds. Items that wait for their media or are broken have no place
+// in the queue yet, so Open may hold more than can be claimed.
+type Progress struct {
+	Items     int // of any state
+	Awaiting  int // media that has not come yet, or is being looked at
+	Broken    int
+	Open      int
+	InReview  int
+	Done      int // adjudicated
+	Discarded int
+	Mine      int // held by, or returned to, the actor
+}
+
+// Progress returns how far each of these projects is, of those that the actor sees. Nothing is
+// scanned that grows with the projects.
+func (s *Store) Progress(ctx context.Context, actor Actor, projects []int64) (map[int64]Progress, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT p.id, c.counted, c.state, c.n
+		FROM projects p CROSS JOIN LATERAL (
+			SELECT counted, state, sum(change)::bigint AS n FROM project_counts WHERE project_id = p.id GROUP BY counted, state
+			UNION ALL
+			SELECT 'mine', '', count(*) FROM assignments a
+			WHERE a.person_id = @person AND a.project_id = p.id AND a.state IN ('leased', 'returned')) c
+		WHERE p.id = ANY(@projects) AND `+sees, actor.args(pgx.NamedArgs{"projects": projects}))
+	if err != nil {
+		return nil, fmt.Errorf("progress: %w", err)
+	}
+	counts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[projectCount])
+	if err != nil {
+		return nil, fmt.Errorf("progress: %w", err)
+	}
+	progress := map[int64]Progress{}
+	for _, c := range counts {
+		p := progress[c.Project]
+		p.add(c)
+		progress[c.Project] = p
+	}
+	return progress, nil
+}
+
+// projectCount is how many of one sort are in one state.
+type projectCount struct {
+	Project        int64
+	Counted, State string
+	N              int
+}
+
+func (p *Progress) add(c projectCount) {
+	if c.Counted == "items" {
+		p.Items += c.N
+	}
+	switch c.Counted + " " + c.State {
+	case "items awaiting_media", "items processing":
+		p.Awaiting += c.N
+	case "items broken":
+		p.Broken += c.N
+	case "tasks open":
+		p.Open += c.N
+	case "tasks in_review":
+		p.InReview += c.N
+	case "tasks adjudicated":
+		p.Done += c.N
+	case "tasks discarded":
+		p.Discarded += c.N
+	case "mine ":
+		p.Mine += c.N
+	}
+}
+
+// SumCounts replaces the changes of every project's counts by their sums.
+func (s *Store) SumCounts(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `
+		WITH gone AS (DELETE FROM project_counts RETURNING project_id, counted, state, change)
+		INSERT INTO project_counts
+		SELECT project_id, counted, state, sum(change) FROM gone GROUP BY project_id, counted, state HAVING sum(change) <> 0`)
+	if err != nil {
+		return fmt.Errorf("sum counts: %w", err)
+	}
+	return nil
+}

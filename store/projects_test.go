@@ -1,0 +1,195 @@
+package store
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"fiducial/internal/access"
+	"fiducial/store/storetest"
+)
+
+func TestUpdateProjectChecksTheVersion(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 0, 1, 1)
+	edit := ProjectEdit{
+		Name: "Strip", Overlap: 2, LeaseMinutes: 10, AcceptsTruth: true, MetadataKeys: []string{" coil ", "", "coil", "line"}, Version: f.project.Version,
+	}
+	if err := f.UpdateProject(t.Context(), System(), f.project.ID, edit); err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.Project(t.Context(), System(), f.project.Slug)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Name != "Strip" || got.Overlap != 2 || got.LeaseMinutes != 10 || !got.AcceptsTruth || !slices.Equal(got.MetadataKeys, []string{"coil", "line"}) {
+		t.Errorf("got %+v", got)
+	}
+	if s := f.state(t, f.tasks[0], System()); s.Overlap != 2 {
+		t.Errorf("the task wants %d answers", s.Overlap)
+	}
+	if err := f.UpdateProject(t.Context(), System(), f.project.ID, edit); !errors.Is(err, ErrConflict) {
+		t.Errorf("a stale version: %v", err)
+	}
+	edit.Version, edit.LeaseMinutes = got.Version, 0
+	edit.Name = " "
+	if _, ok := errors.AsType[*InvalidError](f.UpdateProject(t.Context(), System(), f.project.ID, edit)); !ok {
+		t.Error("a project without a name was taken")
+	}
+	if err := f.UpdateProject(t.Context(), Actor{PersonID: 1, Role: access.Reviewer}, f.project.ID, edit); err == nil {
+		t.Error("a reviewer changed the settings")
+	}
+}
+
+func TestArchiveAndRestore(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 1, 1, 1)
+	if err := f.ArchiveProject(t.Context(), System(), f.project.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Project(t.Context(), System(), f.project.Slug); !errors.Is(err, ErrNotFound) {
+		t.Errorf("an archived project: %v", err)
+	}
+	if _, err := f.Claim(t.Context(), f.labelers[0], f.project.Slug, 0); !errors.Is(err, ErrNotFound) {
+		t.Errorf("work in an archived project: %v", err)
+	}
+	archived, err := f.ArchivedProjects(t.Context(), System())
+	if err != nil || len(archived) != 1 {
+		t.Errorf("archived: %v, %v", archived, err)
+	}
+	if err := f.RestoreProject(t.Context(), System(), f.project.Slug); err != nil {
+		t.Fatal(err)
+	}
+	f.mustClaim(t, f.labelers[0])
+}
+
+func TestRemoveMemberReturnsTheirLeases(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 2, 2, 1)
+	held := f.mustClaim(t, f.labelers[0])
+	other := f.mustClaim(t, f.labelers[1])
+	if err := f.RemoveMember(t.Context(), System(), f.project.ID, f.labelers[0].PersonID); err != nil {
+		t.Fatal(err)
+	}
+	f.mustHold(t)
+	if _, err := f.Claim(t.Context(), f.labelers[0], f.project.Slug, 0); !errors.Is(err, ErrNotFound) {
+		t.Errorf("who was removed still gets work: %v", err)
+	}
+	f.mustSubmit(t, f.labelers[1], other)
+	if got := f.mustClaim(t, f.labelers[1]); got.Task != held.Task {
+		t.Errorf("the returned task %d did not come back, but %d", held.Task, got.Task)
+	}
+	if err := f.RemoveMember(t.Context(), System(), f.project.ID, f.labelers[0].PersonID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("removed twice: %v", err)
+	}
+}
+
+// Whatever happens to items and tasks, and whenever the changes are summed up, the counts are those
+// that counting would give.
+func TestProgressIsWhatCountingGives(t *testing.T) {
+	t.Parallel()
+	pool := storetest.Pool(t)
+	f := newFloor(t, pool, 0, 4, 1)
+	steps := []string{
+		`INSERT INTO items (project_id, source_id, key_hash, state) SELECT project_id, source_id, uuid_send(gen_random_uuid()), 'processing' FROM items LIMIT 3`,
+		`INSERT INTO tasks (project_id, item_id, overlap) SELECT project_id, id, 1 FROM items ON CONFLICT (item_id) DO NOTHING`,
+		`UPDATE items SET state = 'ready' WHERE id % 2 = 0`,
+		`UPDATE items SET state = 'broken' WHERE id % 3 = 0`,
+		`UPDATE tasks SET state = 'in_review', live = live WHERE id % 2 = 0`,
+		`UPDATE tasks SET state = 'adjudicated' WHERE id % 3 = 0`,
+		`UPDATE tasks SET state = 'open', priority = 1 WHERE id % 4 = 0`,
+		`UPDATE tasks SET state = 'discarded' WHERE id % 5 = 0`,
+		`DELETE FROM tasks WHERE id % 7 = 0`,
+		`DELETE FROM items i WHERE NOT EXISTS (SELECT FROM tasks t WHERE t.item_id = i.id) AND i.id % 2 = 1`,
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		f.exec(t, rapid.SampledFrom(steps).Draw(rt, "step"))
+		if rapid.Bool().Draw(rt, "sum") {
+			if err := f.SumCounts(t.Context()); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		var want Progress
+		err := pool.QueryRow(t.Context(), `
+			SELECT (SELECT count(*) FROM items), (SELECT count(*) FROM items WHERE state IN ('awaiting_media', 'processing')),
+				(SELECT count(*) FROM items WHERE state = 'broken'), count(*) FILTER (WHERE state = 'open'),
+				count(*) FILTER (WHERE state = 'in_review'), count(*) FILTER (WHERE state = 'adjudicated'), count(*) FILTER (WHERE state = 'discarded')
+			FROM tasks`).Scan(&want.Items, &want.Awaiting, &want.Broken, &want.Open, &want.InReview, &want.Done, &want.Discarded)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		got, err := f.Progress(t.Context(), System(), []int64{f.project.ID})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if got[f.project.ID] != want {
+			rt.Fatalf("got %+v, want %+v", got[f.project.ID], want)
+		}
+	})
+}
+
+func TestRetainUntil(t *testing.T) {
+	t.Parallel()
+	day := func(n int) *time.Time {
+		d := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n)
+		return &d
+	}
+	ninety := 90
+	tests := []struct {
+		name          string
+		own, captured *time.Time
+		policy        *int
+		want          *time.Time
+	}{
+		{"nothing", nil, day(0), nil, nil},
+		{"own date alone", day(5), day(0), nil, day(5)},
+		{"policy from the capture", nil, day(-10), &ninety, day(80)},
+		{"policy from the import when the capture is unknown", nil, nil, &ninety, day(90)},
+		{"own date is earlier", day(3), day(0), &ninety, day(3)},
+		{"policy is earlier", day(300), day(0), &ninety, day(90)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFloor(t, storetest.Pool(t), 0, 1, 1)
+			item := f.items[0]
+			f.exec(t, `UPDATE items SET imported_at = $1, captured_at = $2`, day(0), tt.captured)
+			until := func() (u *time.Time) {
+				f.scan(t, &u, `SELECT retain_until FROM items WHERE id = $1`, item)
+				return u
+			}
+			same := func(a, b *time.Time) bool { return a == b || a != nil && b != nil && a.Equal(*b) }
+			var source int64
+			f.scan(t, &source, `SELECT id FROM sources`)
+			// The policy first, then the item's own date; and the other way round.
+			change := Source{ID: source, Name: "mill", RetentionDays: tt.policy}
+			if _, err := f.UpdateSource(t.Context(), System(), change); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.SetOwnRetention(t.Context(), System(), item, tt.own); err != nil {
+				t.Fatal(err)
+			}
+			if got := until(); !same(got, tt.want) {
+				t.Errorf("own date last: %v, want %v", got, tt.want)
+			}
+			change.RetentionDays = nil
+			if _, err := f.UpdateSource(t.Context(), System(), change); err != nil {
+				t.Fatal(err)
+			}
+			if got := until(); !same(got, tt.own) {
+				t.Errorf("without the policy: %v, want %v", got, tt.own)
+			}
+			change.RetentionDays = tt.policy
+			moved, err := f.UpdateSource(t.Context(), System(), change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := until(); !same(got, tt.want) || (moved == 1) == same(tt.own, tt.want) {
+				t.Errorf("policy last: %v, want %v; %d items moved", got, tt.want, moved)
+			}
+		})
+	}
+}
