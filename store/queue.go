@@ -38,15 +38,11 @@ const queueLock = 0x71756575
 // tasks_claimable_idx has the same words.
 const freePlace = `t.state = 'open' AND t.live + t.votes < t.overlap`
 
-// forPerson is the condition that a task of the queue can be claimed by @person: the item can be shown, and
-// they never had it. Whether the item is ready is asked task by task, whatever the planner knows.
-const forPerson = `(SELECT i.state FROM items i WHERE i.id = t.item_id) = 'ready'
-	AND NOT EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.person_id = @person)`
-
-// inQueue selects the tasks that @person can claim in @project from their cursor on.
-const inQueue = `FROM tasks t
-	WHERE t.project_id = @project AND ` + freePlace + ` AND (-t.priority, t.id) >= (-@priority::int, @task::bigint) AND ` + forPerson + `
-	ORDER BY -t.priority, t.id`
+// forPerson is the condition that @person can claim task t: they never had it, and its item can be
+// shown. Both are asked task by task, by index, in this order, in a form that leaves the planner no other way: it
+// would read everything that was ever assigned, or every task, whenever it knows little of a person.
+const forPerson = `CASE WHEN (SELECT count(*) = 0 FROM assignments a WHERE a.task_id = t.id AND a.person_id = @person)
+	THEN (SELECT i.state = 'ready' FROM items i WHERE i.id = t.item_id) ELSE false END`
 
 // queuePlace is a place in the queue's order.
 type queuePlace struct {
@@ -167,7 +163,7 @@ func lockCursor(ctx context.Context, tx pgx.Tx, c claimant) (cursor queuePlace, 
 // handBack leases again what is the labeler's already, if there is any such thing.
 func handBack(ctx context.Context, tx pgx.Tx, c claimant, after int64) (Claimed, error) {
 	again, err := leaseAgain(ctx, tx, c.Person, `a.project_id = $2 AND a.id <> $3
-		AND (a.state IN ('leased', 'returned') OR a.state = 'expired' AND `+freePlace+`)
+		AND a.state IN ('leased', 'returned', 'expired') AND (a.state <> 'expired' OR `+freePlace+`)
 		ORDER BY array_position(ARRAY['leased', 'returned', 'expired'], a.state), a.id LIMIT 1`, c.Project, after)
 	if err != nil || len(again) == 0 {
 		return Claimed{}, err
@@ -206,8 +202,16 @@ func takeNext(ctx context.Context, tx pgx.Tx, c claimant, cursor queuePlace) (cl
 	var first queuePlace
 	var picked int64
 	err = tx.QueryRow(ctx, `
-		WITH first AS MATERIALIZED (SELECT t.priority, t.id `+inQueue+` LIMIT 1),
-		picked AS MATERIALIZED (SELECT t.id `+inQueue+` LIMIT 1 FOR NO KEY UPDATE OF t SKIP LOCKED)
+		WITH first AS MATERIALIZED (
+			SELECT t.priority, t.id FROM tasks t
+			WHERE t.project_id = @project AND `+freePlace+` AND (-t.priority, t.id) >= (-@priority::int, @task::bigint) AND `+forPerson+`
+			ORDER BY -t.priority, t.id LIMIT 1
+		), picked AS MATERIALIZED (
+			SELECT t.id FROM tasks t
+			WHERE t.project_id = @project AND `+freePlace+` AND `+forPerson+`
+			  AND (-t.priority, t.id) >= ((SELECT -priority FROM first), (SELECT id FROM first))
+			ORDER BY -t.priority, t.id LIMIT 1 FOR NO KEY UPDATE OF t SKIP LOCKED
+		)
 		SELECT coalesce(first.priority, @last_priority), coalesce(first.id, @last_task), coalesce(first.id, 0), coalesce(picked.id, 0)
 		FROM (SELECT) one LEFT JOIN first ON true LEFT JOIN picked ON true`,
 		pgx.NamedArgs{
@@ -340,6 +344,7 @@ func (s *Store) Heartbeat(ctx context.Context, actor Actor, assignments []int64)
 	if _, err := leaseAgain(ctx, s.pool, actor.PersonID, `a.id = ANY($2) AND a.state = 'expired' AND `+freePlace, assignments); err != nil {
 		return nil, nil, fmt.Errorf("heartbeat: %w", err)
 	}
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := s.pool.Query(ctx, `
 		SELECT wanted.id, a.lease_until
 		FROM unnest($1::bigint[]) wanted (id)
@@ -392,6 +397,7 @@ func (s *Store) ReleaseLeases(ctx context.Context) (released int, err error) {
 // answer. A rework keeps its place and waits for its labeler again: nobody else can mend their answer.
 func (s *Store) releaseLeases(ctx context.Context, project int64) (released int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		//nolint:rowserrcheck // ForEachRow checks it
 		rows, err := tx.Query(ctx, `
 			WITH due AS MATERIALIZED (
 				SELECT a.id FROM assignments a JOIN tasks t ON t.id = a.task_id
