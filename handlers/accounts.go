@@ -39,7 +39,9 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) renderAccount(w http.ResponseWriter, r *http.Request, status int, v web.AccountView) error {
 	person := personOf(r)
 	v.Email, v.Role, v.MinLength = person.Email, string(person.Role), store.MinPasswordLength
-	return render(w, r, status, web.AccountPage(s.page(r, "Your account"), v))
+	page := s.page(r, "Your account")
+	page.Scripts = []string{"account.ts"}
+	return render(w, r, status, web.AccountPage(page, v))
 }
 
 // accountChanged tells what was done, or shows the form again with what is wrong with it.
