@@ -89,10 +89,17 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"id", "dataset_id", "number", "recipe", "state", "error", "hash", "lines", "boxes", "created_by", "created_at", "frozen_at",
 		}, OfNobody, ""},
 		{"dataset_version_projects", []string{"version_id", "project_id"}, OfNobody, ""},
-		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id"}, OfItem, "all but the leaf emptied"},
+		{"dataset_version_classes", []string{"version_id", "class_id", "name", "slot", "definitions"}, OfNobody, ""},
+		{"dataset_version_counts", []string{"version_id", "split", "class_id", "items", "boxes"}, OfNobody, ""},
+		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height"}, OfItem, "all but the leaf emptied"},
+		{"dataset_verifications", []string{
+			"id", "version_id", "media", "state", "matching", "erased", "mismatching", "hash_holds", "findings", "done_items", "created_by", "token_id",
+			"created_at", "finished_at",
+		}, OfNobody, ""},
 		{"exports", []string{
 			"id", "version_id", "format", "media", "state", "error", "done_items", "bytes", "sha256", "losses", "created_by", "token_id", "created_at", "finished_at",
 		}, OfNobody, ""},
+		{"exports", []string{"report"}, OfItem, "emptied with the archive"},
 	}
 }
 

@@ -34,6 +34,14 @@ type FreezeVersion struct {
 // Kind implements river.JobArgs.
 func (FreezeVersion) Kind() string { return "freeze_version" }
 
+// VerifyVersion checks that a dataset version is still what was frozen.
+type VerifyVersion struct {
+	VerificationID int64 `json:"verification_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (VerifyVersion) Kind() string { return "verify_version" }
+
 // WriteExport streams one export into object storage.
 type WriteExport struct {
 	ExportID int64 `json:"export_id" river:"unique"`

@@ -1,0 +1,294 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
+	"fiducial/internal/jobargs"
+	"fiducial/internal/manifest"
+)
+
+// The states of an export.
+const (
+	ExportQueued  = "queued"
+	ExportRunning = "running"
+	ExportDone    = "done"
+	ExportFailed  = "failed"
+	ExportDeleted = "deleted" // an item of its version was erased
+)
+
+// ExportFormats lists what a version can be written as.
+func ExportFormats() []string { return []string{"coco", "voc"} }
+
+// Export is an archive of a version, or one on its way.
+type Export struct {
+	ID         int64
+	VersionID  int64
+	Format     string
+	Media      bool
+	State      string
+	Error      string // why it failed, in a sentence
+	DoneItems  int    // of the version's lines
+	Bytes      int64
+	SHA256     []byte // of the archive; nil until it is done
+	Losses     int    // what the archive could not hold as it was
+	CreatedBy  string // a name or a pseudonym; empty if no person asked for it
+	CreatedAt  time.Time
+	FinishedAt *time.Time
+}
+
+// Blob is the key of the archive in object storage.
+func (e *Export) Blob() string { return fmt.Sprintf("exports/%d", e.ID) }
+
+const exportColumns = `e.id, e.version_id, e.format, e.media, e.state, e.error, e.done_items, coalesce(e.bytes, 0) AS bytes, e.sha256, e.losses,
+	coalesce(pi.name, pe.pseudonym, '') AS created_by, e.created_at, e.finished_at`
+
+func exportsWhere(ctx context.Context, q querier, where string, args ...any) ([]Export, error) {
+	rows, err := q.Query(ctx, `SELECT `+exportColumns+` FROM exports e
+		LEFT JOIN people pe ON pe.id = e.created_by LEFT JOIN person_identities pi ON pi.person_id = e.created_by WHERE `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("exports: %w", err)
+	}
+	exports, err := pgx.CollectRows(rows, pgx.RowToStructByName[Export])
+	if err != nil {
+		return nil, fmt.Errorf("exports: %w", err)
+	}
+	return exports, nil
+}
+
+// AddExport has a job write an archive of a frozen version. One that is on its way already is not asked for twice.
+func (s *Store) AddExport(ctx context.Context, actor Actor, version DatasetVersion, format string, media bool) (export Export, err error) {
+	if err := actor.may(access.Export); err != nil {
+		return Export{}, err
+	}
+	if version.State != VersionFrozen {
+		return Export{}, invalid("", "This version is not frozen, so it cannot be exported yet.")
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		// The lock lets only one of two requests at once find nothing on its way.
+		if _, err := tx.Exec(ctx, `SELECT FROM dataset_versions WHERE id = $1 FOR UPDATE`, version.ID); err != nil {
+			return fmt.Errorf("export of version %d: %w", version.ID, err)
+		}
+		waiting, err := exportsWhere(ctx, tx, `e.version_id = $1 AND e.format = $2 AND e.media = $3 AND e.state IN ('queued', 'running')`,
+			version.ID, format, media)
+		if err != nil {
+			return err
+		}
+		if len(waiting) > 0 {
+			export = waiting[0]
+			return nil
+		}
+		export, err = s.insertExport(ctx, tx, actor, version, format, media)
+		return err
+	})
+	return export, err
+}
+
+func (s *Store) insertExport(ctx context.Context, tx pgx.Tx, actor Actor, version DatasetVersion, format string, media bool) (Export, error) {
+	var id int64
+	err := tx.QueryRow(ctx, `INSERT INTO exports (version_id, format, media, created_by, token_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
+		version.ID, format, media, orNull(actor.PersonID), orNull(actor.TokenID)).Scan(&id)
+	if violates(err, "exports_format_check") {
+		return Export{}, invalid("format", "Choose coco or voc as the format.")
+	}
+	if err != nil {
+		return Export{}, fmt.Errorf("export of version %d: %w", version.ID, err)
+	}
+	if _, err := s.queue.InsertTx(ctx, tx, jobargs.WriteExport{ExportID: id}, nil); err != nil {
+		return Export{}, fmt.Errorf("enqueue export %d: %w", id, err)
+	}
+	err = audit(ctx, tx, actor, auditEvent{
+		Action: "export.add", ObjectType: "export", ObjectID: id,
+		Detail: map[string]any{"version": version.ID, "format": format, "media": media},
+	})
+	if err != nil {
+		return Export{}, err
+	}
+	exports, err := exportsWhere(ctx, tx, `e.id = $1`, id)
+	if err != nil {
+		return Export{}, err
+	}
+	return exports[0], nil
+}
+
+// Exports returns the newest exports of a version, at most limit. The version came from a method that checked who asks.
+func (s *Store) Exports(ctx context.Context, version DatasetVersion, limit int) ([]Export, error) {
+	return exportsWhere(ctx, s.pool, `e.version_id = $1 ORDER BY e.id DESC LIMIT $2`, version.ID, limit)
+}
+
+// Export returns one export with its version, or ErrNotFound if the actor does not see that.
+func (s *Store) Export(ctx context.Context, actor Actor, id int64) (Export, DatasetVersion, error) {
+	exports, err := exportsWhere(ctx, s.pool, `e.id = $1`, id)
+	if err != nil {
+		return Export{}, DatasetVersion{}, err
+	}
+	if len(exports) == 0 {
+		return Export{}, DatasetVersion{}, fmt.Errorf("export %d: %w", id, ErrNotFound)
+	}
+	version, err := s.versionByID(ctx, actor, exports[0].VersionID)
+	if err != nil {
+		return Export{}, DatasetVersion{}, err
+	}
+	return exports[0], version, nil
+}
+
+// ExportReport returns the loss report of an export as JSON, nil until it is done.
+func (s *Store) ExportReport(ctx context.Context, export Export) (report json.RawMessage, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT report FROM exports WHERE id = $1`, export.ID).Scan(&report)
+	if err != nil {
+		return nil, fmt.Errorf("report of export %d: %w", export.ID, notFound(err))
+	}
+	return report, nil
+}
+
+// Download notes that the actor takes the archive away, and returns its export and version. It returns ErrGone for one that was
+// deleted, and ErrNotFound for one that is not done.
+func (s *Store) Download(ctx context.Context, actor Actor, id int64) (Export, DatasetVersion, error) {
+	if err := actor.may(access.Export); err != nil {
+		return Export{}, DatasetVersion{}, err
+	}
+	export, version, err := s.Export(ctx, actor, id)
+	switch {
+	case err != nil:
+		return Export{}, DatasetVersion{}, err
+	case export.State == ExportDeleted:
+		return Export{}, DatasetVersion{}, fmt.Errorf("export %d: %w", id, ErrGone)
+	case export.State != ExportDone:
+		return Export{}, DatasetVersion{}, fmt.Errorf("export %d is %s: %w", id, export.State, ErrNotFound)
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		return audit(ctx, tx, actor, auditEvent{Action: "export.download", ObjectType: "export", ObjectID: id})
+	})
+	return export, version, err
+}
+
+// BeginExport returns an export that its job now writes. ok is false if there is nothing to do any more.
+func (s *Store) BeginExport(ctx context.Context, id int64) (export Export, version DatasetVersion, ok bool, err error) {
+	tag, err := s.pool.Exec(ctx, `UPDATE exports SET state = 'running', done_items = 0 WHERE id = $1 AND state IN ('queued', 'running')`, id)
+	if err != nil {
+		return Export{}, DatasetVersion{}, false, fmt.Errorf("begin export %d: %w", id, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return Export{}, DatasetVersion{}, false, nil
+	}
+	export, version, err = s.Export(ctx, System(), id)
+	return export, version, err == nil, err
+}
+
+// NoteExport says how many items of an export are written.
+func (s *Store) NoteExport(ctx context.Context, id int64, items int) error {
+	if _, err := s.pool.Exec(ctx, `UPDATE exports SET done_items = $2 WHERE id = $1 AND state = 'running'`, id, items); err != nil {
+		return fmt.Errorf("progress of export %d: %w", id, err)
+	}
+	return nil
+}
+
+// Archive is what was written.
+type Archive struct {
+	Bytes  int64
+	SHA256 []byte
+	Report json.RawMessage
+	Losses int
+}
+
+// FinishExport records that the archive lies in object storage.
+func (s *Store) FinishExport(ctx context.Context, id int64, a Archive) error {
+	tag, err := s.pool.Exec(ctx, `
+		UPDATE exports e SET state = 'done', bytes = $2, sha256 = $3, report = $4, losses = $5, finished_at = now(), done_items = v.lines
+		FROM dataset_versions v WHERE v.id = e.version_id AND e.id = $1 AND e.state = 'running'`, id, a.Bytes, a.SHA256, a.Report, a.Losses)
+	if err != nil {
+		return fmt.Errorf("finish export %d: %w", id, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return fmt.Errorf("finish export %d: %w", id, ErrConflict)
+	}
+	return nil
+}
+
+// FailExport gives up on an export; reason is a sentence for people.
+func (s *Store) FailExport(ctx context.Context, id int64, reason string) error {
+	_, err := s.pool.Exec(ctx, `UPDATE exports SET state = 'failed', error = $2, finished_at = now() WHERE id = $1 AND state IN ('queued', 'running')`,
+		id, reason)
+	if err != nil {
+		return fmt.Errorf("fail export %d: %w", id, err)
+	}
+	return nil
+}
+
+// ExportLine is one line of a version with what an archive needs of its item.
+type ExportLine struct {
+	manifest.Line
+
+	Project     string // short name
+	Leaf        []byte
+	Orientation int    // EXIF tag of the original, 1 for upright
+	Rendition   string // content type of the upright rendition, "" if there is none
+}
+
+const (
+	exportLines = `
+		SELECT l.item_id, l.leaf, l.split, l.media, coalesce(l.width, 0), coalesce(l.height, 0), x.external_key, p.slug,
+			coalesce((a.facts->>'orientation')::int, 1), coalesce(d.content_type, '')
+		FROM dataset_lines l
+		JOIN items i ON i.id = l.item_id
+		JOIN projects p ON p.id = i.project_id
+		JOIN item_texts x ON x.item_id = l.item_id
+		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original'
+		LEFT JOIN assets d ON d.item_id = l.item_id AND d.kind = 'display'
+		WHERE l.version_id = @version AND (@split = '' OR l.split = @split)
+		ORDER BY l.item_id`
+	exportBoxes = `
+		SELECT l.item_id, b.class_id, coalesce(b.definition_version, 0), b.x, b.y, b.w, b.h, b.rotation, b.crowd
+		FROM dataset_lines l JOIN truth_boxes b ON b.truth_id = l.truth_id
+		WHERE l.version_id = @version AND (@split = '' OR l.split = @split)
+		ORDER BY l.item_id, b.position`
+)
+
+// ExportLines yields the lines of a version that are not erased, of one split or of all for "", in the order in which their items came
+// in. A line's slices hold until the next.
+func (s *Store) ExportLines(ctx context.Context, version DatasetVersion, classes []VersionClass, split manifest.Split) iter.Seq2[*ExportLine, error] {
+	names := map[int64]string{}
+	for _, class := range classes {
+		names[class.ID] = class.Name
+	}
+	query := lineQuery{exportLines, exportBoxes, pgx.NamedArgs{"version": version.ID, "split": string(split)}}
+	return func(yield func(*ExportLine, error) bool) {
+		var l ExportLine
+		into := []any{&l.Item, &l.Leaf, &l.Split, &l.Media, &l.Width, &l.Height, &l.Key, &l.Project, &l.Orientation, &l.Rendition}
+		opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+		err := pgx.BeginTxFunc(ctx, s.pool, opts, func(tx pgx.Tx) error {
+			return s.eachLine(ctx, tx, query, into, func(boxes []truthBox) (err error) {
+				if l.Boxes, err = named(boxes, names, l.Boxes[:0]); err != nil {
+					return err
+				}
+				if !yield(&l, nil) {
+					return errEnough
+				}
+				return nil
+			})
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(nil, fmt.Errorf("lines of version %d: %w", version.ID, err))
+		}
+	}
+}
+
+// ErasedLeaves returns the leaves of a version's erased lines in ascending order.
+func (s *Store) ErasedLeaves(ctx context.Context, version DatasetVersion) ([][]byte, error) {
+	rows, err := s.pool.Query(ctx, `SELECT leaf FROM dataset_lines WHERE version_id = $1 AND item_id IS NULL ORDER BY position`, version.ID)
+	if err != nil {
+		return nil, fmt.Errorf("erased lines of version %d: %w", version.ID, err)
+	}
+	leaves, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, fmt.Errorf("erased lines of version %d: %w", version.ID, err)
+	}
+	return leaves, nil
+}

@@ -1,0 +1,330 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"fiducial/internal/access"
+	"fiducial/internal/jobargs"
+	"fiducial/internal/manifest"
+	"fiducial/store/blob"
+)
+
+// Verification is a check that a frozen version is still what it was.
+type Verification struct {
+	ID         int64
+	VersionID  int64
+	Media      bool   // the bytes of the images are read too
+	State      string // "queued", "done" or "failed"
+	DoneItems  int    // images read so far
+	Matching   int    // lines that give their leaf again
+	Erased     int    // lines of which only the leaf is left
+	Mismatched int    // lines that do not
+	HashHolds  bool   // the leaves, all there, give the version's hash
+	Findings   []Finding
+	CreatedAt  time.Time
+	FinishedAt *time.Time
+}
+
+// The reasons for which a line does not hold.
+const (
+	FoundChanged     = "changed"      // truth, key, size or split are not what was frozen
+	FoundGone        = "gone"         // the item is gone without having been erased
+	FoundOtherMedia  = "other media"  // another image is recorded
+	FoundBrokenMedia = "broken media" // the stored bytes are not those of the record, or missing
+)
+
+// Finding is one line that does not hold.
+type Finding struct {
+	Position int    `json:"position"`
+	Item     int64  `json:"item"`
+	Reason   string `json:"reason"`
+}
+
+// listedFindings bounds the list; Mismatched counts all.
+const listedFindings = 100
+
+// Holds tells whether the version was found to be what it was.
+func (v *Verification) Holds() bool { return v.State == "done" && v.HashHolds && v.Mismatched == 0 }
+
+const verificationColumns = `id, version_id, media, state, done_items, matching, erased, mismatching AS mismatched, hash_holds, findings,
+	created_at, finished_at`
+
+// Verify has a job check a frozen version; with media it reads every image too. One that waits already is not asked for twice.
+func (s *Store) Verify(ctx context.Context, actor Actor, version DatasetVersion, media bool) (v Verification, err error) {
+	if err := actor.may(access.ReadDatasets); err != nil {
+		return v, err
+	}
+	if version.State != VersionFrozen {
+		return v, invalid("", "This version is not frozen, so there is nothing to verify yet.")
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		// The lock lets only one of two requests at once find nothing waiting.
+		if _, err := tx.Exec(ctx, `SELECT FROM dataset_versions WHERE id = $1 FOR UPDATE`, version.ID); err != nil {
+			return fmt.Errorf("verify version %d: %w", version.ID, err)
+		}
+		v, err = oneVerification(ctx, tx, `version_id = $1 AND media = $2 AND state = 'queued'`, version.ID, media)
+		if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		var id int64
+		err := tx.QueryRow(ctx, `INSERT INTO dataset_verifications (version_id, media, created_by, token_id) VALUES ($1, $2, $3, $4) RETURNING id`,
+			version.ID, media, orNull(actor.PersonID), orNull(actor.TokenID)).Scan(&id)
+		if err != nil {
+			return fmt.Errorf("verify version %d: %w", version.ID, err)
+		}
+		if _, err := s.queue.InsertTx(ctx, tx, jobargs.VerifyVersion{VerificationID: id}, nil); err != nil {
+			return fmt.Errorf("enqueue verification %d: %w", id, err)
+		}
+		v, err = oneVerification(ctx, tx, `id = $1`, id)
+		return err
+	})
+	return v, err
+}
+
+// Verification returns one verification with its version, or ErrNotFound if the actor does not see that.
+func (s *Store) Verification(ctx context.Context, actor Actor, id int64) (Verification, DatasetVersion, error) {
+	v, err := oneVerification(ctx, s.pool, `id = $1`, id)
+	if err != nil {
+		return v, DatasetVersion{}, err
+	}
+	version, err := s.versionByID(ctx, actor, v.VersionID)
+	if err != nil {
+		return Verification{}, DatasetVersion{}, err
+	}
+	return v, version, nil
+}
+
+// LastVerification returns the newest verification of a version, or ErrNotFound if it was never verified. The version came
+// from a method that checked who asks.
+func (s *Store) LastVerification(ctx context.Context, version DatasetVersion) (Verification, error) {
+	return oneVerification(ctx, s.pool, `version_id = $1 ORDER BY id DESC LIMIT 1`, version.ID)
+}
+
+func oneVerification(ctx context.Context, q querier, where string, args ...any) (Verification, error) {
+	rows, err := q.Query(ctx, `SELECT `+verificationColumns+` FROM dataset_verifications WHERE `+where, args...)
+	if err != nil {
+		return Verification{}, fmt.Errorf("verification: %w", err)
+	}
+	v, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Verification])
+	if err != nil {
+		return Verification{}, fmt.Errorf("verification: %w", notFound(err))
+	}
+	return v, nil
+}
+
+const (
+	verifyLines = `
+		SELECT l.truth_id, l.position, l.leaf, l.split, l.item_id, l.media, coalesce(l.width, 0), coalesce(l.height, 0),
+			coalesce(x.external_key, ''), s.salt, a.sha256
+		FROM dataset_lines l
+		LEFT JOIN item_texts x ON x.item_id = l.item_id
+		LEFT JOIN item_salts s ON s.item_id = l.item_id
+		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original'
+		WHERE l.version_id = @version AND l.item_id IS NOT NULL
+		ORDER BY l.truth_id`
+	verifyBoxes = `
+		SELECT b.truth_id, b.class_id, coalesce(b.definition_version, 0), b.x, b.y, b.w, b.h, b.rotation, b.crowd
+		FROM dataset_lines l JOIN truth_boxes b ON b.truth_id = l.truth_id
+		WHERE l.version_id = @version ORDER BY b.truth_id, b.position`
+)
+
+// RunVerification does the work of a verification and keeps what it found. Run again, it starts anew.
+func (s *Store) RunVerification(ctx context.Context, id int64) error {
+	v, version, err := s.Verification(ctx, System(), id)
+	if err != nil || v.State != "queued" {
+		return err
+	}
+	check := verifying{Verification: v}
+	check.Findings = []Finding{}
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if err := s.checkLines(ctx, tx, &check); err != nil {
+			return err
+		}
+		return check.checkHash(ctx, tx, version)
+	})
+	if err == nil && v.Media {
+		err = s.checkMedia(ctx, &check)
+	}
+	if err != nil {
+		return fmt.Errorf("verification %d: %w", id, err)
+	}
+	return s.closeVerification(ctx, &check.Verification, "done")
+}
+
+// FailVerification gives up on a verification that could not be done.
+func (s *Store) FailVerification(ctx context.Context, id int64) error {
+	return s.closeVerification(ctx, &Verification{ID: id, Findings: []Finding{}}, "failed")
+}
+
+func (s *Store) closeVerification(ctx context.Context, v *Verification, state string) error {
+	findings, err := json.Marshal(v.Findings)
+	if err != nil {
+		return fmt.Errorf("verification %d: findings: %w", v.ID, err)
+	}
+	_, err = s.pool.Exec(ctx, `
+		UPDATE dataset_verifications
+		SET state = $2, matching = $3, erased = $4, mismatching = $5, hash_holds = $6, findings = $7, finished_at = now()
+		WHERE id = $1 AND state = 'queued'`, v.ID, state, v.Matching, v.Erased, v.Mismatched, v.HashHolds, findings)
+	if err != nil {
+		return fmt.Errorf("verification %d: %w", v.ID, err)
+	}
+	return nil
+}
+
+// verifying is a verification at work.
+type verifying struct {
+	Verification
+
+	media []storedMedia // to be read
+}
+
+// storedMedia is an image whose bytes should have this SHA-256.
+type storedMedia struct {
+	item     int64
+	position int
+	sha256   [sha256.Size]byte
+}
+
+func (c *verifying) found(position int, item int64, reason string) {
+	c.Mismatched++
+	if len(c.Findings) < listedFindings {
+		c.Findings = append(c.Findings, Finding{position, item, reason})
+	}
+}
+
+// checkLines makes each leaf again from what the database holds now.
+func (s *Store) checkLines(ctx context.Context, tx pgx.Tx, c *verifying) error {
+	classes, err := versionClasses(ctx, tx, c.VersionID)
+	if err != nil {
+		return err
+	}
+	names := map[int64]string{}
+	for _, class := range classes {
+		names[class.ID] = class.Name
+	}
+	var (
+		truth                               int64
+		position                            int
+		line                                manifest.Line
+		leaf, media, salt, recorded, buffer []byte
+	)
+	query := lineQuery{verifyLines, verifyBoxes, pgx.NamedArgs{"version": c.VersionID}}
+	into := []any{&truth, &position, &leaf, &line.Split, &line.Item, &media, &line.Width, &line.Height, &line.Key, &salt, &recorded}
+	return s.eachLine(ctx, tx, query, into, func(boxes []truthBox) (err error) {
+		line.Media = media
+		line.Boxes, err = named(boxes, names, line.Boxes[:0])
+		buffer = line.AppendCanonical(buffer[:0])
+		made := manifest.LeafOf(salt, buffer)
+		switch {
+		case salt == nil:
+			c.found(position, line.Item, FoundGone)
+		case err != nil || !bytes.Equal(made[:], leaf):
+			c.found(position, line.Item, FoundChanged)
+		case media != nil && !bytes.Equal(media, recorded):
+			c.found(position, line.Item, FoundOtherMedia)
+		default:
+			c.Matching++
+			if c.Media && media != nil {
+				c.media = append(c.media, storedMedia{line.Item, position, [sha256.Size]byte(media)})
+			}
+		}
+		return nil
+	})
+}
+
+// checkHash makes the version's hash again from the leaves, those of erased lines among them.
+func (c *verifying) checkHash(ctx context.Context, tx pgx.Tx, version DatasetVersion) error {
+	rows, err := tx.Query(ctx, `SELECT leaf, item_id IS NULL FROM dataset_lines WHERE version_id = $1 ORDER BY position`, c.VersionID)
+	if err != nil {
+		return fmt.Errorf("leaves: %w", err)
+	}
+	var (
+		sum    manifest.Sum
+		leaf   []byte
+		erased bool
+		lines  int
+		sorted = true
+	)
+	_, err = pgx.ForEachRow(rows, []any{&leaf, &erased}, func() error {
+		lines++
+		if erased {
+			c.Erased++
+		}
+		sorted = sorted && sum.Add(manifest.Leaf(leaf)) == nil
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("leaves: %w", err)
+	}
+	c.HashHolds = sorted && lines == version.Lines && bytes.Equal(sum.Hash(), version.Hash)
+	return nil
+}
+
+// mediaReaders is how many images are read at once, and mediaStep after how many the progress is noted.
+const (
+	mediaReaders = 4
+	mediaStep    = 200
+)
+
+// checkMedia reads every image and compares its bytes.
+func (s *Store) checkMedia(ctx context.Context, c *verifying) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(mediaReaders)
+	for i, m := range c.media {
+		if i%mediaStep == 0 {
+			if err := s.noteVerified(ctx, c.ID, i); err != nil {
+				return errors.Join(err, group.Wait())
+			}
+		}
+		group.Go(func() error {
+			same, err := s.sameBytes(ctx, m)
+			if err != nil || same {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			c.Matching--
+			c.found(m.position, m.item, FoundBrokenMedia)
+			return nil
+		})
+	}
+	err := group.Wait()
+	slices.SortFunc(c.Findings, func(a, b Finding) int { return a.Position - b.Position })
+	return err
+}
+
+func (s *Store) noteVerified(ctx context.Context, id int64, items int) error {
+	if _, err := s.pool.Exec(ctx, `UPDATE dataset_verifications SET done_items = $2 WHERE id = $1`, id, items); err != nil {
+		return fmt.Errorf("progress: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) sameBytes(ctx context.Context, m storedMedia) (same bool, err error) {
+	object, err := s.blobs.Get(ctx, fmt.Sprintf("items/%d/original", m.item))
+	if errors.Is(err, blob.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, object.Close()) }()
+	digest := sha256.New()
+	if _, err := io.Copy(digest, object); err != nil {
+		return false, err
+	}
+	return bytes.Equal(digest.Sum(nil), m.sha256[:]), nil
+}
