@@ -41,6 +41,9 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &resumeImports{deps: d})
 	river.AddWorker(workers, &sumCounts{deps: d})
 	river.AddWorker(workers, &renderItem{deps: d, pixels: semaphore.NewWeighted(pixelsAtOnce)})
+	river.AddWorker(workers, &freezeVersion{deps: d})
+	river.AddWorker(workers, &verifyVersion{deps: d})
+	river.AddWorker(workers, &writeExport{deps: d})
 	return &river.Config{
 		ID:              cfg.Name,
 		Logger:          cfg.Log,

@@ -1,0 +1,139 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"fiducial/internal/formats"
+	"fiducial/internal/manifest"
+	"fiducial/store"
+)
+
+// writeCOCO writes one document a split.
+func (e *exporting) writeCOCO(ctx context.Context) error {
+	info := formats.COCOInfo{
+		Name: e.version.Dataset, Version: fmt.Sprint(e.version.Number), Hash: hexOf(e.version.Hash), Created: *e.version.FrozenAt,
+	}
+	for _, split := range e.sides() {
+		file := fmt.Sprintf("annotations/%s.json", split)
+		err := e.zip.add(file, func(w io.Writer) error {
+			report, err := formats.WriteCOCO(w, info, categories(e.sum.Classes), e.images(ctx, split))
+			e.report.Merge(file, report)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *exporting) images(ctx context.Context, split manifest.Split) iter.Seq2[formats.Image, error] {
+	return func(yield func(formats.Image, error) bool) {
+		for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split) {
+			if err != nil {
+				yield(formats.Image{}, err)
+				return
+			}
+			if !yield(image(line, e.name(line)), nil) {
+				return
+			}
+		}
+	}
+}
+
+// categories gives each class its own id, which never changes; classes of several projects with one name share the lowest.
+func categories(classes []store.VersionClass) (list []formats.COCOCategory) {
+	for _, class := range classes { // by id
+		if !slices.ContainsFunc(list, func(c formats.COCOCategory) bool { return c.Name == class.Name }) {
+			list = append(list, formats.COCOCategory{ID: int(class.ID), Name: class.Name})
+		}
+	}
+	return list
+}
+
+// vocSets are the names that VOC has for the splits.
+var vocSets = map[manifest.Split]string{manifest.Training: "train", manifest.Validation: "val", manifest.Test: "test"}
+
+// writeVOC writes one document an item, and the list of each split.
+func (e *exporting) writeVOC(ctx context.Context) error {
+	var places formats.VOCPlaces
+	sets := map[manifest.Split][]string{}
+	err := e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
+		place := places.Place(name.path)
+		sets[line.Split] = append(sets[line.Split], place.ID)
+		return e.zip.add(place.Annotation, func(w io.Writer) error {
+			report, err := formats.WriteVOC(w, image(line, name), place, e.version.Dataset)
+			e.report.Merge("", report)
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, split := range e.sides() {
+		err := e.zip.add("ImageSets/Main/"+vocSets[split]+".txt", func(w io.Writer) error { return formats.WriteVOCSet(w, sets[split]) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeReadme says what the archive is and how to check it.
+func (e *exporting) writeReadme(w io.Writer) error {
+	var b strings.Builder
+	v := e.version
+	fmt.Fprintf(&b, "%s, version %d\n\nfrozen   %s\nsha256   %x\nitems    %d, boxes %d\n", v.Dataset, v.Number,
+		v.FrozenAt.UTC().Format(time.RFC3339), v.Hash, v.Lines, v.Boxes)
+	if e.sum.Erased > 0 {
+		fmt.Fprintf(&b, "erased   %d of these items are gone; their leaves are kept\n", e.sum.Erased)
+	}
+	b.WriteString("\nSplits\n")
+	for _, c := range e.sum.Counts {
+		if c.ClassID == 0 {
+			fmt.Fprintf(&b, "  %-12s items %d, boxes %d\n", c.Split, c.Items, c.Boxes)
+		}
+	}
+	b.WriteString("\nClasses, with the versions of their definitions that the labels were made under\n")
+	for _, c := range e.sum.Classes {
+		fmt.Fprintf(&b, "  %4d  %s: %s\n", c.ID, c.Name, definitions(c.Definitions))
+	}
+	fmt.Fprintf(&b, "\nRecipe\n%s\n", v.Recipe.YAML())
+	if e.export.Format == "voc" {
+		b.WriteString("Annotations/, ImageSets/Main/{train,val,test}.txt, JPEGImages/   Pascal VOC: whole pixels, counted from 1, corners inclusive\n")
+	} else {
+		b.WriteString("annotations/{training,validation,test}.json, images/   COCO; a category's id stays the same from version to version\n")
+	}
+	b.WriteString(readmeEnd)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+const readmeEnd = `manifest.jsonl    the lines of the version: item, key, split, SHA-256 of the original image, leaf
+report.json       what this format could not hold as it was; {} if nothing
+checksums.txt     SHA-256 of every other file here: sha256sum -c checksums.txt
+
+The version's sha256 above is the SHA-256 of all leaves of manifest.jsonl, as bytes, in ascending order:
+  grep -o '"leaf":"[0-9a-f]*"' manifest.jsonl | cut -d'"' -f4 | sort | xxd -r -p | sha256sum
+`
+
+func definitions(versions []int32) string {
+	words := make([]string, 0, len(versions))
+	for _, v := range versions {
+		if v == 0 {
+			words = append(words, "none published")
+		} else {
+			words = append(words, fmt.Sprint(v))
+		}
+	}
+	if len(words) == 0 {
+		return "no boxes"
+	}
+	return strings.Join(words, ", ")
+}

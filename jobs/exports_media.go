@@ -1,0 +1,172 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"fiducial/internal/formats"
+	"fiducial/store"
+	"fiducial/store/blob"
+)
+
+// mediaChoice says which stored bytes stand for an item in an archive.
+type mediaChoice string
+
+const (
+	original    mediaChoice = "original"
+	upright     mediaChoice = "display" // boxes are in upright pixels, so an image that EXIF turns goes out turned
+	noMedia     mediaChoice = ""
+	noRendition mediaChoice = "none"
+)
+
+func (e *exporting) mediaOf(line *store.ExportLine) mediaChoice {
+	switch {
+	case !e.export.Media || line.Media == nil:
+		return noMedia
+	case line.Orientation <= 1:
+		return original
+	case line.Rendition == "":
+		return noRendition
+	}
+	return upright
+}
+
+// fileName is an item's path in an archive.
+type fileName struct {
+	path    string
+	renamed string // why it is not the key, "" if it is
+}
+
+// name keeps the key with its folders. Keys are unique in a project, and stay so: whatever has to be changed gets the item's id.
+func (e *exporting) name(line *store.ExportLine) fileName {
+	name, err := formats.CleanKey(line.Key)
+	extension := path.Ext(name)
+	var why string
+	switch {
+	case err != nil:
+		name, why = fmt.Sprintf("item-%d", line.Item), err.Error()
+	case name != line.Key:
+		name, why = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, extension), line.Item, extension), "not a plain relative path"
+	}
+	if e.mediaOf(line) == upright {
+		if as := extensionOf(line.Rendition); !sameType(extension, as) {
+			name, why = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, extension), line.Item, as), "the upright rendition is of another type"
+		}
+	}
+	if e.several {
+		name = line.Project + "/" + name
+	}
+	return fileName{name, why}
+}
+
+// extensionOf is the extension of a rendition's content type.
+func extensionOf(contentType string) string {
+	return "." + strings.Replace(strings.TrimPrefix(contentType, "image/"), "jpeg", "jpg", 1)
+}
+
+func sameType(extension, as string) bool {
+	return strings.EqualFold(strings.Replace(extension, ".jpeg", ".jpg", 1), as)
+}
+
+// mediaAhead is how many images are opened before their turn: opening takes longer than reading.
+const mediaAhead = 8
+
+// mediaFile is an image on its way into the archive.
+type mediaFile struct {
+	item   int64
+	name   string
+	sha256 []byte // of the original, nil for a rendition
+	object *blob.Object
+	err    error
+}
+
+// writeMedia writes the images in the order of the items. They are opened ahead, side by side.
+func (e *exporting) writeMedia(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	queue := make(chan chan mediaFile, mediaAhead)
+	listed := make(chan error, 1)
+	go func() {
+		defer close(queue)
+		listed <- e.openMedia(ctx, queue)
+	}()
+	defer func() {
+		cancel()
+		for slot := range queue { // what was opened and never written
+			err = errors.Join(err, closeMedia(<-slot))
+		}
+	}()
+	n := 0
+	for slot := range queue {
+		if err := e.copyMedia(<-slot); err != nil {
+			return err
+		}
+		if n++; n%progressStep == 0 {
+			if err := e.store.NoteExport(ctx, e.export.ID, n); err != nil {
+				return err
+			}
+		}
+	}
+	return <-listed
+}
+
+// openMedia opens the images of all lines, each into a slot of its own, which the queue keeps in order.
+func (e *exporting) openMedia(ctx context.Context, queue chan<- chan mediaFile) error {
+	var places formats.VOCPlaces
+	return e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
+		at := "images/" + name.path
+		if e.export.Format == "voc" {
+			at = places.Place(name.path).Image
+		}
+		choice := e.mediaOf(line)
+		if choice == noMedia || choice == noRendition {
+			return nil
+		}
+		file := mediaFile{item: line.Item, name: at}
+		if choice == original {
+			file.sha256 = bytes.Clone(line.Media)
+		}
+		slot := make(chan mediaFile, 1)
+		select {
+		case queue <- slot:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		go func() {
+			file.object, file.err = e.blobs.Get(ctx, fmt.Sprintf("items/%d/%s", file.item, choice))
+			slot <- file
+		}()
+		return nil
+	})
+}
+
+func closeMedia(file mediaFile) error {
+	if file.object == nil {
+		return nil
+	}
+	return file.object.Close()
+}
+
+func (e *exporting) copyMedia(file mediaFile) (err error) {
+	if errors.Is(file.err, blob.ErrNotFound) {
+		return otherMediaError{file.item}
+	}
+	if file.err != nil {
+		return file.err
+	}
+	defer func() { err = errors.Join(err, closeMedia(file)) }()
+	digest := sha256.New()
+	err = e.zip.add(file.name, func(w io.Writer) error {
+		_, err := io.Copy(io.MultiWriter(w, digest), file.object)
+		return err
+	})
+	if err == nil && file.sha256 != nil && !bytes.Equal(digest.Sum(nil), file.sha256) {
+		return otherMediaError{file.item}
+	}
+	return err
+}

@@ -1,0 +1,564 @@
+package jobs
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"fiducial/internal/formats"
+	"fiducial/internal/jobargs"
+	"fiducial/internal/manifest"
+	"fiducial/store"
+	"fiducial/store/blob"
+	"fiducial/store/storetest"
+)
+
+// shelf is a store with a project whose items have truth.
+type shelf struct {
+	deps
+
+	pool    *pgxpool.Pool
+	project int64
+	imports int64
+	classes map[string]int64
+}
+
+func newShelf(t *testing.T, slug string) *shelf {
+	t.Helper()
+	s := &shelf{pool: storetest.Pool(t), classes: map[string]int64{}}
+	s.blobs, s.log = storetest.Bucket(t), slog.New(slog.DiscardHandler)
+	var err error
+	if s.store, err = store.New(s.pool, s.blobs); err != nil {
+		t.Fatal(err)
+	}
+	s.addProject(t, slug)
+	return s
+}
+
+// addProject makes the project that items are put into from now on.
+func (s *shelf) addProject(t *testing.T, slug string) {
+	t.Helper()
+	project, err := s.store.AddProject(t.Context(), store.System(), store.NewProject{Slug: slug, Kind: "image"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.project = project.ID
+	s.imports = s.id(t, `WITH s AS (INSERT INTO sources (name) VALUES ('mill ' || $1::bigint) RETURNING id)
+		INSERT INTO imports (project_id, format, purpose, source_id) SELECT $1, 'voc', 'truth', id FROM s RETURNING id`, s.project)
+	s.classes = map[string]int64{}
+}
+
+func (s *shelf) id(t *testing.T, sql string, args ...any) (id int64) {
+	t.Helper()
+	if err := s.pool.QueryRow(t.Context(), sql, args...).Scan(&id); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return id
+}
+
+// put adds an item with its truth and, unless media is nil, its original.
+func (s *shelf) put(t *testing.T, im formats.Image, media []byte) int64 {
+	t.Helper()
+	item := s.id(t, `
+		WITH i AS (INSERT INTO items (project_id, source_id, key_hash, width, height)
+			SELECT project_id, source_id, sha256($2::text::bytea), $3, $4 FROM imports WHERE id = $1 RETURNING id),
+		x AS (INSERT INTO item_texts (item_id, external_key) SELECT id, $2 FROM i),
+		y AS (INSERT INTO item_salts (item_id, salt) SELECT id, sha256(id::text::bytea) FROM i)
+		SELECT id FROM i`, s.imports, im.Key, im.Width, im.Height)
+	truth := s.id(t, `INSERT INTO truths (item_id, import_id) VALUES ($1, $2) RETURNING id`, item, s.imports)
+	_, err := s.pool.CopyFrom(t.Context(), pgx.Identifier{"truth_boxes"},
+		[]string{"truth_id", "position", "class_id", "x", "y", "w", "h", "rotation", "crowd"},
+		pgx.CopyFromSlice(len(im.Boxes), func(i int) ([]any, error) {
+			b := im.Boxes[i]
+			return []any{truth, i, s.class(t, b.Class), b.X, b.Y, b.W, b.H, b.Rotation, b.Crowd}, nil
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if media != nil {
+		s.keep(t, item, "original", "image/jpeg", 1, media)
+	}
+	return item
+}
+
+func (s *shelf) class(t *testing.T, name string) int64 {
+	t.Helper()
+	if s.classes[name] == 0 {
+		s.classes[name] = s.id(t, `INSERT INTO classes (project_id, name, slot) VALUES ($1, $2, $3) RETURNING id`, s.project, name, len(s.classes))
+	}
+	return s.classes[name]
+}
+
+func (s *shelf) keep(t *testing.T, item int64, kind, contentType string, orientation int, media []byte) {
+	t.Helper()
+	sum := sha256.Sum256(media)
+	_, err := s.pool.Exec(t.Context(), `INSERT INTO assets (item_id, kind, content_type, bytes, sha256, facts) VALUES ($1, $2, $3, $4, $5, $6)`,
+		item, kind, contentType, len(media), sum[:], map[string]any{"orientation": orientation})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.upload(t, item, kind, media)
+}
+
+func (s *shelf) upload(t *testing.T, item int64, kind string, media []byte) {
+	t.Helper()
+	if _, err := s.blobs.Put(t.Context(), fmt.Sprintf("items/%d/%s", item, kind), bytes.NewReader(media), int64(len(media)), "image/jpeg"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freeze freezes the projects by way of the job.
+func (s *shelf) freeze(t *testing.T, dataset string, projects ...string) store.DatasetVersion {
+	t.Helper()
+	recipe := manifest.Default()
+	recipe.Projects = projects
+	version, err := s.store.Freeze(t.Context(), store.System(), dataset, recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := &river.Job[jobargs.FreezeVersion]{JobRow: &rivertype.JobRow{Attempt: 1, MaxAttempts: 3}, Args: jobargs.FreezeVersion{VersionID: version.ID}}
+	for range 2 { // the second time does nothing
+		if err := (&freezeVersion{deps: s.deps}).Work(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if version, err = s.store.DatasetVersion(t.Context(), store.System(), dataset, version.Number); err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
+func (s *shelf) add(t *testing.T, version store.DatasetVersion, format string, media bool) store.Export {
+	t.Helper()
+	export, err := s.store.AddExport(t.Context(), store.System(), version, format, media)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return export
+}
+
+func (s *shelf) work(ctx context.Context, export store.Export, attempt int) error {
+	job := &river.Job[jobargs.WriteExport]{JobRow: &rivertype.JobRow{Attempt: attempt, MaxAttempts: 3}, Args: jobargs.WriteExport{ExportID: export.ID}}
+	return (&writeExport{deps: s.deps}).Work(ctx, job)
+}
+
+func (s *shelf) look(t *testing.T, export store.Export) store.Export {
+	t.Helper()
+	export, _, err := s.store.Export(t.Context(), store.System(), export.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return export
+}
+
+// export writes an archive and returns its files, after its checksums were checked.
+func (s *shelf) export(t *testing.T, version store.DatasetVersion, format string, media bool) (store.Export, map[string][]byte) {
+	t.Helper()
+	export := s.add(t, version, format, media)
+	if err := s.work(t.Context(), export, 1); err != nil {
+		t.Fatal(err)
+	}
+	export = s.look(t, export)
+	if export.State != store.ExportDone {
+		t.Fatalf("%+v", export)
+	}
+	archive := s.archive(t, export)
+	if sum := sha256.Sum256(archive); !bytes.Equal(sum[:], export.SHA256) || int64(len(archive)) != export.Bytes {
+		t.Fatalf("%d bytes of sha256 %x, recorded are %d of %x", len(archive), sum, export.Bytes, export.SHA256)
+	}
+	return export, unzip(t, archive)
+}
+
+func (s *shelf) archive(t *testing.T, export store.Export) []byte {
+	t.Helper()
+	object, err := s.blobs.Get(t.Context(), export.Blob())
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := io.ReadAll(object)
+	if err := errors.Join(err, object.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return archive
+}
+
+func unzip(t *testing.T, archive []byte) map[string][]byte {
+	t.Helper()
+	reader, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, entry := range reader.File {
+		file, err := entry.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := files[entry.Name]; twice {
+			t.Errorf("%s is in the archive twice", entry.Name)
+		}
+		files[entry.Name] = content
+	}
+	listed := 0
+	for line := range strings.Lines(string(files["checksums.txt"])) {
+		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		if is := sha256.Sum256(files[name]); sum != hex.EncodeToString(is[:]) {
+			t.Errorf("%s has another checksum", name)
+		}
+		listed++
+	}
+	if listed != len(files)-1 {
+		t.Errorf("%d checksums for %d files", listed, len(files)-1)
+	}
+	return files
+}
+
+// readCOCO returns the images of all splits by key.
+func readCOCO(t *testing.T, files map[string][]byte) map[string]formats.Image {
+	t.Helper()
+	images := map[string]formats.Image{}
+	for name, content := range files {
+		if !strings.HasPrefix(name, "annotations/") {
+			continue
+		}
+		report, err := formats.ReadCOCO(bytes.NewReader(content), func(im formats.Image) error {
+			images[im.Key] = im
+			return nil
+		})
+		if err != nil || !report.Empty() {
+			t.Fatalf("%s: %v %+v", name, err, report)
+		}
+	}
+	return images
+}
+
+// steel returns the real images with their boxes, and a function that reads one's bytes.
+func steel(t *testing.T) (images []formats.Image, media func(formats.Image) []byte) {
+	t.Helper()
+	folder := filepath.Join(testData(t), "steel")
+	paths, err := filepath.Glob(filepath.Join(folder, "annotations", "*.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		im, _, err := formats.ReadVOC(file, 1)
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		im.Key = "strip/" + strings.TrimSuffix(filepath.Base(path), ".xml") + ".jpg"
+		images = append(images, im)
+	}
+	return images, func(im formats.Image) []byte {
+		content, err := os.ReadFile(filepath.Join(folder, "images", filepath.Base(im.Key)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+}
+
+// testData returns the folder of real data, which is not part of the project.
+func testData(t *testing.T) string {
+	t.Helper()
+	if folder := os.Getenv("FIDUCIAL_TEST_DATA"); folder != "" {
+		return folder
+	}
+	_, file, _, _ := runtime.Caller(0)
+	data := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(file))), "shared", "data")
+	if _, err := os.Stat(data); err != nil {
+		t.Skip("no real data beside the project: set FIDUCIAL_TEST_DATA to its folder")
+	}
+	return data
+}
+
+func sameBoxes(a, b []formats.Box) bool {
+	return slices.EqualFunc(a, b, func(a, b formats.Box) bool {
+		return a.Class == b.Class && a.X == b.X && a.Y == b.Y && a.W == b.W && a.H == b.H && a.Rotation == b.Rotation && a.Crowd == b.Crowd
+	})
+}
+
+func TestSteelComesBackBoxForBox(t *testing.T) {
+	t.Parallel()
+	images, _ := steel(t)
+	s := newShelf(t, "steel")
+	for _, im := range images {
+		s.put(t, im, nil)
+	}
+	version := s.freeze(t, "steel-test", "steel")
+	if again := s.freeze(t, "steel-test", "steel"); !bytes.Equal(version.Hash, again.Hash) || version.Lines != len(images) {
+		t.Fatalf("%d lines, hashes %x and %x", version.Lines, version.Hash, again.Hash)
+	}
+	coco, files := s.export(t, version, "coco", false)
+	back := readCOCO(t, files)
+	for _, im := range images {
+		if got := back[im.Key]; !sameBoxes(got.Boxes, im.Boxes) || got.Width != im.Width || got.Height != im.Height {
+			t.Fatalf("%s came back from COCO as %+v, was %+v", im.Key, got, im)
+		}
+	}
+	voc, files := s.export(t, version, "voc", false)
+	sets := 0
+	for _, set := range []string{"train", "val", "test"} {
+		sets += strings.Count(string(files["ImageSets/Main/"+set+".txt"]), "\n")
+	}
+	for _, im := range images {
+		got, report, err := formats.ReadVOC(bytes.NewReader(files["Annotations/"+strings.TrimSuffix(im.Key, ".jpg")+".xml"]), 1)
+		if err != nil || !report.Empty() || !sameBoxes(got.Boxes, im.Boxes) {
+			t.Fatalf("%s came back from VOC as %+v, was %+v (%v)", im.Key, got, im, err)
+		}
+	}
+	if len(back) != len(images) || sets != len(images) || coco.Losses != 0 || voc.Losses != 0 || strings.TrimSpace(string(files["report.json"])) != "{}" {
+		t.Errorf("%d images by COCO, %d by VOC of %d; losses %d and %d", len(back), sets, len(images), coco.Losses, voc.Losses)
+	}
+}
+
+func TestMediaGoWithTheLabels(t *testing.T) {
+	t.Parallel()
+	images, media := steel(t)
+	s := newShelf(t, "steel")
+	for _, im := range images[:40] {
+		s.put(t, im, media(im))
+	}
+	version := s.freeze(t, "steel-test", "steel")
+	export, files := s.export(t, version, "coco", true)
+	for _, im := range images[:40] {
+		if !bytes.Equal(files["images/"+im.Key], media(im)) {
+			t.Errorf("images/%s is not the original", im.Key)
+		}
+	}
+	again := s.add(t, version, "coco", true)
+	if err := s.work(t.Context(), again, 1); err != nil {
+		t.Fatal(err)
+	}
+	if again = s.look(t, again); again.ID == export.ID || !bytes.Equal(again.SHA256, export.SHA256) {
+		t.Errorf("the same version, format and media gave archives of sha256 %x and %x", export.SHA256, again.SHA256)
+	}
+	_, files = s.export(t, version, "voc", true)
+	if !bytes.Equal(files["JPEGImages/"+images[0].Key], media(images[0])) {
+		t.Error("JPEGImages does not hold the original")
+	}
+}
+
+func TestManifestGivesTheHashAgainAfterAnErasure(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "strip")
+	box := []formats.Box{{Class: "pit", X: 1, Y: 2, W: 3, H: 4}}
+	var items []int64
+	for i := range 9 {
+		items = append(items, s.put(t, formats.Image{Key: fmt.Sprintf("%d.jpg", i), Width: 9, Height: 9, Boxes: box}, nil))
+	}
+	version := s.freeze(t, "strip", "strip")
+	if _, err := s.pool.Exec(t.Context(), `UPDATE dataset_lines
+		SET item_id = NULL, truth_id = NULL, split = NULL, width = NULL, height = NULL WHERE item_id = $1`, items[3]); err != nil {
+		t.Fatal(err)
+	}
+	export, files := s.export(t, version, "coco", false)
+	var leaves []manifest.Leaf
+	for scanner := bufio.NewScanner(bytes.NewReader(files["manifest.jsonl"])); scanner.Scan(); {
+		var line manifestLine
+		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := hex.DecodeString(line.Leaf)
+		if err != nil || line.Erased != (line.Item == 0) {
+			t.Fatalf("%+v: %v", line, err)
+		}
+		leaves = append(leaves, manifest.Leaf(leaf))
+	}
+	slices.SortFunc(leaves, func(a, b manifest.Leaf) int { return bytes.Compare(a[:], b[:]) })
+	var sum manifest.Sum
+	for _, leaf := range leaves {
+		if err := sum.Add(leaf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(sum.Hash(), version.Hash) || len(leaves) != 9 {
+		t.Errorf("%d leaves give %x, the version is %x", len(leaves), sum.Hash(), version.Hash)
+	}
+	if images := readCOCO(t, files); len(images) != 8 || export.Losses != 1 || bytes.Contains(files["manifest.jsonl"], []byte(`"3.jpg"`)) {
+		t.Errorf("%d images, %d losses", len(images), export.Losses)
+	}
+}
+
+func TestWhatAnArchiveCannotHoldIsReported(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "strip")
+	box := []formats.Box{{Class: "pit", X: 1, Y: 2, W: 3, H: 4}}
+	s.put(t, formats.Image{Key: "labels only.jpg", Width: 9, Height: 9, Boxes: box}, nil)
+	s.put(t, formats.Image{Key: "../climbs.jpg", Width: 9, Height: 9, Boxes: box}, []byte("climbs"))
+	turnedItem := s.put(t, formats.Image{Key: "turned.jpeg", Width: 9, Height: 9, Boxes: []formats.Box{{Class: "pit", X: 1, Y: 2, W: 3, H: 4, Rotation: 30}}}, nil)
+	s.keep(t, turnedItem, "original", "image/jpeg", 6, []byte("on its side"))
+	s.keep(t, turnedItem, "display", "image/png", 1, []byte("upright"))
+	waits := s.put(t, formats.Image{Key: "waits.jpg", Width: 9, Height: 9, Boxes: box}, nil)
+	s.keep(t, waits, "original", "image/jpeg", 3, []byte("upside down"))
+	s.addProject(t, "pipes")
+	s.put(t, formats.Image{Key: "turned.jpeg", Width: 9, Height: 9, Boxes: box}, []byte("another"))
+	version := s.freeze(t, "both", "strip", "pipes")
+	_, files := s.export(t, version, "coco", true)
+
+	turnedName := fmt.Sprintf("strip/turned-%d.png", turnedItem)
+	for name, content := range map[string]string{
+		"images/" + turnedName: "upright", "images/pipes/turned.jpeg": "another", fmt.Sprintf("images/strip/item-%d", turnedItem-1): "climbs",
+	} {
+		if string(files[name]) != content {
+			t.Errorf("%s holds %q, want %q", name, files[name], content)
+		}
+	}
+	for name := range files {
+		if strings.Contains(name, "..") {
+			t.Errorf("%s climbs", name)
+		}
+	}
+	var report formats.Report
+	if err := json.Unmarshal(files["report.json"], &report); err != nil {
+		t.Fatal(err)
+	}
+	want := map[formats.Kind]int{formats.Renamed: 2, formats.LeftOut: 2, formats.Rounded: 1, turned: 1}
+	if fmt.Sprint(report.Counts) != fmt.Sprint(want) {
+		t.Errorf("losses %v, want %v\n%s", report.Counts, want, files["report.json"])
+	}
+	var document struct {
+		Categories []formats.COCOCategory
+		Images     []struct {
+			FileName string `json:"file_name"`
+		}
+	}
+	for _, split := range manifest.Splits() {
+		content := files[fmt.Sprintf("annotations/%s.json", split)]
+		if content == nil {
+			continue
+		}
+		if err := json.Unmarshal(content, &document); err != nil {
+			t.Fatal(err)
+		}
+		if len(document.Categories) != 1 || document.Categories[0].ID < 1 {
+			t.Errorf("classes of one name in two projects became %+v", document.Categories)
+		}
+	}
+}
+
+// An export that is cut off leaves no archive, and the next try writes the same as if nothing had been.
+func TestExportCutOffStartsAnew(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "strip")
+	noise := bytes.Repeat([]byte("grain"), 2000)
+	for i := range 60 {
+		im := formats.Image{Key: fmt.Sprintf("%d.jpg", i), Width: 9, Height: 9, Boxes: []formats.Box{{Class: "pit", X: 1, Y: 2, W: 3, H: 4}}}
+		s.put(t, im, append(noise, byte(i)))
+	}
+	version := s.freeze(t, "strip", "strip")
+	whole, _ := s.export(t, version, "coco", true)
+	export := s.add(t, version, "coco", true)
+	for after := 2 * time.Millisecond; ; after *= 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		err := s.work(ctx, export, 1)
+		cancel()
+		if err == nil {
+			break
+		}
+		if _, err := s.blobs.Stat(t.Context(), export.Blob()); !errors.Is(err, blob.ErrNotFound) {
+			t.Fatalf("cut off after %v it left an archive (%v)", after, err)
+		}
+	}
+	if export = s.look(t, export); export.State != store.ExportDone || !bytes.Equal(export.SHA256, whole.SHA256) {
+		t.Errorf("%+v, want sha256 %x", export, whole.SHA256)
+	}
+}
+
+func TestExportOfAnotherImageFailsForGood(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(*testing.T, *shelf, int64){
+		"replaced": func(t *testing.T, s *shelf, item int64) {
+			t.Helper()
+			s.upload(t, item, "original", []byte("other"))
+		},
+		"missing": func(t *testing.T, s *shelf, item int64) {
+			t.Helper()
+			if err := s.blobs.Delete(t.Context(), fmt.Sprintf("items/%d/original", item)); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShelf(t, "strip")
+			item := s.put(t, formats.Image{Key: "1.jpg", Width: 9, Height: 9}, []byte("strip"))
+			version := s.freeze(t, "strip", "strip")
+			damage(t, s, item)
+			export := s.add(t, version, "voc", true)
+			if err := s.work(t.Context(), export, 1); err == nil {
+				t.Error("the export went through")
+			}
+			if export = s.look(t, export); export.State != store.ExportFailed || !strings.Contains(export.Error, fmt.Sprint(item)) {
+				t.Errorf("%+v", export)
+			}
+			v, err := s.store.Verify(t.Context(), store.System(), version, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			job := &river.Job[jobargs.VerifyVersion]{JobRow: &rivertype.JobRow{Attempt: 1, MaxAttempts: 3}, Args: jobargs.VerifyVersion{VerificationID: v.ID}}
+			if err := (&verifyVersion{deps: s.deps}).Work(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+			if v, _, err = s.store.Verification(t.Context(), store.System(), v.ID); err != nil || v.Holds() || v.Findings[0].Reason != store.FoundBrokenMedia {
+				t.Errorf("%+v, %v", v, err)
+			}
+		})
+	}
+}
+
+func TestExportGivesUpAfterItsLastTry(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, "strip")
+	s.put(t, formats.Image{Key: "1.jpg", Width: 9, Height: 9}, nil)
+	export := s.add(t, s.freeze(t, "strip", "strip"), "coco", false)
+	ended, cancel := context.WithCancel(t.Context())
+	if _, _, _, err := s.store.BeginExport(t.Context(), export.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, version, _, err := s.store.BeginExport(t.Context(), export.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	w := &writeExport{deps: s.deps}
+	if _, err := w.stream(ended, export, version); err == nil {
+		t.Fatal("written without a context")
+	}
+	if err := s.store.FailExport(t.Context(), export.ID, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.work(t.Context(), export, 3); err != nil {
+		t.Errorf("a failed export is tried again: %v", err)
+	}
+	if export = s.look(t, export); export.State != store.ExportFailed {
+		t.Errorf("%+v", export)
+	}
+}
