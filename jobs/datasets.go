@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -11,11 +12,13 @@ import (
 	"fiducial/internal/jobargs"
 )
 
-// longJob is how long a freeze, a verification or an export may take. It is wide: millions of lines, terabytes of images.
-const longJob = 12 * time.Hour
+// datasetAttempts is how often a freeze, a verification or an export is tried while a service it needs is away.
+const datasetAttempts = 6
 
-// lastTry tells that River will not try the job again.
-func lastTry(job *rivertype.JobRow) bool { return job.Attempt >= job.MaxAttempts }
+// givesUp tells that a job which failed is not worth another try. One that was stopped with its process always is.
+func givesUp(ctx context.Context, job *rivertype.JobRow) bool {
+	return ctx.Err() == nil && job.Attempt >= datasetAttempts
+}
 
 // freezeVersion fills one dataset version.
 type freezeVersion struct {
@@ -23,15 +26,17 @@ type freezeVersion struct {
 	deps
 }
 
-func (w *freezeVersion) Timeout(*river.Job[jobargs.FreezeVersion]) time.Duration { return longJob }
+// Timeout lets a freeze take as long as it takes.
+func (w *freezeVersion) Timeout(*river.Job[jobargs.FreezeVersion]) time.Duration { return -1 }
 
 func (w *freezeVersion) Work(ctx context.Context, job *river.Job[jobargs.FreezeVersion]) error {
 	err := w.store.FillVersion(ctx, job.Args.VersionID)
-	if err != nil && lastTry(job.JobRow) {
-		const reason = "Freezing failed again and again. The server's log says why; freeze again when that is mended."
-		return errors.Join(err, w.store.FailVersion(context.WithoutCancel(ctx), job.Args.VersionID, reason))
+	if err == nil || !givesUp(ctx, job.JobRow) {
+		return err
 	}
-	return err
+	w.log.ErrorContext(ctx, "freeze failed", slog.Int64("version", job.Args.VersionID), slog.Any("error", err))
+	const reason = "Freezing failed again and again. The server's log says why; freeze again when that is mended."
+	return errors.Join(river.JobCancel(err), w.store.FailVersion(ctx, job.Args.VersionID, reason))
 }
 
 // verifyVersion checks one dataset version.
@@ -40,12 +45,14 @@ type verifyVersion struct {
 	deps
 }
 
-func (w *verifyVersion) Timeout(*river.Job[jobargs.VerifyVersion]) time.Duration { return longJob }
+// Timeout lets a verification take as long as it takes.
+func (w *verifyVersion) Timeout(*river.Job[jobargs.VerifyVersion]) time.Duration { return -1 }
 
 func (w *verifyVersion) Work(ctx context.Context, job *river.Job[jobargs.VerifyVersion]) error {
 	err := w.store.RunVerification(ctx, job.Args.VerificationID)
-	if err != nil && lastTry(job.JobRow) {
-		return errors.Join(err, w.store.FailVerification(context.WithoutCancel(ctx), job.Args.VerificationID))
+	if err == nil || !givesUp(ctx, job.JobRow) {
+		return err
 	}
-	return err
+	w.log.ErrorContext(ctx, "verification failed", slog.Int64("verification", job.Args.VerificationID), slog.Any("error", err))
+	return errors.Join(river.JobCancel(err), w.store.FailVerification(ctx, job.Args.VerificationID))
 }

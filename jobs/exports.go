@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -35,7 +36,8 @@ type writeExport struct {
 	deps
 }
 
-func (w *writeExport) Timeout(*river.Job[jobargs.WriteExport]) time.Duration { return longJob }
+// Timeout lets an export take as long as it takes.
+func (w *writeExport) Timeout(*river.Job[jobargs.WriteExport]) time.Duration { return -1 }
 
 func (w *writeExport) Work(ctx context.Context, job *river.Job[jobargs.WriteExport]) error {
 	export, version, ok, err := w.store.BeginExport(ctx, job.Args.ExportID)
@@ -46,15 +48,16 @@ func (w *writeExport) Work(ctx context.Context, job *river.Job[jobargs.WriteExpo
 	if err == nil {
 		return w.store.FinishExport(ctx, export.ID, archive)
 	}
-	reason := "Exporting failed again and again. The server's log says why; export again when that is mended."
 	other, final := errors.AsType[otherMediaError](err)
+	if !final && !givesUp(ctx, job.JobRow) {
+		return err
+	}
+	w.log.ErrorContext(ctx, "export failed", slog.Int64("export", export.ID), slog.Any("error", err))
+	reason := "Exporting failed again and again. The server's log says why; export again when that is mended."
 	if final {
 		reason = other.Error()
 	}
-	if final || lastTry(job.JobRow) {
-		return errors.Join(err, w.store.FailExport(context.WithoutCancel(ctx), export.ID, reason))
-	}
-	return err
+	return errors.Join(river.JobCancel(err), w.store.FailExport(ctx, export.ID, reason))
 }
 
 // stream writes the archive into a pipe and stores what comes out at the other end, whole or not at all.
@@ -162,8 +165,8 @@ func (e *exporting) lines(ctx context.Context, split manifest.Split, each func(*
 	return nil
 }
 
-// image is a line as the label formats take it.
-func image(line *store.ExportLine, name fileName) formats.Image {
+// labeled is a line as the label formats take it.
+func labeled(line *store.ExportLine, name fileName) formats.Image {
 	im := formats.Image{Key: name.path, Width: line.Width, Height: line.Height, Labeled: true}
 	im.Boxes = make([]formats.Box, len(line.Boxes))
 	for i, b := range line.Boxes {

@@ -40,7 +40,7 @@ func (e *exporting) images(ctx context.Context, split manifest.Split) iter.Seq2[
 				yield(formats.Image{}, err)
 				return
 			}
-			if !yield(image(line, e.name(line)), nil) {
+			if !yield(labeled(line, e.name(line)), nil) {
 				return
 			}
 		}
@@ -68,7 +68,7 @@ func (e *exporting) writeVOC(ctx context.Context) error {
 		place := places.Place(name.path)
 		sets[line.Split] = append(sets[line.Split], place.ID)
 		return e.zip.add(place.Annotation, func(w io.Writer) error {
-			report, err := formats.WriteVOC(w, image(line, name), place, e.version.Dataset)
+			report, err := formats.WriteVOC(w, labeled(line, name), place, e.version.Dataset)
 			e.report.Merge("", report)
 			return err
 		})
