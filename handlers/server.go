@@ -76,6 +76,7 @@ func (s *Server) Routes() http.Handler {
 		s.metricsRoutes(r)
 		s.apiRoutes(r)
 		s.guidelineRoutes(r)
+		s.mediaRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})
 	return mux

@@ -20,6 +20,7 @@ import (
 	"fiducial/handlers"
 	"fiducial/internal/access"
 	"fiducial/store"
+	"fiducial/store/blob"
 	"fiducial/store/storetest"
 )
 
@@ -29,6 +30,7 @@ type site struct {
 
 	t        *testing.T
 	pool     *pgxpool.Pool
+	bucket   *blob.Bucket
 	server   *handlers.Server
 	sessions *scs.SessionManager
 	handler  http.Handler
@@ -37,8 +39,8 @@ type site struct {
 // newSite starts a site; change may alter its configuration.
 func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
 	t.Helper()
-	pool := storetest.Pool(t)
-	st, err := store.New(pool, storetest.Bucket(t))
+	pool, bucket := storetest.Pool(t), storetest.Bucket(t)
+	st, err := store.New(pool, bucket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
 		c(&cfg)
 	}
 	server := handlers.New(cfg)
-	return &site{Store: st, t: t, pool: pool, server: server, sessions: sessions, handler: server.Routes()}
+	return &site{Store: st, t: t, pool: pool, bucket: bucket, server: server, sessions: sessions, handler: server.Routes()}
 }
 
 const testPassword = "a long enough password"

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -28,8 +27,7 @@ type Asset struct {
 
 // Media is an open picture of an item. It must be closed.
 type Media struct {
-	ContentType string
-	Modified    time.Time
+	ContentType string // as it was found to be, whatever the upload said
 	Content     io.ReadSeekCloser
 }
 
@@ -74,7 +72,7 @@ func (s *Store) OpenMedia(ctx context.Context, actor Actor, item int64, kind str
 	if err != nil {
 		return nil, fmt.Errorf("media %s of item %d: %w", kind, item, err)
 	}
-	return &Media{ContentType: contentType, Modified: object.Modified, Content: object}, nil
+	return &Media{ContentType: contentType, Content: object}, nil
 }
 
 // AssetKey is the object under which a picture of an item is stored.
