@@ -21,7 +21,7 @@ run: postgres build
 ## build: make bin/fiducial
 .PHONY: build
 build: $(DIST)
-	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/fiducial
+	go build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/fiducial
 
 ## test: every test, on real Postgres, the real object store and a real browser
 .PHONY: test

@@ -105,3 +105,12 @@ func orNull(id int64) *int64 {
 	}
 	return &id
 }
+
+// Empty reports whether nobody has an account yet.
+func (s *Store) Empty(ctx context.Context) (empty bool, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM people)`).Scan(&empty)
+	if err != nil {
+		return false, fmt.Errorf("empty: %w", err)
+	}
+	return empty, nil
+}

@@ -42,6 +42,7 @@ type commandLine struct {
 
 	Serve   serveCommand   `cmd:"" help:"Run the web server, and the background jobs with it." group:"On the server"`
 	Work    workCommand    `cmd:"" help:"Run background jobs only." group:"On the server"`
+	Demo    demoCommand    `cmd:"" help:"Fill an empty installation with the demo project." group:"On the server"`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this binary's schema." group:"On the server"`
 	User    userCommand    `cmd:"" help:"Make accounts." group:"On the server"`
 	Token   tokenCommand   `cmd:"" help:"Make API tokens." group:"On the server"`

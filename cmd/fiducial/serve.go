@@ -61,8 +61,22 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if !c.NoJobs {
 		group.Go(func() error { return c.runJobs(ctx, p) })
 	}
-	fmt.Fprintf(std.err, "Fiducial serves on %s\n", c.url(listener))
+	group.Go(func() error { return c.announce(ctx, p, c.url(listener), std) })
 	return group.Wait()
+}
+
+// announce says where the server is and, of a demo, who can sign in; it fills an empty one first.
+func (c *serveCommand) announce(ctx context.Context, p *platform, url string, std *streams) error {
+	if c.Demo {
+		if _, err := p.fillDemo(ctx, c.Data, std.err); err != nil {
+			return err
+		}
+		if err := printSignIns(c.Data, std.err); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(std.err, "Fiducial serves on %s\n", url)
+	return nil
 }
 
 // serveUntilDone answers requests until ctx ends, then lets those under way finish.

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/steel"
+	"fiducial/store"
+)
+
+// label lets each labeler answer in their own habit: a part of the strip project, nearly all of the
+// calibration. One of them is left in the middle of an item, so that its draft is there to go on with.
+func (f *demoFill) label(ctx context.Context) error {
+	for n, d := range demoPeople {
+		if d.habit == "" {
+			continue
+		}
+		for _, part := range []struct {
+			slug    string
+			answers int
+		}{{demoStrip, 12}, {demoCalibration, 10}} {
+			for range part.answers {
+				if err := f.answer(ctx, part.slug, d, uint64(n)); err != nil { //nolint:gosec // a small index
+					return err
+				}
+			}
+		}
+	}
+	return f.beginOne(ctx, demoPeople[0])
+}
+
+// answer claims the labeler's next item and submits what they see in it.
+func (f *demoFill) answer(ctx context.Context, slug string, d demoPerson, seed uint64) error {
+	work, boxes, err := f.claim(ctx, slug, d, seed)
+	if errors.Is(err, store.ErrQueueEmpty) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Store.Submit(ctx, f.actors[d.name], store.NewAnnotation{
+		Task: work.Task, Assignment: work.Assignment, Boxes: boxes, ActiveMS: int64(9000 + 6500*len(boxes)),
+	})
+	return err
+}
+
+func (f *demoFill) claim(ctx context.Context, slug string, d demoPerson, seed uint64) (store.Work, []store.DraftBox, error) {
+	claimed, err := f.Store.Claim(ctx, f.actors[d.name], slug, 0)
+	if err != nil {
+		return store.Work{}, nil, err
+	}
+	work, err := f.Store.Work(ctx, f.actors[d.name], claimed.Task)
+	if err != nil {
+		return store.Work{}, nil, err
+	}
+	strip, err := f.stripOf(ctx, work.Item)
+	if err != nil {
+		return store.Work{}, nil, err
+	}
+	return work, f.boxes(slug, steel.Answer(strip, d.habit, seed+uint64(work.Item))), nil //nolint:gosec // an id is not negative
+}
+
+func (f *demoFill) stripOf(ctx context.Context, item int64) (steel.Strip, error) {
+	var name string
+	err := f.Pool.QueryRow(ctx, `SELECT external_key FROM item_texts WHERE item_id = $1`, item).Scan(&name)
+	return f.strips[name], err
+}
+
+func (f *demoFill) boxes(slug string, defects []steel.Defect) []store.DraftBox {
+	boxes := make([]store.DraftBox, len(defects))
+	for i, d := range defects {
+		boxes[i] = store.DraftBox{
+			ID: "new-" + strconv.Itoa(i), ClassID: f.classes[slug][d.Class],
+			X: float64(d.X), Y: float64(d.Y), W: float64(d.W), H: float64(d.H),
+		}
+	}
+	return boxes
+}
+
+func (f *demoFill) beginOne(ctx context.Context, d demoPerson) error {
+	work, boxes, err := f.claim(ctx, demoStrip, d, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Store.SaveDraft(ctx, f.actors[d.name], work.Task, work.Assignment, 0, boxes[:min(1, len(boxes))])
+	return err
+}
+
+// demoWaiting is how many answers of the strip project are left for a visitor to review.
+const demoWaiting = 9
+
+// waiting is one answer that waits for review.
+type waiting struct {
+	Item, Annotation int64
+	Version          int
+	Author           string
+}
+
+// review decides most of what waits, each answer on its merits: tight ones are approved, loose ones
+// go back with the box marked, wrong ones are put right.
+func (f *demoFill) review(ctx context.Context) error {
+	rows, err := f.Pool.Query(ctx, `
+		SELECT t.item_id AS item, a.id AS annotation, t.version, i.name AS author
+		FROM tasks t JOIN projects p ON p.id = t.project_id
+		JOIN annotations a ON a.task_id = t.id JOIN person_identities i ON i.person_id = a.person_id
+		WHERE p.slug = $1 AND t.state = 'in_review' ORDER BY t.id`, demoStrip)
+	if err != nil {
+		return err
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[waiting])
+	if err != nil {
+		return err
+	}
+	rejected := 0
+	for i, w := range list[:max(0, len(list)-demoWaiting)] {
+		decision, err := f.judge(ctx, w, rejected < 3)
+		if err != nil {
+			return err
+		}
+		if i == 5 {
+			decision = store.Adjudication{Kind: store.Discarded, Note: "Water on the strip: nobody can tell."}
+		}
+		if decision.Kind == store.Rejected {
+			rejected++
+		}
+		decision.Item, decision.Version, decision.ActiveMS = w.Item, w.Version, 7000
+		if _, err := f.Store.Adjudicate(ctx, f.reviewer(), decision); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *demoFill) judge(ctx context.Context, w waiting, mayReject bool) (store.Adjudication, error) {
+	strip, err := f.stripOf(ctx, w.Item)
+	if err != nil {
+		return store.Adjudication{}, err
+	}
+	first := 0
+	switch {
+	case w.Author == "Jonas Weber" && mayReject && len(strip.Defects) > 0:
+		return store.Adjudication{Kind: store.Rejected, Annotation: w.Annotation, Marks: []store.NewMark{
+			{Annotation: w.Annotation, Position: &first, Fault: store.LooseBox, Note: "The right edge runs past the end of the defect. Tighten with t."},
+		}}, nil
+	case w.Author == "Mara Lindqvist" || len(strip.Defects) == 0:
+		return store.Adjudication{Kind: store.Approved, Annotation: w.Annotation}, nil
+	default:
+		return store.Adjudication{Kind: store.Amended, Annotation: w.Annotation, Boxes: f.boxes(demoStrip, strip.Defects)}, nil
+	}
+}
+
