@@ -197,6 +197,11 @@ func (s *Store) AcceptInvitation(ctx context.Context, secret string, n NewPerson
 	}
 	id := invitation.PersonID
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if id != 0 { // the person before the link, as everyone locks them
+			if _, err := presentRole(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		if err := useInvitation(ctx, tx, invitation.ID); err != nil {
 			return err
 		}
