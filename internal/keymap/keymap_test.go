@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"fiducial/internal/keymap"
@@ -21,7 +22,7 @@ func TestTableIsTheWorkbenchs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var theirs, ours []string
-	for _, m := range row.FindAllStringSubmatch(string(source), -1) {
+	for _, m := range row.FindAllStringSubmatch(strings.ReplaceAll(string(source), `\u00a0`, "\u00a0"), -1) {
 		theirs = append(theirs, m[1]+" | "+m[2]+" | "+m[3]+" | "+m[4])
 	}
 	for _, k := range keymap.Table() {
