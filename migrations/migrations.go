@@ -51,6 +51,24 @@ func Current(ctx context.Context, pool *pgxpool.Pool) (current bool, err error) 
 	return current, err
 }
 
+// Version returns the number of the newest migration that the database behind pool has.
+func Version(ctx context.Context, pool *pgxpool.Pool) (version int64, err error) {
+	err = withProvider(pool, func(p *goose.Provider) error {
+		version, err = p.GetDBVersion(ctx)
+		return err
+	})
+	return version, err
+}
+
+// Newest returns the number of the newest migration that this binary has.
+func Newest(ctx context.Context, pool *pgxpool.Pool) (version int64, err error) {
+	err = withProvider(pool, func(p *goose.Provider) error {
+		_, version, err = p.GetVersions(ctx)
+		return err
+	})
+	return version, err
+}
+
 func withProvider(pool *pgxpool.Pool, fn func(*goose.Provider) error) (err error) {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { err = errors.Join(err, db.Close()) }()

@@ -46,6 +46,8 @@ type commandLine struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this binary's schema." group:"On the server"`
 	User    userCommand    `cmd:"" help:"Make accounts." group:"On the server"`
 	Token   tokenCommand   `cmd:"" help:"Make API tokens." group:"On the server"`
+	Backup  backupCommand  `cmd:"" help:"Write everything into one file, also while a server runs." group:"On the server"`
+	Restore restoreCommand `cmd:"" help:"Read a backup into an empty place, and verify it." group:"On the server"`
 
 	Project projectCommand `cmd:"" help:"Make and list projects." group:"Against a server"`
 	Source  sourceCommand  `cmd:"" help:"Make and list sources." group:"Against a server"`
