@@ -112,7 +112,7 @@ func signInsFile(data string) string { return filepath.Join(data, "demo-password
 
 // printSignIns lists who can sign in, if this data folder's server made the demo.
 func printSignIns(data string, out io.Writer) error {
-	password, err := os.ReadFile(signInsFile(data)) //nolint:gosec // the operator names the folder
+	password, err := os.ReadFile(signInsFile(data))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

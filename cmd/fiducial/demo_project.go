@@ -201,7 +201,7 @@ func (f *demoFill) examples(ctx context.Context, slug string) (map[steel.Class][
 	}
 	examples := map[steel.Class][]store.Example{}
 	for class, defects := range found {
-		slices.SortFunc(defects, func(a, b steel.Defect) int { return int(b.Contrast) - int(a.Contrast) })
+		slices.SortFunc(defects, func(a, b steel.Defect) int { return b.Contrast - a.Contrast })
 		for _, d := range defects[:min(3, len(defects))] {
 			examples[class] = append(examples[class], store.Example{
 				ItemID: of[d], X: float64(d.X), Y: float64(d.Y), W: float64(d.W), H: float64(d.H),
@@ -215,7 +215,7 @@ func (f *demoFill) examples(ctx context.Context, slug string) (map[steel.Class][
 func (f *demoFill) items(ctx context.Context, slug string) (map[string]int64, error) {
 	rows, err := f.Pool.Query(ctx, `
 		SELECT x.external_key, i.id FROM items i
-		JOIN item_texts x ON x.item_id = i.id JOIN projects p ON p.id = i.project_id WHERE p.slug = $1`, slug)
+		JOIN item_texts x ON x.item_id = i.id JOIN projects p ON p.id = i.project_id WHERE p.slug = $1`, slug) //nolint:rowserrcheck // ForEachRow checks it
 	if err != nil {
 		return nil, err
 	}

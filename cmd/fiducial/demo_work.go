@@ -23,7 +23,7 @@ func (f *demoFill) label(ctx context.Context) error {
 			answers int
 		}{{demoStrip, 12}, {demoCalibration, 10}} {
 			for range part.answers {
-				if err := f.answer(ctx, part.slug, d, uint64(n)); err != nil { //nolint:gosec // a small index
+				if err := f.answer(ctx, part.slug, d, uint64(n)); err != nil {
 					return err
 				}
 			}
@@ -151,4 +151,3 @@ func (f *demoFill) judge(ctx context.Context, w waiting, mayReject bool) (store.
 		return store.Adjudication{Kind: store.Amended, Annotation: w.Annotation, Boxes: f.boxes(demoStrip, strip.Defects)}, nil
 	}
 }
-

@@ -18,6 +18,9 @@ import (
 // them nobody can tell a dark line on bright steel from a bright one on dark.
 const margin = 0.2
 
+// smallest is the shortest side of a crop: magnified further, nobody recognises the surface.
+const smallest = 72
+
 // JPEG decodes the picture in r and returns, as a JPEG with sides of at most side pixels, a square round the
 // box x, y, w, h with a margin. A square that would reach out of the picture is moved, then cut. Boxes
 // smaller than 32 pixels get more of their surroundings.
@@ -41,7 +44,7 @@ func scaled(length int, scale float64) int { return max(1, int(math.Round(float6
 
 // square returns the part of bounds that a crop of the box shows.
 func square(x, y, w, h float64, bounds image.Rectangle) image.Rectangle {
-	length := max(32, int(math.Ceil(max(w, h)*(1+2*margin))))
+	length := max(smallest, int(math.Ceil(max(w, h)*(1+2*margin))))
 	left := int(math.Round(x + w/2 - float64(length)/2))
 	top := int(math.Round(y + h/2 - float64(length)/2))
 	left = max(0, min(left, bounds.Dx()-length))

@@ -41,7 +41,7 @@ func TestJPEGShowsTheBox(t *testing.T) {
 	if err := png.Encode(&file, src); err != nil {
 		t.Fatal(err)
 	}
-	out, err := JPEG(&file, 300, 200, 40, 40, 28)
+	out, err := JPEG(&file, 300, 200, 40, 40, 36)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +49,10 @@ func TestJPEGShowsTheBox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Bounds().Dx() != 28 || got.Bounds().Dy() != 28 {
-		t.Errorf("crop is %v, want 28 x 28", got.Bounds())
+	if got.Bounds().Dx() != 36 || got.Bounds().Dy() != 36 {
+		t.Errorf("crop is %v, want 36 x 36", got.Bounds())
 	}
-	middle, _, _, _ := got.At(14, 14).RGBA()
+	middle, _, _, _ := got.At(18, 18).RGBA()
 	corner, _, _, _ := got.At(0, 0).RGBA()
 	if middle < 0xe000 || corner > 0x2000 {
 		t.Errorf("middle %#x and corner %#x: want bright and dark", middle, corner)
