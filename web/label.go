@@ -19,8 +19,8 @@ type WorkbenchState struct {
 	// Title is such as "Item 14 of 60", Facts what stands beside it.
 	Title string   `json:"title"`
 	Facts []string `json:"facts"`
-	// Reason is why the task is done: initial, rework, relabel or gold. Gold
-	// shows nothing.
+	// Reason is why the task is done: initial, rework or relabel. A gold task
+	// says initial, since anybody can read the page.
 	Reason  string           `json:"reason"`
 	Image   WorkbenchImage   `json:"image"`
 	Classes []WorkbenchClass `json:"classes"`

@@ -68,7 +68,7 @@ export interface State {
   readonly mode: Mode;
   readonly title: string;
   readonly facts: readonly string[];
-  readonly reason: "initial" | "rework" | "relabel" | "gold";
+  readonly reason: "initial" | "rework" | "relabel";
   readonly image: ImageInfo;
   readonly classes: readonly ClassInfo[];
   readonly boxes: readonly Box[];

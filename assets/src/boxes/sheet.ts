@@ -45,7 +45,7 @@ function row(key: Key, keys: Keys, changeable: boolean): HTMLElement[] {
   const chord = keys.chord(key);
   const shown = caps(chord);
   if (!changeable || key.fixed) return [element("dt", {}, key.label), element("dd", {}, ...shown)];
-  const button = element("button", { type: "button", class: "cap", "data-key": key.id, "aria-label": `${key.label}: ${chord}. Change` }, ...shown);
+  const button = element("button", { type: "button", class: "cap", "data-key": key.id }, ...shown, element("span", { class: "vh" }, `, change the key of: ${key.label}`));
   return [element("dt", {}, key.label), element("dd", {}, button)];
 }
 

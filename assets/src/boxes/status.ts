@@ -8,8 +8,6 @@ import { set } from "./svg";
 
 const why: Readonly<Record<State["reason"], string>> = {
   initial: "",
-  // Nobody may see that an item is a test of theirs.
-  gold: "",
   rework: "Sent back by a reviewer",
   relabel: "Again, under a new definition",
 };
