@@ -98,8 +98,8 @@ func (s *Server) apiError(ctx context.Context, op huma.Operation, err error) err
 	return huma.NewError(status, message)
 }
 
-// pageQuery is what every list takes.
-type pageQuery struct {
+// PageQuery is what every list takes.
+type PageQuery struct {
 	After string `query:"after" doc:"Where to go on; part of the link in next."`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
 }

@@ -100,7 +100,7 @@ type partInput struct {
 type partOutput struct{ Body uploadedFile }
 
 type resultsInput struct {
-	pageQuery
+	PageQuery
 
 	ID      int64  `path:"id" example:"1"`
 	Outcome string `query:"outcome" enum:"added,changed,unchanged,refused" doc:"Only results with this outcome."`

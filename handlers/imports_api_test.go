@@ -54,6 +54,9 @@ func TestAPIImportsPartByPart(t *testing.T) {
 	if rec := site.call(t, site.admin, "GET", path+"/results?outcome=refused", ""); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `"data":[]`) {
 		t.Errorf("results: %d %s", rec.Code, rec.Body)
 	}
+	if rec := site.call(t, site.admin, "GET", path+"/results?limit=0", ""); rec.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a page of nothing: %d %s", rec.Code, rec.Body)
+	}
 	if rec := site.call(t, site.token(t, access.Reviewer, 0), "GET", path, ""); rec.Code != http.StatusForbidden {
 		t.Errorf("a reviewer reads an import: %d", rec.Code)
 	}

@@ -260,7 +260,7 @@ func (b *importBatch) writeAssets(ctx context.Context) error {
 		}
 		media := p.record.Media
 		rows = append(rows, []any{p.id, "original", media.ContentType, media.Bytes, media.SHA256, media.Width, media.Height, media.Facts})
-		renders = append(renders, river.InsertManyParams{Args: jobargs.RenderItem{ItemID: p.id}})
+		renders = append(renders, river.InsertManyParams{Args: jobargs.RenderItem{ItemID: p.id}, InsertOpts: renderLater()})
 	}
 	if len(rows) == 0 {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"fiducial/internal/jobargs"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -108,9 +109,12 @@ func allowed(metadata map[string]string, keys []string) map[string]string {
 	return kept
 }
 
+// renderLater lets everything else go before thousands of renderings.
+func renderLater() *river.InsertOpts { return &river.InsertOpts{Priority: 3} }
+
 // enqueueRender asks for an item's renditions to be made from its original.
 func (s *Store) enqueueRender(ctx context.Context, tx pgx.Tx, item int64) error {
-	if _, err := s.queue.InsertTx(ctx, tx, jobargs.RenderItem{ItemID: item}, nil); err != nil {
+	if _, err := s.queue.InsertTx(ctx, tx, jobargs.RenderItem{ItemID: item}, renderLater()); err != nil {
 		return fmt.Errorf("enqueue rendering of item %d: %w", item, err)
 	}
 	return nil

@@ -52,6 +52,7 @@ type commandLine struct {
 	Project projectCommand `cmd:"" help:"Make and list projects." group:"Against a server"`
 	Source  sourceCommand  `cmd:"" help:"Make and list sources." group:"Against a server"`
 	Model   modelCommand   `cmd:"" help:"Register models and their releases." group:"Against a server"`
+	Import  importCommand  `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`
 
 	Objects objectsCommand `cmd:"" hidden:""`
 }

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+)
+
+type importCommand struct {
+	clientFlags `embed:""`
+
+	Project    string `arg:"" help:"Short name of the project."`
+	Path       string `arg:"" help:"A file, a folder, or a zip." type:"path"`
+	Format     string `help:"images alone, or the format of the labels: coco or voc." enum:"images,coco,voc" required:""`
+	As         string `help:"What labels become: truth, prefill or prediction; media brings in pictures alone." enum:",media,truth,prefill,prediction" default:""`
+	Model      string `help:"Which model version predicted." placeholder:"NAME@VERSION"`
+	Media      string `help:"Folder of the pictures, when they lie elsewhere than the labels." type:"existingdir"`
+	VOCBase    int    `name:"voc-base" help:"1 where VOC corners are counted from 1 and inclusive, 0 where they are plain coordinates." enum:"0,1" default:"1"`
+	Source     string `help:"Whose data it is, made if it is missing; the project's name without it."`
+	GroupBy    string `name:"group-by" help:"Keep the items of one folder on one side of a split: folder." enum:",folder" default:""`
+	AddClasses bool   `help:"Add the classes that the project lacks; else what names them is refused."`
+	DryRun     bool   `help:"Check everything and change nothing."`
+}
+
+// importAnswer is how far an import is.
+type importAnswer struct {
+	ID        int64  `json:"id"`
+	Project   string `json:"project"`
+	State     string `json:"state"`
+	Error     string `json:"error,omitempty"`
+	DryRun    bool   `json:"dry_run"`
+	Expected  int    `json:"expected"`
+	Added     int    `json:"added"`
+	Changed   int    `json:"changed"`
+	Unchanged int    `json:"unchanged"`
+	Refused   int    `json:"refused"`
+	Boxes     int    `json:"boxes"`
+}
+
+func (a importAnswer) ended() bool {
+	return a.State == "done" || a.State == "failed" || a.State == "cancelled"
+}
+
+func (c *importCommand) Run(ctx context.Context, std *streams) error {
+	if c.As == "" && c.Format != "images" {
+		return misuseError("say what the labels become: --as truth, prefill or prediction, or --as media to bring in the pictures alone")
+	}
+	server, err := c.connect()
+	if err != nil {
+		return err
+	}
+	files, err := c.files()
+	if err != nil {
+		return err
+	}
+	made, err := c.begin(ctx, server)
+	if err != nil {
+		return err
+	}
+	upload := &upload{client: server, path: fmt.Sprintf("/imports/%d", made.ID), bar: newProgressBar(std.err)}
+	if err := upload.send(ctx, files); err != nil {
+		return errors.Join(err, withdraw(ctx, server, upload.path))
+	}
+	answer, err := follow(ctx, server, upload.path, upload.bar)
+	if err != nil {
+		return err
+	}
+	if err := c.report(ctx, server, std, answer); err != nil {
+		return err
+	}
+	switch {
+	case answer.State != "done":
+		return fmt.Errorf("the import is %s: %s", answer.State, answer.Error)
+	case answer.Refused > 0:
+		return fmt.Errorf("%d refused; the rest went in", answer.Refused)
+	}
+	return nil
+}
+
+func (c *importCommand) begin(ctx context.Context, server *client) (made idAnswer, err error) {
+	purpose := c.As
+	if purpose == "" {
+		purpose = "media"
+	}
+	err = server.post(ctx, "/projects/"+c.Project+"/imports", map[string]any{
+		"format": c.Format, "purpose": purpose, "model": c.Model, "source": c.Source, "voc_base": c.VOCBase, "group_by": c.GroupBy,
+		"add_classes": c.AddClasses, "dry_run": c.DryRun,
+	}, &made)
+	return made, err
+}
+
+// withdraw cancels an import whose upload broke off, also when ctx has ended because of Ctrl-C.
+func withdraw(ctx context.Context, server *client, path string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return server.post(ctx, path+"/cancel", nil, nil)
+}
+
+// follow starts the import and waits for its end. Ctrl-C leaves it at work on the server.
+func follow(ctx context.Context, server *client, path string, bar *progressBar) (answer importAnswer, err error) {
+	if err := server.post(ctx, path+"/start", nil, &answer); err != nil {
+		return answer, err
+	}
+	for pause := 50 * time.Millisecond; !answer.ended(); pause = min(2*pause, time.Second) {
+		done := answer.Added + answer.Changed + answer.Unchanged + answer.Refused
+		bar.show("Importing", int64(done), int64(answer.Expected), "records")
+		select {
+		case <-ctx.Done():
+			return answer, fmt.Errorf("the import goes on without this command: see its page in the project: %w", ctx.Err())
+		case <-time.After(pause):
+		}
+		if err := server.get(ctx, path, &answer); err != nil {
+			return answer, err
+		}
+	}
+	bar.end()
+	return answer, nil
+}
+
+// importResult is what became of one record.
+type importResult struct {
+	Name    string `json:"name"`
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason,omitempty"`
+	Item    int64  `json:"item,omitempty"`
+	Boxes   int    `json:"boxes"`
+}
+
+// listedRefusals is how many refusals the table for people holds.
+const listedRefusals = 1000
+
+// report prints what came in, what was there, and what was refused and why.
+func (c *importCommand) report(ctx context.Context, server *client, std *streams, answer importAnswer) error {
+	refused := []importResult{}
+	errFull := errors.New("enough")
+	err := list(ctx, server, fmt.Sprintf("/imports/%d/results?outcome=refused&limit=1000", answer.ID), func(r importResult) error {
+		if len(refused) == listedRefusals && !c.JSON {
+			return errFull
+		}
+		refused = append(refused, r)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errFull) {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(std.out).Encode(struct {
+			importAnswer
+
+			Refusals []importResult `json:"refusals"`
+		}{answer, refused})
+	}
+	return printImport(std.out, answer, refused)
+}
+
+func printImport(out io.Writer, answer importAnswer, refused []importResult) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	head := "ADDED\tCHANGED\tUNCHANGED\tREFUSED\tBOXES"
+	if answer.DryRun {
+		head += "\t(dry run: nothing was changed)"
+	}
+	_, err := fmt.Fprintf(table, "%s\n%d\t%d\t%d\t%d\t%d\n", head, answer.Added, answer.Changed, answer.Unchanged, answer.Refused, answer.Boxes)
+	if err := errors.Join(err, table.Flush()); err != nil {
+		return err
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(table, "\nREFUSED\tWHY"); err != nil {
+		return err
+	}
+	for _, r := range refused {
+		if _, err := fmt.Fprintf(table, "%s\t%s\n", r.Name, r.Reason); err != nil {
+			return err
+		}
+	}
+	if more := answer.Refused - len(refused); more > 0 {
+		if _, err := fmt.Fprintf(table, "and %d more\tsee the import's page\n", more); err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}
