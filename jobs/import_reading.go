@@ -3,10 +3,13 @@ package jobs
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"golang.org/x/sync/semaphore"
 
 	"fiducial/internal/formats"
 	"fiducial/jobs/media"
@@ -30,6 +33,7 @@ type importReading struct {
 	folder importFolder
 	spool  *os.File // the pictures of the batch, one after the other
 	spent  int64    // bytes of the spool in use
+	pixels *semaphore.Weighted
 
 	batch    []store.ImportRecord
 	boxes    int
@@ -37,12 +41,12 @@ type importReading struct {
 	losses   []store.ImportResult // what was refused beside the records
 }
 
-func newImportReading(run *store.ImportRun) (*importReading, error) {
+func newImportReading(run *store.ImportRun, pixels *semaphore.Weighted) (*importReading, error) {
 	spool, err := os.CreateTemp("", "fiducial-import-*.pictures")
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	return &importReading{run: run, spool: spool}, nil
+	return &importReading{run: run, spool: spool, pixels: pixels}, nil
 }
 
 // Close removes the copies of what was uploaded.
@@ -126,7 +130,7 @@ func (r *importReading) addPicture(ctx context.Context, record *store.ImportReco
 	content, err := file.open(ctx)
 	if err == nil {
 		defer func() { _ = content.Close() }() // it was only read
-		record.Media, err = r.look(content)
+		record.Media, err = r.look(ctx, content)
 	}
 	if record.Fault = fault(file, err); record.Fault != "" && record.Label != nil {
 		record.Fault += " Its labels stay out too."
@@ -152,7 +156,7 @@ func fault(file importEntry, err error) string {
 }
 
 // look copies content to the spool and decodes it, so that a picture which is damaged anywhere is refused now.
-func (r *importReading) look(content io.Reader) (*store.ImportMedia, error) {
+func (r *importReading) look(ctx context.Context, content io.Reader) (*store.ImportMedia, error) {
 	start, hash := r.spent, sha256.New()
 	limited := io.LimitReader(content, maxPicture+1)
 	size, err := io.Copy(io.NewOffsetWriter(r.spool, start), io.TeeReader(limited, hash))
@@ -163,15 +167,30 @@ func (r *importReading) look(content io.Reader) (*store.ImportMedia, error) {
 		return nil, &media.RefusedError{Reason: media.TooLarge, Sentence: "The file is larger than 1 GB: make the picture smaller."}
 	}
 	section := io.NewSectionReader(r.spool, start, size)
-	picture, err := media.Decode(section, size, media.DefaultLimits)
+	info, err := r.decode(ctx, section)
 	if err != nil {
 		return nil, err
 	}
+	facts, err := json.Marshal(originalFacts{info.Orientation, info.BitDepth})
 	r.spent += size
 	r.pictures++
 	return &store.ImportMedia{
-		Content: section, Bytes: size, SHA256: hash.Sum(nil), ContentType: picture.Type.ContentType(),
-		Width: picture.Width, Height: picture.Height,
-		Facts: map[string]any{"orientation": picture.Orientation, "depth": picture.BitDepth},
-	}, nil
+		Content: section, Bytes: size, SHA256: hash.Sum(nil), ContentType: info.Type.ContentType(), Width: info.Width, Height: info.Height,
+		StoredWidth: info.StoredWidth, StoredHeight: info.StoredHeight, Facts: facts,
+	}, err
+}
+
+// decode decodes a picture within the memory that this process has for it.
+func (r *importReading) decode(ctx context.Context, content *io.SectionReader) (media.Info, error) {
+	info, err := media.Inspect(content, content.Size(), media.DefaultLimits)
+	if err != nil {
+		return info, err
+	}
+	pixels := min(int64(info.StoredWidth)*int64(info.StoredHeight), pixelsAtOnce)
+	if err := r.pixels.Acquire(ctx, pixels); err != nil {
+		return info, err
+	}
+	defer r.pixels.Release(pixels)
+	_, err = media.Decode(content, content.Size(), media.DefaultLimits)
+	return info, err
 }

@@ -8,10 +8,14 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"golang.org/x/sync/semaphore"
 
 	"fiducial/internal/jobargs"
 	"fiducial/store"
 )
+
+// importPatience is how long an import waits for another run of it to end.
+const importPatience = 10 * time.Second
 
 // importAttempts is how often an import is tried while a service it needs is away.
 const importAttempts = 10
@@ -20,6 +24,8 @@ const importAttempts = 10
 type runImport struct {
 	river.WorkerDefaults[jobargs.RunImport]
 	deps
+
+	pixels *semaphore.Weighted
 }
 
 // Timeout lets an import take as long as it takes.
@@ -31,6 +37,8 @@ func (w *runImport) Work(ctx context.Context, job *river.Job[jobargs.RunImport])
 	switch {
 	case errors.Is(err, store.ErrImportEnded):
 		return w.store.ClearImport(ctx, id)
+	case errors.Is(err, store.ErrImportBusy):
+		return river.JobSnooze(importPatience)
 	case errors.Is(err, store.ErrNotFound):
 		return river.JobCancel(err)
 	case err != nil && ctx.Err() == nil && job.Attempt >= importAttempts:
@@ -46,7 +54,7 @@ func (w *runImport) run(ctx context.Context, id int64) (err error) {
 		return err
 	}
 	defer run.Close()
-	reading, err := newImportReading(run)
+	reading, err := newImportReading(run, w.pixels)
 	if err != nil {
 		return err
 	}
@@ -58,14 +66,4 @@ func (w *runImport) run(ctx context.Context, id int64) (err error) {
 		return fmt.Errorf("import %d: %w", id, err)
 	}
 	return run.Finish(ctx, reading.refused())
-}
-
-// resumeImports takes up what a killed process has left.
-type resumeImports struct {
-	river.WorkerDefaults[jobargs.ResumeImports]
-	deps
-}
-
-func (w *resumeImports) Work(ctx context.Context, _ *river.Job[jobargs.ResumeImports]) error {
-	return w.store.ResumeImports(ctx)
 }

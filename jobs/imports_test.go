@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+	"golang.org/x/sync/semaphore"
 
 	"fiducial/internal/formats"
 	"fiducial/internal/jobargs"
@@ -82,7 +83,7 @@ func (im *importing) send(id int64, name string, content []byte) {
 }
 
 func (im *importing) work(ctx context.Context, id int64) error {
-	w := &runImport{deps: deps{store: im.store, blobs: im.blobs, log: slog.New(slog.DiscardHandler)}}
+	w := &runImport{deps: deps{store: im.store, blobs: im.blobs, log: slog.New(slog.DiscardHandler)}, pixels: semaphore.NewWeighted(pixelsAtOnce)}
 	return w.Work(ctx, &river.Job[jobargs.RunImport]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobargs.RunImport{ImportID: id}})
 }
 

@@ -37,10 +37,10 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	workers := river.NewWorkers()
 	d := deps{store: st, blobs: blobs, log: cfg.Log}
 	river.AddWorker(workers, &sweepUploads{deps: d})
-	river.AddWorker(workers, &runImport{deps: d})
-	river.AddWorker(workers, &resumeImports{deps: d})
+	pixels := semaphore.NewWeighted(pixelsAtOnce)
+	river.AddWorker(workers, &runImport{deps: d, pixels: pixels})
 	river.AddWorker(workers, &sumCounts{deps: d})
-	river.AddWorker(workers, &renderItem{deps: d, pixels: semaphore.NewWeighted(pixelsAtOnce)})
+	river.AddWorker(workers, &renderItem{deps: d, pixels: pixels})
 	river.AddWorker(workers, &freezeVersion{deps: d})
 	river.AddWorker(workers, &verifyVersion{deps: d})
 	river.AddWorker(workers, &writeExport{deps: d})
@@ -59,7 +59,6 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 func periodic() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		every(time.Hour, jobargs.SweepUploads{}),
-		every(time.Minute, jobargs.ResumeImports{}),
 		every(time.Minute, jobargs.SumCounts{}),
 	}
 }

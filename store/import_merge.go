@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,9 @@ type ImportMedia struct {
 	SHA256        []byte
 	ContentType   string
 	Width, Height int // pixels of the upright picture
-	Facts         map[string]any
+	// StoredWidth and StoredHeight are the size before it is turned upright.
+	StoredWidth, StoredHeight int
+	Facts                     json.RawMessage
 }
 
 // ImportRecord is what an import has about one item.

@@ -37,12 +37,16 @@ type ImportRun struct {
 	reserved []int64
 }
 
-// ErrImportEnded means that the import was cancelled, has ended already, or is at work elsewhere.
-var ErrImportEnded = errors.New("store: import has ended")
+var (
+	// ErrImportEnded means that the import was cancelled or has ended already.
+	ErrImportEnded = errors.New("store: import has ended")
+	// ErrImportBusy means that another run of the import is at work.
+	ErrImportBusy = errors.New("store: import is at work")
+)
 
 // BeginImport takes up a started import. A process that was killed leaves a run that any other takes
 // up where it stopped: every batch that was merged stays, with its results. It returns ErrImportEnded
-// when there is nothing to do. The caller must Close the run.
+// when there is nothing to do, ErrImportBusy while another run is at work. The caller must Close the run.
 func (s *Store) BeginImport(ctx context.Context, id int64) (run *ImportRun, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -60,7 +64,7 @@ func (s *Store) BeginImport(ctx context.Context, id int64) (run *ImportRun, err 
 		return run, err
 	}
 	if !alone {
-		return run, ErrImportEnded
+		return run, ErrImportBusy
 	}
 	tag, err := conn.Exec(ctx, `UPDATE imports SET state = 'running' WHERE id = $1 AND state IN ('queued', 'running')`, id)
 	if err != nil {
@@ -229,27 +233,6 @@ func (s *Store) dropReservations(ctx context.Context, id int64) error {
 		return fmt.Errorf("reservations of import %d: %w", id, err)
 	}
 	return nil
-}
-
-// ResumeImports asks again for every import that was started and has not ended: a run that is alive
-// keeps the lock, and the new job leaves it alone.
-func (s *Store) ResumeImports(ctx context.Context) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT id FROM imports WHERE state IN ('queued', 'running')`)
-		if err != nil {
-			return fmt.Errorf("resume imports: %w", err)
-		}
-		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		if err != nil {
-			return fmt.Errorf("resume imports: %w", err)
-		}
-		for _, id := range ids {
-			if err := s.enqueueImport(ctx, tx, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // SweepImports cancels uploads that have stood still since before, and removes what ended imports

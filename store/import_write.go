@@ -93,7 +93,7 @@ func (b *importBatch) putOriginals(ctx context.Context) error {
 		}
 		group.Go(func() error {
 			media := p.record.Media
-			_, err := b.run.store.blobs.Put(ctx, fmt.Sprintf("items/%d/original", p.id), io.NewSectionReader(media.Content, 0, media.Bytes), media.Bytes, media.ContentType)
+			_, err := b.run.store.blobs.Put(ctx, AssetKey(p.id, "original"), io.NewSectionReader(media.Content, 0, media.Bytes), media.Bytes, media.ContentType)
 			return err
 		})
 	}
@@ -259,7 +259,7 @@ func (b *importBatch) writeAssets(ctx context.Context) error {
 			continue
 		}
 		media := p.record.Media
-		rows = append(rows, []any{p.id, "original", media.ContentType, media.Bytes, media.SHA256, media.Width, media.Height, media.Facts})
+		rows = append(rows, []any{p.id, "original", media.ContentType, media.Bytes, media.SHA256, media.StoredWidth, media.StoredHeight, media.Facts})
 		renders = append(renders, river.InsertManyParams{Args: jobargs.RenderItem{ItemID: p.id}, InsertOpts: renderLater()})
 	}
 	if len(rows) == 0 {

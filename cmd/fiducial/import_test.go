@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"fiducial/handlers"
 	"fiducial/internal/access"
@@ -35,7 +37,7 @@ func siteWithJobs(t *testing.T) (url, token string) {
 	if _, token, err = st.AddToken(t.Context(), store.System(), store.NewToken{Name: "test", Role: access.Admin}); err != nil {
 		t.Fatal(err)
 	}
-	worker, err := jobs.NewClient(pool, st, blobs, jobs.Config{Workers: 2, Log: log})
+	worker, err := river.NewClient(riverpgxv5.New(pool), jobs.RiverConfig(st, blobs, jobs.Config{Name: "test", Workers: 2, Log: log}))
 	if err != nil {
 		t.Fatal(err)
 	}

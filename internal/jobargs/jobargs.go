@@ -20,12 +20,6 @@ type RunImport struct {
 // Kind implements river.JobArgs.
 func (RunImport) Kind() string { return "run_import" }
 
-// ResumeImports takes up imports that a killed process has left.
-type ResumeImports struct{}
-
-// Kind implements river.JobArgs.
-func (ResumeImports) Kind() string { return "resume_imports" }
-
 // FreezeVersion fills one dataset version from the truth of its projects.
 type FreezeVersion struct {
 	VersionID int64 `json:"version_id" river:"unique"`
