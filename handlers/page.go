@@ -13,6 +13,7 @@ var places = []struct {
 	href   string
 	action access.Action
 }{
+	{reviewPath, access.Review},
 	{adminPath, access.ManagePeople},
 }
 
@@ -34,6 +35,7 @@ func (s *Server) page(r *http.Request, title string, crumbs ...ui.Crumb) web.Pag
 		}
 	}
 	v.Nav = web.Nav(r.URL.Path, open...)
+	v.Bell = s.bell(r)
 	if text := s.Sessions.PopString(r.Context(), sessionFlash); text != "" {
 		v.Flash = []web.FlashView{{Tone: ui.OK, Text: text}}
 	}

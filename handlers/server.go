@@ -74,6 +74,8 @@ func (s *Server) Routes() http.Handler {
 		s.auditRoutes(r)
 		s.jobRoutes(r)
 		s.metricsRoutes(r)
+		s.reviewRoutes(r)
+		s.noticeRoutes(r)
 		s.apiRoutes(r)
 		s.guidelineRoutes(r)
 		s.mediaRoutes(r)

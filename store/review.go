@@ -122,7 +122,7 @@ func (u *undecided) free() bool { return u.Live+u.Votes < u.Overlap }
 // rework that it asks for, what its labelers are told. Whatever held before stays, and can be brought
 // back by Undo. It returns ErrConflict if the item was decided, or the answer taken back, since it was read.
 func (s *Store) Adjudicate(ctx context.Context, reviewer Actor, a Adjudication) (decision int64, err error) {
-	if err := reviewer.mayReview(); err != nil {
+	if err := reviewer.may(access.Review); err != nil {
 		return 0, err
 	}
 	if err := a.check(); err != nil {
@@ -140,17 +140,6 @@ func (s *Store) Adjudicate(ctx context.Context, reviewer Actor, a Adjudication) 
 		return 0, fmt.Errorf("adjudicate item %d: %w", a.Item, err)
 	}
 	return decision, nil
-}
-
-// mayReview lets people review: a decision has a name under it.
-func (a Actor) mayReview() error {
-	if err := a.may(access.Review); err != nil {
-		return err
-	}
-	if a.PersonID == 0 {
-		return fmt.Errorf("a token may not review: %w", ErrDenied)
-	}
-	return nil
 }
 
 // lockUndecided locks the item's task, which it makes for an item that came with its truth. It
@@ -181,6 +170,9 @@ func lockUndecided(ctx context.Context, tx pgx.Tx, actor Actor, item int64, vers
 	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByName[undecided])
 	if err != nil {
 		return nil, notFound(err)
+	}
+	if actor.PersonID == 0 {
+		return nil, invalid("", "A decision bears a person's name. Sign in to review.")
 	}
 	if !made && u.Version != version {
 		return nil, ErrConflict

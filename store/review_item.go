@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
 )
 
 // Reviewed is everything that a reviewer needs to decide about one item. While it is undecided, no
@@ -82,7 +84,7 @@ type ReviewMark struct {
 
 // ReviewItem returns an item for review, or ErrNotFound if there is none that the actor sees.
 func (s *Store) ReviewItem(ctx context.Context, actor Actor, item int64) (r Reviewed, err error) {
-	if err := actor.mayReview(); err != nil {
+	if err := actor.may(access.Review); err != nil {
 		return Reviewed{}, err
 	}
 	// All is read at one moment, so that the version belongs to the answers that are shown.

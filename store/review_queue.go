@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
 )
 
 // ReviewQueue is what waits for a reviewer in one project.
@@ -21,7 +23,7 @@ type ReviewQueue struct {
 
 // ReviewQueues returns every project that the actor sees, by name, with what waits in it.
 func (s *Store) ReviewQueues(ctx context.Context, actor Actor) ([]ReviewQueue, error) {
-	if err := actor.mayReview(); err != nil {
+	if err := actor.may(access.Review); err != nil {
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
@@ -63,7 +65,7 @@ type WaitingItem struct {
 // WaitingForReview returns the first items that wait, over all projects that the actor sees, in the
 // order in which they are handed out. An empty slug means every project.
 func (s *Store) WaitingForReview(ctx context.Context, actor Actor, slug string, limit int) ([]WaitingItem, error) {
-	if err := actor.mayReview(); err != nil {
+	if err := actor.may(access.Review); err != nil {
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
@@ -103,7 +105,7 @@ const counts = `an.superseded_at IS NULL AND an.recalled_at IS NULL`
 // after, which they have before them. What another reviewer was handed within the last minutes is passed over
 // while there is anything else. It returns ErrQueueEmpty when nothing waits.
 func (s *Store) NextReview(ctx context.Context, actor Actor, slug string, after int64) (item int64, err error) {
-	if err := actor.mayReview(); err != nil {
+	if err := actor.may(access.Review); err != nil {
 		return 0, err
 	}
 	// A second look finds what somebody else was handed between ours and its noting.
@@ -133,12 +135,12 @@ func (s *Store) nextReview(ctx context.Context, actor Actor, slug string, after 
 			WHERE p.archived_at IS NULL AND (@slug = '' OR p.slug = @slug) AND `+sees+`
 			ORDER BY t.priority DESC, t.changed_at, t.id LIMIT 1
 		), noted AS (
-			INSERT INTO review_looks AS l (task_id, person_id) SELECT id, @person FROM next
+			INSERT INTO review_looks AS l (task_id, person_id) SELECT id, @person FROM next WHERE @person::bigint IS NOT NULL
 			ON CONFLICT (task_id) DO UPDATE SET person_id = excluded.person_id, at = now()
 			WHERE l.person_id = excluded.person_id OR NOT (@pass_over AND `+recent+`)
 			RETURNING task_id
 		)
-		SELECT next.item_id FROM next JOIN noted ON noted.task_id = next.id`,
+		SELECT item_id FROM next WHERE @person::bigint IS NULL OR EXISTS (SELECT FROM noted)`,
 		actor.args(pgx.NamedArgs{"slug": slug, "after": after, "pass_over": passOver})).Scan(&item)
 	return item, err
 }
@@ -167,7 +169,7 @@ type DayDecision struct {
 
 // MyReviewDay returns the actor's own decisions of today, by the database's clock.
 func (s *Store) MyReviewDay(ctx context.Context, actor Actor) (ReviewDay, error) {
-	if err := actor.mayReview(); err != nil {
+	if err := actor.may(access.Review); err != nil {
 		return ReviewDay{}, err
 	}
 	day := ReviewDay{Counts: map[DecisionKind]int{}}
@@ -177,16 +179,18 @@ func (s *Store) MyReviewDay(ctx context.Context, actor Actor) (ReviewDay, error)
 	if err != nil {
 		return ReviewDay{}, fmt.Errorf("review day: %w", err)
 	}
-	var kind DecisionKind
-	var n int
-	var active int64
-	_, err = pgx.ForEachRow(rows, []any{&kind, &n, &active}, func() error {
-		day.Counts[kind] = n
-		day.ActiveMS += active
-		return nil
-	})
+	type count struct {
+		Kind     DecisionKind
+		N        int
+		ActiveMS int64
+	}
+	counts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[count])
 	if err != nil {
 		return ReviewDay{}, fmt.Errorf("review day: %w", err)
+	}
+	for _, c := range counts {
+		day.Counts[c.Kind] = c.N
+		day.ActiveMS += c.ActiveMS
 	}
 	rows, err = s.pool.Query(ctx, `
 		SELECT r.id, r.item_id AS item, `+itemName+` AS name, p.slug AS project, r.decision AS kind, r.decided_at AS at,

@@ -108,7 +108,7 @@ func addMark(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, m New
 // and the answer counts as before. What was handed in meanwhile stays. It returns the item, and
 // ErrConflict if the decision does not stand any more or a later one does.
 func (s *Store) Undo(ctx context.Context, reviewer Actor, decision int64) (item int64, err error) {
-	if err := reviewer.mayReview(); err != nil {
+	if err := reviewer.may(access.Review); err != nil {
 		return 0, err
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {

@@ -1,0 +1,82 @@
+package handlers
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/a-h/templ"
+
+	"fiducial/internal/access"
+	"fiducial/store"
+	"fiducial/web"
+	"fiducial/web/ui"
+)
+
+const noticesShown = 50
+
+func (s *Server) noticeRoutes(r router) {
+	r.get("/notices", access.Account, s.showNotices)
+	r.post("/notices/read", access.Account, s.readNotices)
+}
+
+// bell is the top bar's. A page is not refused because its notices could not be counted.
+func (s *Server) bell(r *http.Request) templ.Component {
+	unread, err := s.Store.UnreadNotices(r.Context(), actorOf(r))
+	if err != nil {
+		s.Log.WarnContext(r.Context(), "notices were not counted", slog.String("request", requestIDOf(r)), slog.Any("error", err))
+	}
+	return web.Bell(unread)
+}
+
+func (s *Server) showNotices(w http.ResponseWriter, r *http.Request) error {
+	before, err := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
+	if err != nil {
+		before = 0
+	}
+	notices, err := s.Store.Notices(r.Context(), actorOf(r), before, noticesShown)
+	if err != nil {
+		return err
+	}
+	v := web.NoticesView{Page: s.page(r, "Notices")}
+	for _, n := range notices {
+		v.Notices = append(v.Notices, noticeView(n))
+		if !n.Read {
+			v.Unread++
+		}
+	}
+	if len(notices) > 0 {
+		v.UpTo = strconv.FormatInt(notices[0].ID, 10)
+	}
+	if len(notices) == noticesShown {
+		v.Older = "/notices?before=" + strconv.FormatInt(notices[noticesShown-1].ID, 10)
+	}
+	return render(w, r, http.StatusOK, web.NoticesPage(v))
+}
+
+func noticeView(n store.Notice) web.NoticeView {
+	v := web.NoticeView{At: n.At, Read: n.Read, Title: n.ProjectName, Icon: "info", Tone: ui.Info}
+	switch n.Kind {
+	case store.AnswerRejected:
+		v.Title, v.Text = "An answer came back in "+n.ProjectName, "A reviewer left remarks on it. It is first in your queue."
+		v.Icon, v.Tone, v.Href, v.Act = "undo-2", ui.Warn, fmt.Sprintf("/label/%d", n.ObjectID), "Look at it"
+	case store.AnswerSetAside:
+		v.Title, v.Text = "A late answer was set aside in "+n.ProjectName, "Others had answered the item by then. There is nothing to do for you."
+	case store.RejectionUndone:
+		v.Title, v.Text = "An answer counts again in "+n.ProjectName, "The reviewer took the rejection back. There is nothing to do for you."
+		v.Icon, v.Tone = "circle-check", ui.OK
+	}
+	return v
+}
+
+func (s *Server) readNotices(w http.ResponseWriter, r *http.Request) error {
+	upTo, err := strconv.ParseInt(r.PostFormValue("up_to"), 10, 64)
+	if err != nil {
+		return badRequest("The form is incomplete. Load the page again.")
+	}
+	if err := s.Store.ReadNotices(r.Context(), actorOf(r), upTo); err != nil {
+		return err
+	}
+	return seeOther(w, r, "/notices")
+}

@@ -1,0 +1,196 @@
+package handlers
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"fiducial/store"
+	"fiducial/web"
+	"fiducial/web/ui"
+)
+
+func reviewQueueView(q store.ReviewQueue) web.ReviewQueueView {
+	v := web.ReviewQueueView{
+		Name: q.Name, Href: "/review?" + url.Values{"project": {q.Slug}}.Encode(), Start: nextReviewHref(q.Slug, 0),
+		Waiting: q.Waiting, Reworked: q.Reworked, Disputed: q.Disputed, Undecided: q.Undecided,
+	}
+	if q.Oldest != nil {
+		v.Oldest = *q.Oldest
+	}
+	return v
+}
+
+func waitingView(item store.WaitingItem, project string) web.WaitingView {
+	v := web.WaitingView{
+		Href: reviewHref(item.Item), Thumb: itemMediaHref(item.Item, "thumb"), Name: item.Name, Project: project,
+		Classes: strings.Join(item.Classes, ", "), Boxes: item.Boxes, Since: item.Since, Word: "New", Tone: ui.Neutral,
+	}
+	switch {
+	case item.Disputed:
+		v.Word, v.Tone = "Disputed", ui.Bad
+	case item.Undecided:
+		v.Word, v.Tone = "Undecided", ui.Warn
+	case item.Reworked:
+		v.Word, v.Tone = "Came back", ui.Info
+	}
+	return v
+}
+
+// reviewView fills the page of one item. What would be decided on is the truth, if there is one, else
+// the only answer; of several one has to be taken.
+func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
+	v := web.ReviewView{
+		Item: r.Item, Version: r.Version, Action: reviewHref(r.Item), Next: nextReviewHref(r.Slug, r.Item), State: reviewState(r, classes),
+	}
+	v.Word, v.Tone = reviewWord(r)
+	var base []store.Box
+	switch {
+	case r.Truth != nil:
+		v.Truth, base = true, r.Truth.Boxes
+	case len(r.Answers) == 1:
+		v.Base, base = r.Answers[0].ID, r.Answers[0].Boxes
+	}
+	v.State.Boxes = workbenchBoxes(base, "")
+	names := map[int64]string{}
+	for _, c := range classes {
+		names[c.ID] = c.Name
+	}
+	for i, b := range base {
+		v.Boxes = append(v.Boxes, ui.Option{Value: strconv.Itoa(i), Label: fmt.Sprintf("box %d, %s", i+1, names[b.ClassID])})
+	}
+	for i, a := range r.Answers {
+		v.Answers = append(v.Answers, reviewAnswerView(a, i, r.Truth))
+		if v.Base == 0 {
+			v.State.Overlays = append(v.State.Overlays, web.WorkbenchOverlay{ID: letter(i), Style: i % lineStyles, Boxes: workbenchBoxes(a.Boxes, letter(i))})
+		}
+	}
+	for _, f := range store.Faults() {
+		v.Faults = append(v.Faults, ui.Option{Value: string(f), Label: faultWords[f]})
+	}
+	for _, skip := range r.Skips {
+		reason := "Cannot decide"
+		if skip.Reason == string(store.BrokenImage) {
+			reason = "The image is broken"
+		}
+		v.Skips = append(v.Skips, web.ReviewSkipView{Reason: reason, Note: skip.Note, At: skip.At})
+	}
+	for _, d := range r.Decisions {
+		v.Decisions = append(v.Decisions, decisionView(d))
+	}
+	return v
+}
+
+// lineStyles is how many styles of line the workbench knows for overlays.
+const lineStyles = 9
+
+// letter is what the page calls the answer at index i: A, B, … Z, A2.
+func letter(i int) string {
+	name := string(rune('A' + i%26))
+	if i >= 26 {
+		name += strconv.Itoa(i/26 + 1)
+	}
+	return name
+}
+
+func reviewWord(r store.Reviewed) (word string, tone ui.Tone) {
+	switch {
+	case r.State == "in_review":
+		return "Waits for review", ui.Info
+	case r.State == "discarded":
+		return "Discarded", ui.Bad
+	case r.State == "open":
+		return "Still being labeled", ui.Neutral
+	case r.Truth != nil && r.Truth.Review == 0:
+		return "Imported truth", ui.OK
+	case r.Truth != nil:
+		return "Decided", ui.OK
+	}
+	return "Not in the queue", ui.Neutral
+}
+
+func reviewAnswerView(a store.ReviewAnswer, i int, truth *store.Truth) web.ReviewAnswerView {
+	facts := []string{fmt.Sprintf("%d boxes", len(a.Boxes))}
+	if len(a.Boxes) == 1 {
+		facts[0] = "1 box"
+	}
+	if took := hoursMinutes(a.ActiveMS); took != "" {
+		facts = append(facts, "in "+took)
+	}
+	if a.Prefilled {
+		facts = append(facts, "from a prefill")
+	}
+	if a.Reason == "rework" {
+		facts = append(facts, "came back")
+	}
+	if a.Surplus {
+		facts = append(facts, "late")
+	}
+	v := web.ReviewAnswerView{
+		ID: a.ID, Letter: letter(i), Style: "s" + strconv.Itoa(i%lineStyles), Labeler: a.Labeler, Facts: strings.Join(facts, ", "), Surplus: a.Surplus,
+		Chosen: truth != nil && truth.Annotation == a.ID,
+	}
+	if i < 9 {
+		v.Key = strconv.Itoa(i + 1)
+	}
+	return v
+}
+
+func decisionView(d store.Decision) web.DecisionView {
+	v := web.DecisionView{
+		Word: decisionWords[d.Kind].word, Tone: decisionWords[d.Kind].tone, Reviewer: d.Reviewer, At: d.At, Note: d.Note, Undone: d.Undone,
+	}
+	if d.Standing {
+		v.Undo = undoHref(d.ID)
+	}
+	for _, m := range d.Marks {
+		mark := web.ReviewMarkView{Fault: faultWords[m.Fault], Note: m.Note, Dispute: m.Dispute, Where: "about the whole answer"}
+		switch {
+		case m.Position != nil:
+			mark.Where = fmt.Sprintf("box %d, %s", *m.Position+1, m.ClassName)
+		case m.X != nil:
+			mark.Where = fmt.Sprintf("at %.0f, %.0f", *m.X, *m.Y)
+		}
+		v.Marks = append(v.Marks, mark)
+	}
+	return v
+}
+
+// reviewState is the workbench's part of the page.
+func reviewState(r store.Reviewed, classes []store.Class) web.WorkbenchState {
+	project := "/projects/" + r.Slug
+	state := web.WorkbenchState{
+		Task: r.Task, Item: r.Item, Mode: "review", Title: r.Name, Reason: "initial",
+		Image: workbenchImage(r.Item, r.Name, r.Width, r.Height, r.Assets),
+		URLs:  web.WorkbenchURLs{Definition: project + "/classes/{class}/panel", Classes: project + "/classes.css"},
+	}
+	for _, c := range classes {
+		if !c.Retired {
+			class := workbenchClass(c)
+			class.Key = "" // here the digits take answers
+			state.Classes = append(state.Classes, class)
+		}
+	}
+	if n := len(r.Answers); n != 1 || r.Overlap != 1 {
+		state.Facts = append(state.Facts, fmt.Sprintf("%d of %d answers", n, r.Overlap))
+	}
+	return state
+}
+
+func workbenchClass(c store.Class) web.WorkbenchClass {
+	v := web.WorkbenchClass{ID: c.ID, Name: c.Name, Key: c.Key, Slot: c.Slot}
+	if c.Version != nil {
+		v.Definition = *c.Version
+	}
+	return v
+}
+
+// workbenchBoxes are boxes whose ids are their positions behind prefix, which keeps overlays' apart.
+func workbenchBoxes(boxes []store.Box, prefix string) []web.WorkbenchBox {
+	list := make([]web.WorkbenchBox, len(boxes))
+	for i, b := range boxes {
+		list[i] = web.WorkbenchBox{ID: prefix + strconv.Itoa(i), Class: b.ClassID, X: b.X, Y: b.Y, W: b.W, H: b.H, Rotation: b.Rotation}
+	}
+	return list
+}
