@@ -12,7 +12,7 @@ import (
 
 // iconUse finds the names given to Icon, SmallIcon, Tag and the fields called
 // Icon, and those that scripts draw.
-var iconUse = regexp.MustCompile(`(?:Icon\(|Icon: |\bicon\()"([a-z0-9-]+)"`)
+var iconUse = regexp.MustCompile(`(?:\b(?:Small)?Icon\(|Icon: |\bicon\()"([a-z0-9-]+)"`)
 
 func TestEveryIconIsInTheSprite(t *testing.T) {
 	t.Parallel()
