@@ -33,18 +33,24 @@ var theBrowser = sync.OnceValues(func() (*Browser, error) {
 })
 
 // theServer is shared by the tests that leave each other alone: each makes its own people and projects.
-var theServer = sync.OnceValues(func() (*Server, error) {
+var theServer = sync.OnceValues(func() (*Server, error) { return lasting() })
+
+// theDemo serves the demo project, which no test changes.
+var theDemo = sync.OnceValues(func() (*Server, error) { return lasting("--demo") })
+
+// lasting starts a server that ends after the last test.
+func lasting(args ...string) (*Server, error) {
 	data, err := NewDataFolder()
 	if err != nil {
 		return nil, err
 	}
-	server, err := StartServer(data, nil)
+	server, err := StartServer(data, nil, args...)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(data))
 	}
 	later(func() error { return errors.Join(server.Stop(), os.RemoveAll(data)) })
 	return server, nil
-})
+}
 
 func TestMain(m *testing.M) {
 	if _, err := Binary(); err != nil {
@@ -69,6 +75,25 @@ func shared(t *testing.T) *Server {
 		t.Fatal(err)
 	}
 	return server
+}
+
+// demo returns the server of the demo project, and who can sign in there, by role.
+func demo(t *testing.T) (*Server, map[string]account) {
+	t.Helper()
+	server, err := theDemo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, people := "", map[string]account{}
+	for line := range strings.Lines(server.Log.String()) {
+		if _, after, ok := strings.Cut(line, "all with the password "); ok {
+			password = strings.TrimSpace(after)
+		}
+		if fields := strings.Fields(line); len(fields) > 1 && strings.HasSuffix(fields[0], "@demo.example") {
+			people[fields[1]] = account{Email: fields[0], Password: password, Role: fields[1]}
+		}
+	}
+	return server, people
 }
 
 // fresh returns a server of this test's own over an empty data folder, which it may stop and kill.

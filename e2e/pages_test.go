@@ -23,11 +23,11 @@ var notOurs = []string{"/admin/jobs", "/api/docs"}
 // on the console, pass axe in light and dark, and be no wider than a phone.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	server := shared(t)
+	server, people := demo(t)
 	for _, role := range []string{"admin", "reviewer", "labeler", "viewer"} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
-			crawl(t, signIn(t, server, addAccount(t, server, role)))
+			crawl(t, signIn(t, server, people[role]))
 		})
 	}
 }
