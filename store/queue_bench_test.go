@@ -27,11 +27,11 @@ const (
 // benchPool is a database on a cluster that waits for the disk, as the product's does.
 func benchPool(b *testing.B) *pgxpool.Pool {
 	b.Helper()
-	dir, err := os.MkdirTemp("", "fiducial-bench-")
+	dir, err := os.MkdirTemp("", "fiducial-bench-") //nolint:usetesting // the user postgres cannot reach TempDir
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the user postgres passes through
+	if err := os.Chmod(dir, 0o711); err != nil {
 		b.Fatal(err)
 	}
 	cluster, err := embedded.StartPostgres(b.Context(), dir+"/postgres", embedded.PostgresOptions{})
