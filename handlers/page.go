@@ -14,6 +14,7 @@ var places = []struct {
 	action access.Action
 }{
 	{reviewPath, access.Review},
+	{queuePath, access.Label},
 	{adminPath, access.ManagePeople},
 }
 

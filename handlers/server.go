@@ -78,6 +78,8 @@ func (s *Server) Routes() http.Handler {
 		s.noticeRoutes(r)
 		s.apiRoutes(r)
 		s.guidelineRoutes(r)
+		s.queueRoutes(r)
+		s.labelRoutes(r)
 		s.mediaRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})

@@ -39,6 +39,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &sweepUploads{deps: d})
 	pixels := semaphore.NewWeighted(pixelsAtOnce)
 	river.AddWorker(workers, &runImport{deps: d, pixels: pixels})
+	river.AddWorker(workers, &releaseLeases{deps: d})
 	river.AddWorker(workers, &sumCounts{deps: d})
 	river.AddWorker(workers, &renderItem{deps: d, pixels: pixels})
 	river.AddWorker(workers, &freezeVersion{deps: d})
@@ -59,6 +60,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 func periodic() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		every(time.Hour, jobargs.SweepUploads{}),
+		every(time.Minute, jobargs.ReleaseLeases{}),
 		every(time.Minute, jobargs.SumCounts{}),
 	}
 }

@@ -72,7 +72,7 @@ type DeskWork struct {
 	Items    int
 	Today    int
 	MedianMS float64
-	Returned int
+	Reworks  int
 }
 
 const deskDays = 14
@@ -200,6 +200,17 @@ func (s *Store) deskWork(ctx context.Context, actor Actor) (w DeskWork, err erro
 		FROM assignments
 		WHERE person_id = $1 AND state IN ('submitted', 'skipped')
 		  AND finished_at >= date_trunc('day', now(), 'UTC') - make_interval(days => $2 - 1)`,
-		actor.PersonID, deskDays).Scan(&w.Items, &w.Today, &w.MedianMS, &w.Returned)
+		actor.PersonID, deskDays).Scan(&w.Items, &w.Today, &w.MedianMS, &w.Reworks)
 	return w, err
+}
+
+// DoneToday is how many items the actor finished today (UTC).
+func (s *Store) DoneToday(ctx context.Context, actor Actor) (done int, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT count(*) FROM assignments
+		WHERE person_id = $1 AND state IN ('submitted', 'skipped') AND finished_at >= date_trunc('day', now(), 'UTC')`, actor.PersonID).Scan(&done)
+	if err != nil {
+		return 0, fmt.Errorf("done today: %w", err)
+	}
+	return done, nil
 }

@@ -1,0 +1,97 @@
+package handlers
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"fiducial/internal/access"
+	"fiducial/store"
+	"fiducial/web"
+)
+
+const queuePath = "/queue"
+
+func (s *Server) queueRoutes(r router) {
+	r.get(queuePath, access.Label, s.showQueue)
+	r.get(queuePath+"/hours.csv", access.Label, s.hoursCSV)
+}
+
+func (s *Server) showQueue(w http.ResponseWriter, r *http.Request) error {
+	desk, err := s.Store.Desk(r.Context(), actorOf(r))
+	if err != nil {
+		return err
+	}
+	page := s.page(r, "My queue")
+	for _, p := range desk.Projects {
+		page.StyleURLs = append(page.StyleURLs, "/projects/"+p.Slug+"/classes.css")
+	}
+	return render(w, r, http.StatusOK, web.QueuePage(page, queueView(desk)))
+}
+
+func queueView(desk store.Desk) web.QueueView {
+	v := web.QueueView{
+		Today: desk.Work.Today, Items: desk.Work.Items, Reworks: desk.Work.Reworks,
+		Median: time.Duration(desk.Work.MedianMS) * time.Millisecond, HoursCSV: queuePath + "/hours.csv",
+	}
+	for _, item := range desk.Held {
+		v.Held = append(v.Held, queueItem(item))
+	}
+	for _, item := range desk.Returned {
+		v.Returned = append(v.Returned, queueItem(item))
+	}
+	for _, p := range desk.Projects {
+		v.Projects = append(v.Projects, web.QueueProject{
+			Name: p.Name, Href: "/projects/" + p.Slug, Next: nextPath(p.Slug), Paused: p.Paused,
+			Left: min(p.Left, store.LeftLimit), More: p.Left > store.LeftLimit,
+		})
+	}
+	for _, n := range desk.News {
+		v.News = append(v.News, web.QueueNews{
+			Class: n.Name, Slot: n.Slot, Version: n.Version, Project: n.Project, Href: classHref(n.Slug, n.Class), At: n.At,
+		})
+	}
+	for _, h := range desk.Hours {
+		v.Hours = append(v.Hours, web.QueueHours{
+			Day: h.Day, Project: h.Project, Submitted: h.Submitted, Skipped: h.Skipped, Active: time.Duration(h.ActiveMS) * time.Millisecond,
+		})
+	}
+	return v
+}
+
+func queueItem(item store.DeskItem) web.QueueItem {
+	return web.QueueItem{
+		Href: taskPath(item.Task), Thumb: itemMediaHref(item.Item, "thumb"), Name: item.Name, Project: item.Project,
+		LeaseUntil: item.LeaseUntil, Drafted: item.Drafted, Reason: item.Reason, Note: item.Note, Remarks: item.Remarks, Since: item.Since,
+	}
+}
+
+// hoursCSV is the person's own hours by day and project: of 14 days, or as many as ?days= says.
+func (s *Server) hoursCSV(w http.ResponseWriter, r *http.Request) error {
+	days := 14
+	if asked := r.URL.Query().Get("days"); asked != "" {
+		var err error
+		if days, err = strconv.Atoi(asked); err != nil {
+			return badRequest("Give the number of days as a whole number.")
+		}
+	}
+	hours, err := s.Store.Hours(r.Context(), actorOf(r), days)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="hours.csv"`)
+	w.Header().Set("Cache-Control", "no-store")
+	table := csv.NewWriter(w)
+	rows := [][]string{{"day_utc", "project", "submitted", "skipped", "active_hours"}}
+	for _, h := range hours {
+		rows = append(rows, []string{
+			h.Day.Format(time.DateOnly), h.Project, strconv.Itoa(h.Submitted), strconv.Itoa(h.Skipped),
+			fmt.Sprintf("%.2f", (time.Duration(h.ActiveMS) * time.Millisecond).Hours()),
+		})
+	}
+	_ = table.WriteAll(rows) // the client has gone; there is no one left to tell
+	return nil
+}
