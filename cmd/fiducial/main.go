@@ -48,13 +48,15 @@ type commandLine struct {
 	Token   tokenCommand   `cmd:"" help:"Make API tokens." group:"On the server"`
 	Backup  backupCommand  `cmd:"" help:"Write everything into one file, also while a server runs." group:"On the server"`
 	Restore restoreCommand `cmd:"" help:"Read a backup into an empty place, and verify it." group:"On the server"`
+	Doctor  doctorCommand  `cmd:"" help:"Examine what is installed, reachable, writable and migrated, and say what to do about the rest." group:"On the server"`
 
 	Project projectCommand `cmd:"" help:"Make and list projects." group:"Against a server"`
 	Source  sourceCommand  `cmd:"" help:"Make and list sources." group:"Against a server"`
 	Model   modelCommand   `cmd:"" help:"Register models and their releases." group:"Against a server"`
 	Import  importCommand  `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`
 
-	Objects objectsCommand `cmd:"" hidden:""`
+	Objects     objectsCommand     `cmd:"" hidden:""`
+	Healthcheck healthcheckCommand `cmd:"" hidden:""`
 }
 
 func main() {

@@ -2,9 +2,11 @@ package blob
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Object is an open object. It reads, and seeks without a request until the next
@@ -84,4 +86,24 @@ func (o *Object) Close() error {
 		return o.bucket.fail("close", o.Key, err)
 	}
 	return nil
+}
+
+// Try writes, reads and deletes an object of its own, to see whether the bucket lets us.
+func (b *Bucket) Try(ctx context.Context) error {
+	key := "try-" + rand.Text()
+	if _, err := b.Put(ctx, key, strings.NewReader(key), int64(len(key)), "text/plain"); err != nil {
+		return err
+	}
+	object, err := b.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	read, err := io.ReadAll(object)
+	if err := errors.Join(err, object.Close()); err != nil {
+		return err
+	}
+	if string(read) != key {
+		return fmt.Errorf("blob: the bucket %s gives back something else than was written", b.name)
+	}
+	return b.Delete(ctx, key)
 }

@@ -104,3 +104,13 @@ func serverFor(ctx context.Context, data string) (server, error) {
 		"or make a backup with the old version and restore it into an empty data folder",
 		data, version, servers[0].major, version, version)
 }
+
+// InstalledPostgres returns the folder and the major version of the server that a new cluster would
+// use, or ErrNoPostgres.
+func InstalledPostgres(ctx context.Context) (bin string, major int, err error) {
+	servers, err := findServers(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	return servers[0].bin, servers[0].major, nil
+}
