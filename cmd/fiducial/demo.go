@@ -99,6 +99,8 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"defect book", fill.publishBook},
 		{"labeling", fill.label},
 		{"review", fill.review},
+		{"history", fill.backdate},
+		{"datasets", fill.freeze},
 	}
 	for _, step := range steps {
 		if err := step.do(ctx); err != nil {

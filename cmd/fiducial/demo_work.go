@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"fiducial/internal/manifest"
 	"fiducial/internal/steel"
 	"fiducial/store"
 )
@@ -149,5 +152,68 @@ func (f *demoFill) judge(ctx context.Context, w waiting, mayReject bool) (store.
 		return store.Adjudication{Kind: store.Approved, Annotation: w.Annotation}, nil
 	default:
 		return store.Adjudication{Kind: store.Amended, Annotation: w.Annotation, Boxes: f.boxes(demoStrip, strip.Defects)}, nil
+	}
+}
+
+// backdate spreads the work over the days before, as if it had taken people's time: a page of hours
+// shows nothing of a demo that was labeled within a second. What is under way keeps its times.
+func (f *demoFill) backdate(ctx context.Context) error {
+	const ago = `(SELECT (max(n.id) - t.id + 1) * interval '2 hours' FROM tasks n WHERE n.project_id = t.project_id)`
+	batch := &pgx.Batch{}
+	batch.Queue(`
+		UPDATE annotations a SET submitted_at = a.submitted_at - ` + ago + `,
+			active_ms = 9000 + 6500 * (SELECT count(*) FROM annotation_boxes b WHERE b.annotation_id = a.id) + a.id * 7919 % 5000
+		FROM tasks t WHERE t.id = a.task_id`)
+	batch.Queue(`
+		UPDATE assignments s SET active_ms = a.active_ms, finished_at = a.submitted_at,
+			claimed_at = a.submitted_at - a.active_ms * interval '1 millisecond'
+		FROM annotations a WHERE a.assignment_id = s.id AND s.state = 'submitted'`)
+	batch.Queue(`
+		UPDATE reviews r SET decided_at = r.decided_at - ` + ago + ` + interval '40 minutes' FROM tasks t WHERE t.id = r.task_id`)
+	batch.Queue(`UPDATE truths h SET created_at = r.decided_at FROM reviews r WHERE r.id = h.review_id`)
+	batch.Queue(`
+		UPDATE tasks t SET changed_at = (SELECT max(a.submitted_at) FROM annotations a WHERE a.task_id = t.id) WHERE t.state = 'in_review'`)
+	return f.Pool.SendBatch(ctx, batch).Close()
+}
+
+// freeze makes two versions of one dataset, so that there is something to compare, and exports both.
+func (f *demoFill) freeze(ctx context.Context) error {
+	recipe := manifest.Default()
+	recipe.Projects = []string{demoStrip}
+	for _, format := range []string{"coco", "voc"} {
+		version, err := f.Store.Freeze(ctx, f.admin(), "hot-strip-train", recipe)
+		if err != nil {
+			return err
+		}
+		if version, err = f.untilFrozen(ctx, version); err != nil {
+			return err
+		}
+		if _, err := f.Store.AddExport(ctx, f.admin(), version, format, format == "coco"); err != nil {
+			return err
+		}
+		recipe.Shares = manifest.Shares{Training: 700, Validation: 100, Test: 200}
+	}
+	return nil
+}
+
+// untilFrozen waits until the job has frozen version, and returns it as it is then.
+func (f *demoFill) untilFrozen(ctx context.Context, version store.DatasetVersion) (store.DatasetVersion, error) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, err := f.Store.DatasetVersion(ctx, f.admin(), version.Dataset, version.Number)
+		switch {
+		case err != nil:
+			return now, err
+		case now.State == store.VersionFrozen:
+			return now, nil
+		case now.State == store.VersionFailed:
+			return now, fmt.Errorf("freezing: %s", now.Error)
+		}
+		select {
+		case <-ctx.Done():
+			return now, ctx.Err()
+		case <-tick.C:
+		}
 	}
 }
