@@ -99,6 +99,22 @@ test("a change during a save is saved after it, and not called saved before", as
   assert.deepEqual(s.saves.map((x) => [x.version, x.boxes.length]), [[4, 1], [5, 2]]);
 });
 
+test("a page that is left amid a save sends the rest as the version after", async () => {
+  const s = await stand();
+  let store = (_: Saved): void => {};
+  s.answer = () => new Promise((resolve) => (store = resolve));
+  const d = s.make();
+  d.change([box("a")]);
+  await s.pass(700);
+  d.change([box("a"), box("b")]);
+  assert.equal(d.coming, 6);
+  void d.flush(true);
+  assert.deepEqual(s.saves.map((save) => [save.version, save.boxes.length]), [[4, 1], [5, 2]]);
+  store({ version: 6, savedAt: "" });
+  await s.pass(0);
+  assert.equal(d.coming, 6);
+});
+
 test("a conflict is told and nothing is sent until it is settled", async () => {
   const s = await stand();
   s.answer = async () => Promise.reject(new Refused(409, "changed", { version: 9, boxes: [box("z")] }));

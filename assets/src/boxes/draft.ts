@@ -17,7 +17,7 @@ export type DraftState =
 
 /** What the draft needs of the world, so that tests can stand in for it. */
 export interface DraftWorld {
-  save(version: number, boxes: readonly Box[], leaving: boolean): Promise<Saved>;
+  save(version: number, boxes: readonly Box[]): Promise<Saved>;
   after(milliseconds: number, run: () => void): () => void;
   now(): number;
   readonly sealer: Sealer | null;
@@ -71,22 +71,29 @@ export class Draft {
     this.cancel = this.world.after(milliseconds, () => void this.flush());
   }
 
-  /** Saves now what is not saved yet. `leaving` lets the request outlive the page. */
+  /** The version that the server will have once it has everything. */
+  get coming(): number {
+    return this.version + (this.saving ? 1 : 0) + (this.dirtySince === null ? 0 : 1);
+  }
+
+  /** Saves now what is not saved yet; `leaving`, without waiting for what is on its way. */
   async flush(leaving = false): Promise<void> {
     this.cancel();
     if (this.saving && !leaving) await this.saving;
     if (this.closed || this.dirtySince === null || this.state.kind === "conflict") return;
-    this.saving = this.send(leaving).finally(() => (this.saving = null));
+    this.saving = this.send().finally(() => (this.saving = null));
     await this.saving;
   }
 
-  private async send(leaving: boolean): Promise<void> {
+  private async send(): Promise<void> {
     const boxes = this.latest;
     const since = this.dirtySince;
+    // A save on its way will have been stored when this one arrives; there is no time to wait for it.
+    const version = this.version + (this.saving ? 1 : 0);
     this.dirtySince = null;
     if (this.state.kind !== "offline") this.tell({ kind: "saving" });
     try {
-      const saved = await this.world.save(this.version, boxes, leaving);
+      const saved = await this.world.save(version, boxes);
       await this.accepted(saved, boxes);
     } catch (error) {
       this.dirtySince ??= since;

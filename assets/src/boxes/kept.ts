@@ -104,3 +104,25 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
     request.onerror = () => reject(request.error ?? new Error("the browser's database failed"));
   });
 }
+
+const leftAs = (assignment: number): string => `fiducial-left-${assignment}`;
+
+/** Remembers, for this tab, which version of a draft was on its way to the server when its page was left. */
+export function noteLeaving(assignment: number, version: number): void {
+  try {
+    sessionStorage.setItem(leftAs(assignment), String(version));
+  } catch {
+    // Without storage a quick reload may show the version before.
+  }
+}
+
+/** What noteLeaving remembered, once; 0 for nothing. */
+export function takeLeaving(assignment: number): number {
+  try {
+    const version = Number(sessionStorage.getItem(leftAs(assignment)) ?? 0);
+    sessionStorage.removeItem(leftAs(assignment));
+    return version;
+  } catch {
+    return 0;
+  }
+}

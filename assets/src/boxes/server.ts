@@ -43,8 +43,8 @@ async function json<T>(response: Promise<Response>): Promise<T> {
   return (await (await response).json()) as T;
 }
 
-/** A browser sends at most this many bytes while the page is being left. */
-const keepalive = 60_000;
+/** A browser lets requests outlive their page while all of them together have at most 64 KiB. */
+const outliving = 30_000;
 
 export class Server {
   constructor(private readonly urls: Urls) {}
@@ -57,10 +57,16 @@ export class Server {
     return this.urls[what] ?? "";
   }
 
-  save(assignment: number, version: number, boxes: readonly Box[], leaving: boolean): Promise<Saved> {
+  save(assignment: number, version: number, boxes: readonly Box[]): Promise<Saved> {
     const body = { assignment, version, boxes };
-    const small = leaving && JSON.stringify(body).length < keepalive;
-    return json(ask("PUT", this.url("draft"), body, small ? { keepalive: true } : {}));
+    return json(ask("PUT", this.url("draft"), body, { keepalive: JSON.stringify(body).length < outliving }));
+  }
+
+  /** The task as it is now. */
+  async state(): Promise<State> {
+    const response = await fetch(this.url("state"), { headers: { Accept: "application/json" } });
+    if (!response.ok) throw new Refused(response.status, "The task could not be read.");
+    return completed((await response.json()) as State);
   }
 
   submit(assignment: number, version: number, boxes: readonly Box[], activeMs: number, key: string): Promise<Submitted> {

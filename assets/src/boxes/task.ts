@@ -6,7 +6,7 @@ import type { Mark, State, Submitted } from "./contract";
 import { askConflict, askSkip } from "./dialogs";
 import { Draft, type DraftState } from "./draft";
 import type { Editor } from "./editor";
-import { openShelf, sealer } from "./kept";
+import { noteLeaving, openShelf, sealer, takeLeaving } from "./kept";
 import { Activity, Lease } from "./lease";
 import { type Box, newId, sameBoxes } from "./model";
 import { type Next, picture, type Ready } from "./next";
@@ -15,6 +15,10 @@ import type { Status } from "./status";
 
 // The next task is claimed once the person has settled on this one.
 const prefetchAfter = 1200;
+
+// How often a page looks for a save that its forerunner sent while it was left, and how long it waits between.
+const looks = 10;
+const lookPause = 120;
 
 /** What a task needs of the bench it lies on. */
 export interface Bench {
@@ -53,7 +57,7 @@ export class Task {
     scope.on(document, "visibilitychange", () => {
       if (document.visibilityState === "hidden") void this.draft?.flush(true);
     });
-    scope.on(window, "pagehide", () => void this.draft?.flush(true));
+    scope.on(window, "pagehide", () => this.leave());
     for (const type of ["pointermove", "keydown", "wheel"]) {
       scope.on(bench.root as EventTarget, type, () => this.activity.sign(performance.now()), { passive: true });
     }
@@ -64,15 +68,16 @@ export class Task {
   private async startDraft(): Promise<void> {
     const { state, scope, bench } = this;
     if (!bench.server.can("draft")) return;
-    const [seal, shelf] = await Promise.all([sealer(state.draftKey), openShelf()]);
+    const [seal, shelf, overtaken] = await Promise.all([sealer(state.draftKey), openShelf(), this.overtaken()]);
     if (scope.disposed) return;
+    if (overtaken) return location.reload();
     const draft = new Draft(
       state.assignment,
       state.draftVersion,
       state.boxes,
       state.now,
       {
-        save: (version, boxes, leaving) => bench.server.save(state.assignment, version, boxes, leaving),
+        save: (version, boxes) => bench.server.save(state.assignment, version, boxes),
         after: (ms, run) => scope.after(ms, run),
         now: () => Date.now(),
         sealer: seal,
@@ -84,6 +89,25 @@ export class Task {
     bench.status.draft(draft.state);
     await this.bringBack(draft);
     if (!sameBoxes(bench.editor().boxes.all, state.boxes)) draft.change(bench.editor().boxes.all);
+  }
+
+  private leave(): void {
+    const { draft } = this;
+    if (draft && draft.coming > draft.version) noteLeaving(this.state.assignment, draft.coming);
+    void draft?.flush(true);
+  }
+
+  // A page that is loaded again at once can be here before what the last one saved: true where the
+  // server has got it by now and nothing was drawn here since.
+  private async overtaken(): Promise<boolean> {
+    const { state, bench, scope } = this;
+    const left = takeLeaving(state.assignment);
+    for (let look = 0; look < looks && left > state.draftVersion && !scope.disposed; look++) {
+      const now = await bench.server.state().catch(() => null);
+      if (now && now.draftVersion >= left) return sameBoxes(bench.editor().boxes.all, state.boxes);
+      await new Promise<void>((go) => scope.after(lookPause, go));
+    }
+    return false;
   }
 
   // Boxes that an earlier page had to keep in the browser.
@@ -178,15 +202,16 @@ export class Task {
       if (this.sending?.boxes !== boxes) this.sending = { key: newId(), boxes };
       const version = this.draft?.version ?? this.state.draftVersion;
       return this.bench.server.submit(this.state.assignment, version, boxes, this.activity.milliseconds, this.sending.key);
-    });
+    }, { task: this.state.task, title: this.state.title });
   }
 
   async skip(): Promise<void> {
     const answer = await askSkip();
-    if (answer) await this.finish(() => this.bench.server.skip(this.state.assignment, answer.reason, answer.note));
+    if (answer) await this.finish(() => this.bench.server.skip(this.state.assignment, answer.reason, answer.note), this.state.recallable);
   }
 
-  private async finish(send: () => Promise<Submitted>): Promise<void> {
+  // `recallable` is what can be taken back afterwards: the next task was fetched before and does not know.
+  private async finish(send: () => Promise<Submitted>, recallable: State["recallable"]): Promise<void> {
     if (this.busy) return;
     if (this.draft?.state.kind === "conflict") return void this.settle();
     this.busy = true;
@@ -196,7 +221,7 @@ export class Task {
       this.draft?.close();
       await this.draft?.forget();
       if (done.message !== "") emit(this.bench.root, "notice", { tone: done.surplus ? "info" : "ok", text: done.message });
-      await this.goOn(done);
+      await this.goOn(done, recallable);
     } catch (error) {
       this.failed(error);
     } finally {
@@ -212,10 +237,10 @@ export class Task {
     return send();
   }
 
-  private async goOn(done: Submitted): Promise<void> {
+  private async goOn(done: Submitted, recallable: State["recallable"]): Promise<void> {
     const { next, server } = this.bench;
     const ready = await next.take();
-    if (ready) return this.bench.show(ready);
+    if (ready) return this.bench.show({ ...ready, state: { ...ready.state, recallable } });
     const state = server.can("next") ? await server.next(this.state.assignment).catch(() => null) : null;
     if (state) return this.bench.show({ state, image: await picture(state) });
     location.assign(done.next ?? this.state.urls.queue ?? "/queue");
