@@ -215,17 +215,18 @@ func (f *demoFill) examples(ctx context.Context, slug string) (map[steel.Class][
 func (f *demoFill) items(ctx context.Context, slug string) (map[string]int64, error) {
 	rows, err := f.Pool.Query(ctx, `
 		SELECT x.external_key, i.id FROM items i
-		JOIN item_texts x ON x.item_id = i.id JOIN projects p ON p.id = i.project_id WHERE p.slug = $1`, slug) //nolint:rowserrcheck // ForEachRow checks it
+		JOIN item_texts x ON x.item_id = i.id JOIN projects p ON p.id = i.project_id WHERE p.slug = $1`, slug)
 	if err != nil {
 		return nil, err
 	}
-	items := map[string]int64{}
-	var name string
-	var id int64
-	_, err = pgx.ForEachRow(rows, []any{&name, &id}, func() error {
-		items[name] = id
-		return nil
-	})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+		Name string
+		ID   int64
+	}])
+	items := make(map[string]int64, len(list))
+	for _, item := range list {
+		items[item.Name] = item.ID
+	}
 	return items, err
 }
 
