@@ -246,6 +246,7 @@ func (s *Store) checkLines(ctx context.Context, tx pgx.Tx, c *verifying) error {
 
 // checkHash makes the version's hash again from the leaves, those of erased lines among them.
 func (c *verifying) checkHash(ctx context.Context, tx pgx.Tx, version DatasetVersion) error {
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := tx.Query(ctx, `SELECT leaf, item_id IS NULL FROM dataset_lines WHERE version_id = $1 ORDER BY position`, c.VersionID)
 	if err != nil {
 		return fmt.Errorf("leaves: %w", err)
