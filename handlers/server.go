@@ -80,6 +80,7 @@ func (s *Server) Routes() http.Handler {
 		s.guidelineRoutes(r)
 		s.queueRoutes(r)
 		s.labelRoutes(r)
+		s.importRoutes(r)
 		s.mediaRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})

@@ -1,0 +1,131 @@
+package handlers_test
+
+import (
+	"bytes"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/textproto"
+	"strings"
+	"testing"
+
+	"fiducial/internal/access"
+	"fiducial/store"
+)
+
+// importSite is a site with a project, and an admin's browser.
+func importSite(t *testing.T) (*site, *browser) {
+	t.Helper()
+	s := newSite(t)
+	if _, err := s.AddProject(t.Context(), store.System(), store.NewProject{Slug: "strip", Name: "Strip", Kind: "image"}); err != nil {
+		t.Fatal(err)
+	}
+	return s, s.browser(access.Admin)
+}
+
+// sendForm sends the form of an import as a browser without script does.
+func (b *browser) sendForm(path string, fields, files map[string]string) answer {
+	b.site.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for name, value := range fields {
+		if err := form.WriteField(name, value); err != nil {
+			b.site.t.Fatal(err)
+		}
+	}
+	for name, content := range files {
+		part, err := form.CreatePart(textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name="folder"; filename=%q`, name)}})
+		if err != nil {
+			b.site.t.Fatal(err)
+		}
+		if _, err := part.Write([]byte(content)); err != nil {
+			b.site.t.Fatal(err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		b.site.t.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(b.site.t.Context(), http.MethodPost, path, &body)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for _, c := range b.cookies {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	b.site.handler.ServeHTTP(w, r)
+	return answer{w, b.site.t}
+}
+
+func TestAnImportNeedsNoScript(t *testing.T) {
+	t.Parallel()
+	s, b := importSite(t)
+	const path = "/projects/strip/imports"
+	b.get(path).want(http.StatusOK).shows("Nothing was imported yet", "takes no imported truth")
+	fields := map[string]string{"format": "coco", "purpose": "prefill", "voc_base": "1"}
+	b.sendForm(path, fields, nil).want(http.StatusUnprocessableEntity).shows("Choose the files to import.")
+	fields["purpose"] = "truth"
+	b.sendForm(path, fields, map[string]string{"labels.json": "{}"}).want(http.StatusUnprocessableEntity).shows("takes no imported truth. An admin can allow it")
+	fields["purpose"] = "prefill"
+	b.sendForm(path, fields, map[string]string{"set/labels.json": "{}", "set/images/a.png": "x"}).to("/imports/1")
+	var names string
+	if err := s.pool.QueryRow(t.Context(), `SELECT string_agg(name, ' ' ORDER BY name) FROM import_files WHERE complete`).Scan(&names); err != nil {
+		t.Fatal(err)
+	}
+	if names != "images/a.png labels.json" {
+		t.Errorf("the files are %q", names)
+	}
+	b.get("/imports/1").want(http.StatusOK).shows("COCO as prefill", "Queued", "From Strip")
+	b.get(path).want(http.StatusOK).shows("COCO as prefill", "Queued")
+	b.post("/imports/1/cancel").to("/imports/1")
+	b.get("/imports/1").want(http.StatusOK).shows("Cancelled")
+	b.post("/imports/1/cancel").to("/imports/1")
+	b.get("/imports/1").shows("This import has ended already.")
+}
+
+func TestAnUploadThatStoppedSaysHowToGoOn(t *testing.T) {
+	t.Parallel()
+	s, b := importSite(t)
+	i, err := s.AddImport(t.Context(), store.System(), "strip", store.NewImport{Format: store.FormatImages, Purpose: store.PurposeMedia})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddImportFiles(t.Context(), store.System(), i.ID, []store.NewImportFile{{Name: "a.png", Size: 0}, {Name: "b.png", Size: 5_000_000}}); err != nil {
+		t.Fatal(err)
+	}
+	page := b.get(fmt.Sprintf("/imports/%d", i.ID)).want(http.StatusOK).shows("1 of 2 files have arrived, 0.0 of 5.0 MB", "Choose the same files again")
+	page.attribute("data-resume", fmt.Sprint(i.ID))
+	b.post(fmt.Sprintf("/imports/%d/start", i.ID)).to(fmt.Sprintf("/imports/%d", i.ID))
+	b.get(fmt.Sprintf("/imports/%d", i.ID)).shows("1 of 2 files have not arrived yet")
+}
+
+func TestResultsOfAnImport(t *testing.T) {
+	t.Parallel()
+	s, b := importSite(t)
+	i, err := s.AddImport(t.Context(), store.System(), "strip", store.NewImport{Format: store.FormatImages, Purpose: store.PurposeMedia})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.pool.Exec(t.Context(), `
+		WITH done AS (UPDATE imports SET state = 'done', finished_at = now())
+		INSERT INTO import_results (import_id, name, outcome, reason)
+		SELECT $1::bigint, 'good-' || n || '.png', 'added', '' FROM generate_series(1, 120) n
+		UNION ALL SELECT $1::bigint, '=cmd.svg', 'refused', 'SVG is not supported'`, i.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := fmt.Sprintf("/imports/%d", i.ID)
+	b.get(page).want(http.StatusOK).shows("Done", "=cmd.svg", "SVG is not supported").lacks("good-1.png") // what was refused comes first
+	first := b.get(page+"?outcome=added").want(http.StatusOK).shows("good-1.png", "good-100.png").lacks("good-101.png", "=cmd.svg")
+	b.get(first.attribute("href", "after=")).want(http.StatusOK).shows("good-101.png", "good-120.png").lacks("good-1.png")
+	csv := b.get(page + "/results.csv").want(http.StatusOK).Body.String()
+	if strings.Count(csv, "\n") != 122 || !strings.Contains(csv, "'=cmd.svg,refused") {
+		t.Errorf("the CSV is\n%.400s", csv)
+	}
+	if answer := b.get(page + "/progress").want(http.StatusOK); answer.Header().Get("HX-Refresh") != "true" {
+		t.Error("a page that waits is not told to load again")
+	}
+	b.get("/imports/999").want(http.StatusNotFound)
+	b.get("/imports/x/results.csv").want(http.StatusNotFound)
+	s.browser(access.Reviewer).get(page).want(http.StatusForbidden)
+}
