@@ -12,8 +12,12 @@ func (s *Server) startRoutes(r router) {
 
 // start sends each role to the page that its day begins on.
 func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
-	if actorOf(r).Role == access.Labeler {
+	switch actorOf(r).Role {
+	case access.Labeler:
 		return seeOther(w, r, "/queue")
+	case access.Reviewer:
+		return seeOther(w, r, reviewPath)
+	default:
 	}
 	return seeOther(w, r, "/projects")
 }

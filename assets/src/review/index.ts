@@ -91,9 +91,19 @@ class Desk {
     return boxes.length !== this.taken.length || boxes.some((b, i) => !same(b, this.taken[i]));
   }
 
+  /** Whether there is nothing yet that could be taken: the boxes here are the answer, and none means no defect. */
+  private get empty(): boolean {
+    return this.base === 0 && !this.truth && this.state.overlays.length === 0;
+  }
+
+  private acceptWord(): string {
+    if (this.empty) return this.root.boxes.length === 0 ? "No defects" : "Take these boxes";
+    return this.amended ? "Amend" : this.truth ? "Confirm" : "Approve";
+  }
+
   private changed(): void {
     const word = this.part("[data-review-word]");
-    if (word) word.textContent = `${this.amended ? "Amend" : this.truth ? "Confirm" : "Approve"}, next`;
+    if (word) word.textContent = `${this.acceptWord()}, next`;
     this.aim();
   }
 
@@ -190,7 +200,7 @@ class Desk {
     if (this.base === 0 && !this.truth && this.state.overlays.length > 0 && !this.amended) {
       return this.refuse("Take one of the answers first: 1, 2, 3 … or draw the boxes yourself.");
     }
-    return this.amended ? this.decide("amended", { boxes: this.root.boxes }) : this.decide("approved", {});
+    return this.amended || this.empty ? this.decide("amended", { boxes: this.root.boxes }) : this.decide("approved", {});
   }
 
   private reject(): Promise<void> {
