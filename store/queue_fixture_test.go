@@ -31,7 +31,14 @@ func newFloor(tb testing.TB, pool *pgxpool.Pool, labelers, items, overlap int) *
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &floor{Store: st}
+	return newFloorOf(tb, st, labelers, items, overlap)
+}
+
+// newFloorOf is newFloor over a store that is there already, and empty.
+func newFloorOf(tb testing.TB, st *Store, labelers, items, overlap int) (f *floor) {
+	tb.Helper()
+	f = &floor{Store: st}
+	var err error
 	f.project, err = st.AddProject(tb.Context(), System(), NewProject{Slug: "strip", Kind: "image", Overlap: overlap})
 	if err != nil {
 		tb.Fatal(err)
