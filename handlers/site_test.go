@@ -232,3 +232,18 @@ func (a answer) attribute(name, match string) string {
 	a.t.Fatalf("no %s with %q on the page", name, match)
 	return ""
 }
+
+// body sends JSON as an island does.
+func (b *browser) body(method, path, body string) answer {
+	b.site.t.Helper()
+	r := httptest.NewRequestWithContext(b.site.t.Context(), method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for _, c := range b.cookies {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	b.site.handler.ServeHTTP(w, r)
+	return answer{w, b.site.t}
+}
