@@ -40,6 +40,7 @@ func (s *Server) apiRoutes(r router) {
 		s.sourceOperations(a)
 		s.modelOperations(a)
 		s.importOperations(a)
+		s.datasetOperations(a)
 		r.documentation(a.OpenAPI())
 	})
 }

@@ -15,6 +15,7 @@ var places = []struct {
 }{
 	{reviewPath, access.Review},
 	{queuePath, access.Label},
+	{datasetsPath, access.ReadDatasets},
 	{adminPath, access.ManagePeople},
 }
 

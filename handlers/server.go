@@ -82,6 +82,7 @@ func (s *Server) Routes() http.Handler {
 		s.labelRoutes(r)
 		s.importRoutes(r)
 		s.mediaRoutes(r)
+		s.datasetRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})
 	return mux

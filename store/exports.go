@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +14,7 @@ import (
 	"fiducial/internal/access"
 	"fiducial/internal/jobargs"
 	"fiducial/internal/manifest"
+	"fiducial/store/blob"
 )
 
 // The states of an export.
@@ -24,8 +26,8 @@ const (
 	ExportDeleted = "deleted" // an item of its version was erased
 )
 
-// ExportFormats lists what a version can be written as.
-func ExportFormats() []string { return []string{"coco", "voc"} }
+// exportFormats lists what a version can be written as.
+var exportFormats = []string{"coco", "voc"}
 
 // Export is an archive of a version, or one on its way.
 type Export struct {
@@ -68,8 +70,11 @@ func (s *Store) AddExport(ctx context.Context, actor Actor, version DatasetVersi
 	if err := actor.may(access.Export); err != nil {
 		return Export{}, err
 	}
-	if version.State != VersionFrozen {
+	switch {
+	case version.State != VersionFrozen:
 		return Export{}, invalid("", "This version is not frozen, so it cannot be exported yet.")
+	case !slices.Contains(exportFormats, format):
+		return Export{}, invalid("format", "Choose coco or voc as the format.")
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		// The lock lets only one of two requests at once find nothing on its way.
@@ -95,9 +100,6 @@ func (s *Store) insertExport(ctx context.Context, tx pgx.Tx, actor Actor, versio
 	var id int64
 	err := tx.QueryRow(ctx, `INSERT INTO exports (version_id, format, media, created_by, token_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
 		version.ID, format, media, orNull(actor.PersonID), orNull(actor.TokenID)).Scan(&id)
-	if violates(err, "exports_format_check") {
-		return Export{}, invalid("format", "Choose coco or voc as the format.")
-	}
 	if err != nil {
 		return Export{}, fmt.Errorf("export of version %d: %w", version.ID, err)
 	}
@@ -148,25 +150,31 @@ func (s *Store) ExportReport(ctx context.Context, export Export) (report json.Ra
 	return report, nil
 }
 
-// Download notes that the actor takes the archive away, and returns its export and version. It returns ErrGone for one that was
+// Download notes that the actor takes the archive away, and opens it; the caller closes it. It returns ErrGone for an archive that was
 // deleted, and ErrNotFound for one that is not done.
-func (s *Store) Download(ctx context.Context, actor Actor, id int64) (Export, DatasetVersion, error) {
+func (s *Store) Download(ctx context.Context, actor Actor, id int64) (export Export, version DatasetVersion, archive *blob.Object, err error) {
 	if err := actor.may(access.Export); err != nil {
-		return Export{}, DatasetVersion{}, err
+		return export, version, nil, err
 	}
-	export, version, err := s.Export(ctx, actor, id)
+	export, version, err = s.Export(ctx, actor, id)
 	switch {
 	case err != nil:
-		return Export{}, DatasetVersion{}, err
+		return export, version, nil, err
 	case export.State == ExportDeleted:
-		return Export{}, DatasetVersion{}, fmt.Errorf("export %d: %w", id, ErrGone)
+		return export, version, nil, fmt.Errorf("export %d: %w", id, ErrGone)
 	case export.State != ExportDone:
-		return Export{}, DatasetVersion{}, fmt.Errorf("export %d is %s: %w", id, export.State, ErrNotFound)
+		return export, version, nil, fmt.Errorf("export %d is %s: %w", id, export.State, ErrNotFound)
+	}
+	if archive, err = s.blobs.Get(ctx, export.Blob()); err != nil {
+		return export, version, nil, fmt.Errorf("export %d: %w", id, err)
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		return audit(ctx, tx, actor, auditEvent{Action: "export.download", ObjectType: "export", ObjectID: id})
 	})
-	return export, version, err
+	if err != nil {
+		return export, version, nil, errors.Join(err, archive.Close())
+	}
+	return export, version, archive, nil
 }
 
 // BeginExport returns an export that its job now writes. ok is false if there is nothing to do any more.

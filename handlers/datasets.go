@@ -1,0 +1,386 @@
+package handlers
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"fiducial/internal/access"
+	"fiducial/internal/manifest"
+	"fiducial/store"
+	"fiducial/web"
+	"fiducial/web/ui"
+)
+
+const (
+	datasetsPath    = "/datasets"
+	datasetsOnPage  = 100
+	linesOnPage     = 25
+	samplesOnPage   = 18
+	exportsOnPage   = 10
+	thumbnailBorder = 160 // pixels of a sample's longer side
+)
+
+func (s *Server) datasetRoutes(r router) {
+	r.get(datasetsPath, access.ReadDatasets, s.listDatasets)
+	r.get(datasetsPath+"/new", access.EditDatasets, s.askToFreeze)
+	r.post(datasetsPath, access.EditDatasets, s.freeze)
+	r.get(datasetsPath+"/{dataset}", access.ReadDatasets, s.showDataset)
+	r.get(datasetsPath+"/{dataset}/{number}", access.ReadDatasets, s.showVersion)
+	r.post(datasetsPath+"/{dataset}/{number}/verify", access.ReadDatasets, s.verify)
+	s.exportRoutes(r)
+}
+
+func (s *Server) listDatasets(w http.ResponseWriter, r *http.Request) error {
+	newest, err := s.Store.Datasets(r.Context(), actorOf(r), r.URL.Query().Get("after"), datasetsOnPage+1)
+	if err != nil {
+		return err
+	}
+	v := web.DatasetsView{CanFreeze: access.Allows(actorOf(r).Role, access.EditDatasets)}
+	if len(newest) > datasetsOnPage {
+		newest = newest[:datasetsOnPage]
+		v.More = datasetsPath + "?after=" + url.QueryEscape(newest[datasetsOnPage-1].Dataset)
+	}
+	for _, version := range newest {
+		v.Newest = append(v.Newest, versionRow(version))
+	}
+	return render(w, r, http.StatusOK, web.DatasetsPage(s.page(r, "Datasets"), v))
+}
+
+func versionRow(v store.DatasetVersion) web.VersionRow {
+	row := web.VersionRow{
+		Dataset: v.Dataset, Number: v.Number, State: v.State, Error: v.Error, Hash: hex.EncodeToString(v.Hash), Lines: v.Lines, Boxes: int(v.Boxes),
+		Projects: v.Recipe.Projects, By: v.CreatedBy, At: v.CreatedAt,
+	}
+	if v.FrozenAt != nil {
+		row.At = *v.FrozenAt
+	}
+	return row
+}
+
+func (s *Server) showDataset(w http.ResponseWriter, r *http.Request) error {
+	name := chi.URLParam(r, "dataset")
+	versions, err := s.Store.DatasetVersions(r.Context(), actorOf(r), name)
+	if err != nil {
+		return err
+	}
+	v := web.DatasetView{Name: name, Recipe: versions[0].Recipe.YAML(), CanFreeze: access.Allows(actorOf(r).Role, access.EditDatasets)}
+	for _, version := range versions {
+		v.Versions = append(v.Versions, versionRow(version))
+	}
+	page := s.page(r, name, ui.Crumb{Label: "Datasets", Href: datasetsPath}, ui.Crumb{Label: name})
+	return render(w, r, http.StatusOK, web.DatasetPage(page, v))
+}
+
+// version returns the version that the path names.
+func (s *Server) version(r *http.Request) (store.DatasetVersion, error) {
+	number, err := pathID(r, "number")
+	if err != nil {
+		return store.DatasetVersion{}, err
+	}
+	return s.Store.DatasetVersion(r.Context(), actorOf(r), chi.URLParam(r, "dataset"), int(number))
+}
+
+func (s *Server) versionPage(r *http.Request, v store.DatasetVersion, more ...ui.Crumb) web.PageView {
+	row := versionRow(v)
+	crumbs := append([]ui.Crumb{
+		{Label: "Datasets", Href: datasetsPath}, {Label: v.Dataset, Href: datasetsPath + "/" + v.Dataset}, {Label: fmt.Sprintf("v%d", v.Number), Href: row.Href()},
+	}, more...)
+	page := s.page(r, fmt.Sprintf("%s v%d", v.Dataset, v.Number), crumbs...)
+	if len(v.Recipe.Projects) == 1 { // the colours of several projects would be mixed up
+		page.StyleURLs = []string{"/projects/" + v.Recipe.Projects[0] + "/classes.css"}
+	}
+	return page
+}
+
+func (s *Server) showVersion(w http.ResponseWriter, r *http.Request) error {
+	version, err := s.version(r)
+	if err != nil {
+		return err
+	}
+	return s.renderVersion(w, r, http.StatusOK, version, web.NewExportView{Format: "coco"})
+}
+
+func (s *Server) renderVersion(w http.ResponseWriter, r *http.Request, status int, version store.DatasetVersion, form web.NewExportView) error {
+	role := actorOf(r).Role
+	v := web.VersionView{
+		VersionRow: versionRow(version), Recipe: version.Recipe.YAML(), NewExport: form,
+		CanFreeze: access.Allows(role, access.EditDatasets), CanExport: access.Allows(role, access.Export),
+	}
+	v.NewExport.Formats = exportOptions()
+	if version.State == store.VersionFrozen {
+		if err := s.fillVersion(r, version, &v); err != nil {
+			return err
+		}
+	}
+	return render(w, r, status, web.VersionPage(s.versionPage(r, version), v))
+}
+
+// fillVersion reads what a frozen version's page shows.
+func (s *Server) fillVersion(r *http.Request, version store.DatasetVersion, v *web.VersionView) error {
+	summary, err := s.Store.VersionSummary(r.Context(), version)
+	if err != nil {
+		return err
+	}
+	v.Erased = summary.Erased
+	v.Sides = sideViews(summary, 0, version.Lines)
+	for _, class := range summary.Classes {
+		row := web.VersionClassRow{Name: class.Name, Slot: class.Slot, Definitions: definitionWords(class.Definitions), Sides: sideViews(summary, class.ID, version.Lines)}
+		if len(version.Recipe.Projects) > 1 {
+			row.Slot = -1
+		}
+		v.Classes = append(v.Classes, row)
+	}
+	check, err := s.Store.LastVerification(r.Context(), version)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	v.Verification = verificationView(check)
+	exports, err := s.Store.Exports(r.Context(), version, exportsOnPage)
+	if err != nil {
+		return err
+	}
+	for _, export := range exports {
+		v.Exports = append(v.Exports, exportRow(export, version))
+	}
+	return s.fillLines(r, version, v)
+}
+
+// sideViews lists what each split that holds anything holds of a class, or of all for 0.
+func sideViews(summary store.VersionSummary, class int64, lines int) (views []web.SideView) {
+	start := 0.0
+	for _, split := range manifest.Splits() {
+		held := slices.ContainsFunc(summary.Counts, func(c store.VersionCount) bool { return c.Split == split && c.ClassID == 0 })
+		if !held {
+			continue
+		}
+		view := web.SideView{Split: string(split), Start: start}
+		for _, c := range summary.Counts {
+			if c.Split == split && c.ClassID == class {
+				view.Items, view.Boxes = c.Items, int(c.Boxes)
+				view.Share = 100 * float64(c.Items) / float64(lines)
+			}
+		}
+		start += view.Share
+		views = append(views, view)
+	}
+	return views
+}
+
+func definitionWords(versions []int32) string {
+	var words []string
+	for _, v := range versions {
+		if v > 0 {
+			words = append(words, fmt.Sprintf("v%d", v))
+		} else {
+			words = append(words, "none published")
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func (s *Server) fillLines(r *http.Request, version store.DatasetVersion, v *web.VersionView) error {
+	split := r.URL.Query().Get("split")
+	after, err := strconv.Atoi(r.URL.Query().Get("after"))
+	if err != nil {
+		after = -1 // from the beginning
+	}
+	lines, err := s.Store.DatasetLines(r.Context(), version, split, after, linesOnPage+1)
+	if err != nil {
+		return err
+	}
+	v.Manifest.Split = split
+	v.Manifest.Tabs = append(v.Manifest.Tabs, linesTab(v, "", "All", version.Lines))
+	for _, side := range v.Sides {
+		v.Manifest.Tabs = append(v.Manifest.Tabs, linesTab(v, side.Split, strings.ToUpper(side.Split[:1])+side.Split[1:], side.Items))
+	}
+	if len(lines) > linesOnPage {
+		lines = lines[:linesOnPage]
+		query := url.Values{"split": {split}, "after": {strconv.Itoa(lines[linesOnPage-1].Position)}}
+		v.Manifest.More = v.Href() + "?" + query.Encode() + "#lines"
+	}
+	items := access.Allows(actorOf(r).Role, access.ReadItems)
+	for _, line := range lines {
+		row := web.LineRow{
+			Leaf: hex.EncodeToString(line.Leaf), Key: line.Key, Split: line.Split, Width: line.Width, Height: line.Height, Boxes: line.Boxes, Erased: line.Erased,
+		}
+		if items && !line.Erased {
+			row.Href = fmt.Sprintf("/review/%d", line.ItemID)
+		}
+		v.Manifest.Rows = append(v.Manifest.Rows, row)
+		if items && line.Thumb && len(v.Sample) < samplesOnPage && after < 0 {
+			v.Sample = append(v.Sample, ui.ThumbView{
+				Href: row.Href, Src: fmt.Sprintf("/media/items/%d/thumb", line.ItemID), Name: path.Base(line.Key), Width: thumbnailBorder, Height: thumbnailBorder,
+			})
+		}
+	}
+	return nil
+}
+
+func linesTab(v *web.VersionView, split, label string, count int) ui.Tab {
+	href := v.Href() + "#lines"
+	if split != "" {
+		href = v.Href() + "?split=" + split + "#lines"
+	}
+	return ui.Tab{Label: label, Href: href, Count: count, Current: v.Manifest.Split == split}
+}
+
+// foundReasons are the findings of a verification in words.
+var foundReasons = map[string]string{
+	store.FoundChanged:     "truth, key, size or split is not what was frozen",
+	store.FoundGone:        "is gone without having been erased",
+	store.FoundOtherMedia:  "has another image than was frozen",
+	store.FoundBrokenMedia: "its stored image is missing, or not the one that was frozen",
+}
+
+func verificationView(v store.Verification) web.VerificationView {
+	view := web.VerificationView{
+		State: v.State, Media: v.Media, Holds: v.Holds(), HashHolds: v.HashHolds, Done: v.DoneItems, Matching: v.Matching, Erased: v.Erased, Mismatched: v.Mismatched,
+	}
+	if v.FinishedAt != nil {
+		view.At = *v.FinishedAt
+	}
+	for _, f := range v.Findings {
+		view.Findings = append(view.Findings, web.FindingRow{Position: f.Position, Item: int(f.Item), Reason: foundReasons[f.Reason]})
+	}
+	return view
+}
+
+func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
+	version, err := s.version(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Store.Verify(r.Context(), actorOf(r), version, r.PostFormValue("media") != ""); err != nil {
+		return err
+	}
+	row := versionRow(version)
+	return seeOther(w, r, row.Href())
+}
+
+// askToFreeze shows the form; with ?from it starts from the newest recipe of that dataset, and with projects it
+// counts what they have.
+func (s *Server) askToFreeze(w http.ResponseWriter, r *http.Request) error {
+	recipe := manifest.Default()
+	name := r.URL.Query().Get("from")
+	if name != "" {
+		versions, err := s.Store.DatasetVersions(r.Context(), actorOf(r), name)
+		if err != nil {
+			return err
+		}
+		recipe = versions[0].Recipe
+	}
+	v := web.FreezeView{
+		Name: name, Seed: strconv.FormatInt(recipe.Seed, 10),
+		Training: inPercent(recipe.Shares.Training), Validation: inPercent(recipe.Shares.Validation), Test: inPercent(recipe.Shares.Test),
+	}
+	chosen := recipe.Projects
+	if r.URL.Query().Has("name") { // the form itself, to be counted
+		v = freezeForm(r.URL.Query())
+		chosen = r.URL.Query()["project"]
+	}
+	return s.renderFreeze(w, r, http.StatusOK, v, chosen)
+}
+
+func freezeForm(form url.Values) web.FreezeView {
+	return web.FreezeView{
+		Name: strings.TrimSpace(form.Get("name")), Seed: strings.TrimSpace(form.Get("seed")),
+		Training: form.Get("training"), Validation: form.Get("validation"), Test: form.Get("test"),
+	}
+}
+
+func (s *Server) renderFreeze(w http.ResponseWriter, r *http.Request, status int, v web.FreezeView, chosen []string) error {
+	projects, err := s.Store.Projects(r.Context(), actorOf(r))
+	if err != nil {
+		return err
+	}
+	for _, p := range projects {
+		if p.Kind == "image" {
+			v.Projects = append(v.Projects, web.FreezeProject{Slug: p.Slug, Name: p.Name, Chosen: slices.Contains(chosen, p.Slug)})
+		}
+	}
+	if len(chosen) > 0 {
+		stock, err := s.Store.Stock(r.Context(), actorOf(r), chosen)
+		if err != nil {
+			return err
+		}
+		items := 0
+		for _, row := range stock {
+			v.Stock = append(v.Stock, web.StockRow{Project: row.Project, Items: row.Items, Boxes: int(row.Boxes), Groups: row.Groups, Without: row.Without})
+			items += row.Items
+		}
+		v.Division = division(v, chosen, items)
+	}
+	page := s.page(r, "Freeze a version", ui.Crumb{Label: "Datasets", Href: datasetsPath}, ui.Crumb{Label: "Freeze a version"})
+	return render(w, r, status, web.FreezePage(page, v))
+}
+
+// division says roughly how many items each side would get; the hash of the groups decides how many exactly.
+func division(v web.FreezeView, chosen []string, items int) string {
+	recipe, err := recipeOf(v, chosen)
+	if err != nil || recipe.Validate() != nil {
+		return ""
+	}
+	var parts []string
+	for _, split := range manifest.Splits() {
+		if share := recipe.Shares.Of(split); share > 0 {
+			parts = append(parts, fmt.Sprintf("%s for %s", ui.Number(items*int(share)/1000), split))
+		}
+	}
+	return "That makes about " + strings.Join(parts, ", ") + "."
+}
+
+func (s *Server) freeze(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return badRequest("The form could not be read.")
+	}
+	v := freezeForm(r.PostForm)
+	recipe, err := recipeOf(v, r.PostForm["project"])
+	if err == nil {
+		var version store.DatasetVersion
+		if version, err = s.Store.Freeze(r.Context(), actorOf(r), v.Name, recipe); err == nil {
+			row := versionRow(version)
+			return seeOther(w, r, row.Href())
+		}
+	}
+	refused, ok := refusalOf(err)
+	if !ok {
+		return err
+	}
+	v.Refused = refused
+	return s.renderFreeze(w, r, http.StatusUnprocessableEntity, v, r.PostForm["project"])
+}
+
+// recipeOf reads the form.
+func recipeOf(v web.FreezeView, projects []string) (manifest.Recipe, error) {
+	recipe := manifest.Recipe{Projects: projects}
+	if len(projects) == 0 {
+		return recipe, &store.InvalidError{Field: "projects", Reason: "Choose at least one project."}
+	}
+	var err error
+	if recipe.Seed, err = strconv.ParseInt(v.Seed, 10, 64); err != nil {
+		return recipe, &store.InvalidError{Field: "seed", Reason: "Choose a whole number as the seed, such as 1."}
+	}
+	for share, text := range map[*manifest.Share]string{&recipe.Shares.Training: v.Training, &recipe.Shares.Validation: v.Validation, &recipe.Shares.Test: v.Test} {
+		percent, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err == nil {
+			*share, err = manifest.ShareOf(percent / 100)
+		}
+		if err != nil {
+			return recipe, &store.InvalidError{Field: "recipe", Reason: "Give the shares in per cent, between 0 and 100 with at most one decimal."}
+		}
+	}
+	return recipe, nil
+}
+
+func inPercent(share manifest.Share) string {
+	return strconv.FormatFloat(float64(share)/10, 'f', -1, 64)
+}

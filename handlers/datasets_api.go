@@ -1,0 +1,287 @@
+package handlers
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"fiducial/internal/access"
+	"fiducial/internal/manifest"
+	"fiducial/store"
+)
+
+// recipeJSON is a recipe as programs see it.
+type recipeJSON struct {
+	Projects []string    `json:"projects" minItems:"1" example:"[\"steel\"]" doc:"Short names."`
+	Seed     *int64      `json:"seed,omitempty" example:"1" doc:"1 if missing."`
+	Shares   *sharesJSON `json:"shares,omitempty" doc:"0.8, 0.1 and 0.1 if missing."`
+}
+
+type sharesJSON struct {
+	Training   float64 `json:"training" minimum:"0" maximum:"1" example:"0.8"`
+	Validation float64 `json:"validation" minimum:"0" maximum:"1" example:"0.1"`
+	Test       float64 `json:"test" minimum:"0" maximum:"1" example:"0.1" doc:"All three add up to 1, with at most three decimals each."`
+}
+
+func recipeAsJSON(r manifest.Recipe) recipeJSON {
+	part := func(s manifest.Share) float64 { return float64(s) / 1000 }
+	return recipeJSON{
+		Projects: r.Projects, Seed: &r.Seed,
+		Shares: &sharesJSON{Training: part(r.Shares.Training), Validation: part(r.Shares.Validation), Test: part(r.Shares.Test)},
+	}
+}
+
+// recipe fills in the defaults; the store checks the rest.
+func (j recipeJSON) recipe() (manifest.Recipe, error) {
+	recipe := manifest.Default()
+	recipe.Projects = j.Projects
+	if j.Seed != nil {
+		recipe.Seed = *j.Seed
+	}
+	if j.Shares == nil {
+		return recipe, nil
+	}
+	for share, fraction := range map[*manifest.Share]float64{
+		&recipe.Shares.Training: j.Shares.Training, &recipe.Shares.Validation: j.Shares.Validation, &recipe.Shares.Test: j.Shares.Test,
+	} {
+		var err error
+		if *share, err = manifest.ShareOf(fraction); err != nil {
+			return recipe, &store.InvalidError{Field: "shares", Reason: "The shares cannot be used: " + err.Error() + "."}
+		}
+	}
+	return recipe, nil
+}
+
+// versionJSON is a dataset version as programs see it.
+type versionJSON struct {
+	Dataset   string     `json:"dataset" example:"steel-test"`
+	Number    int        `json:"number" example:"3"`
+	State     string     `json:"state" enum:"freezing,frozen,failed"`
+	Error     string     `json:"error,omitempty" doc:"Why it failed."`
+	SHA256    string     `json:"sha256,omitempty" doc:"Over the sorted leaves of its lines; missing until it is frozen."`
+	Items     int        `json:"items"`
+	Boxes     int64      `json:"boxes"`
+	Recipe    recipeJSON `json:"recipe"`
+	CreatedAt time.Time  `json:"created_at"`
+	FrozenAt  *time.Time `json:"frozen_at,omitempty"`
+}
+
+func versionAsJSON(v store.DatasetVersion) versionJSON {
+	return versionJSON{
+		Dataset: v.Dataset, Number: v.Number, State: v.State, Error: v.Error, SHA256: hex.EncodeToString(v.Hash), Items: v.Lines, Boxes: v.Boxes,
+		Recipe: recipeAsJSON(v.Recipe), CreatedAt: v.CreatedAt, FrozenAt: v.FrozenAt,
+	}
+}
+
+type datasetInput struct {
+	Dataset string `path:"dataset" example:"steel-test"`
+}
+
+type versionInput struct {
+	Dataset string `path:"dataset" example:"steel-test"`
+	Number  int    `path:"number" example:"3"`
+}
+
+type versionOutput struct{ Body versionJSON }
+
+type freezeInput struct {
+	Dataset string `path:"dataset" example:"steel-test" doc:"Made if there is none of that name."`
+	Body    recipeJSON
+}
+
+type versionMade struct {
+	Dataset string `json:"dataset" example:"steel-test"`
+	Number  int    `json:"number" example:"3"`
+}
+
+type verifyInput struct {
+	Dataset string `path:"dataset" example:"steel-test"`
+	Number  int    `path:"number" example:"3"`
+	Body    struct {
+		Media bool `json:"media,omitempty" doc:"Read every image too."`
+	}
+}
+
+type idInput struct {
+	ID int64 `path:"id" example:"1"`
+}
+
+// verificationJSON is a check of a version as programs see it.
+type verificationJSON struct {
+	ID          int64           `json:"id"`
+	Dataset     string          `json:"dataset"`
+	Number      int             `json:"number"`
+	Media       bool            `json:"media"`
+	State       string          `json:"state" enum:"queued,done,failed"`
+	Holds       bool            `json:"holds" doc:"Every line and the hash are what was frozen."`
+	HashHolds   bool            `json:"hash_holds" doc:"The leaves, those of erased lines among them, give the version's hash."`
+	ImagesRead  int             `json:"images_read"`
+	Matching    int             `json:"matching" doc:"Lines that hold."`
+	Erased      int             `json:"erased" doc:"Lines of which only the leaf is left."`
+	Mismatching int             `json:"mismatching" doc:"Lines that do not hold."`
+	Findings    []store.Finding `json:"findings" doc:"The first of these."`
+	FinishedAt  *time.Time      `json:"finished_at,omitempty"`
+}
+
+type verificationOutput struct{ Body verificationJSON }
+
+type exportInput struct {
+	Dataset string `path:"dataset" example:"steel-test"`
+	Number  int    `path:"number" example:"3"`
+	Body    struct {
+		Format string `json:"format" enum:"coco,voc"`
+		Media  bool   `json:"media,omitempty" doc:"With the images."`
+	}
+}
+
+// exportJSON is an export as programs see it.
+type exportJSON struct {
+	ID         int64      `json:"id"`
+	Dataset    string     `json:"dataset"`
+	Number     int        `json:"number"`
+	Format     string     `json:"format" enum:"coco,voc"`
+	Media      bool       `json:"media"`
+	State      string     `json:"state" enum:"queued,running,done,failed,deleted"`
+	Error      string     `json:"error,omitempty" doc:"Why it failed."`
+	DoneItems  int        `json:"done_items"`
+	Items      int        `json:"items"`
+	Bytes      int64      `json:"bytes,omitempty"`
+	SHA256     string     `json:"sha256,omitempty" doc:"Of the archive."`
+	Losses     int        `json:"losses" doc:"What the format could not hold as it was; the archive's report.json has them."`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+}
+
+type exportOutput struct{ Body exportJSON }
+
+func (s *Server) datasetOperations(a api) {
+	tags, unknown, refused := []string{"Datasets"}, http.StatusNotFound, http.StatusUnprocessableEntity
+	operation(a, access.ReadDatasets, huma.Operation{
+		OperationID: "list-datasets", Method: http.MethodGet, Path: "/datasets", Tags: tags, Summary: "The newest version of each dataset",
+	}, s.apiDatasets)
+	operation(a, access.ReadDatasets, huma.Operation{
+		OperationID: "list-versions", Method: http.MethodGet, Path: "/datasets/{dataset}/versions", Tags: tags, Summary: "Every version of a dataset, the newest first",
+		Errors: []int{unknown},
+	}, s.apiVersions)
+	operation(a, access.EditDatasets, huma.Operation{
+		OperationID: "freeze-version", Method: http.MethodPost, Path: "/datasets/{dataset}/versions", Tags: tags, Summary: "Freeze the next version",
+		DefaultStatus: http.StatusCreated, Errors: []int{refused},
+	}, s.apiFreeze)
+	operation(a, access.ReadDatasets, huma.Operation{
+		OperationID: "get-version", Method: http.MethodGet, Path: "/datasets/{dataset}/versions/{number}", Tags: tags, Summary: "One version", Errors: []int{unknown},
+	}, s.apiVersion)
+	operation(a, access.ReadDatasets, huma.Operation{
+		OperationID: "verify-version", Method: http.MethodPost, Path: "/datasets/{dataset}/versions/{number}/verifications", Tags: tags,
+		Summary: "Check that a version is still what was frozen", DefaultStatus: http.StatusCreated, Errors: []int{unknown, refused},
+	}, s.apiVerify)
+	operation(a, access.ReadDatasets, huma.Operation{
+		OperationID: "get-verification", Method: http.MethodGet, Path: "/verifications/{id}", Tags: tags, Summary: "What a check found", Errors: []int{unknown},
+	}, s.apiVerification)
+	operation(a, access.Export, huma.Operation{
+		OperationID: "export-version", Method: http.MethodPost, Path: "/datasets/{dataset}/versions/{number}/exports", Tags: tags, Summary: "Write a version as an archive",
+		DefaultStatus: http.StatusCreated, Errors: []int{unknown, refused},
+	}, s.apiAddExport)
+	operation(a, access.ReadDatasets, huma.Operation{
+		OperationID: "get-export", Method: http.MethodGet, Path: "/exports/{id}", Tags: tags, Summary: "One export", Errors: []int{unknown},
+	}, s.apiExport)
+	operation(a, access.Export, huma.Operation{
+		OperationID: "download-export", Method: http.MethodGet, Path: "/exports/{id}/archive", Tags: tags, Summary: "The archive itself, or a range of it", Errors: []int{unknown, http.StatusGone},
+	}, s.apiDownload)
+}
+
+func (s *Server) apiDatasets(ctx context.Context, actor store.Actor, in *PageQuery) (*listing[versionJSON], error) {
+	newest, err := s.Store.Datasets(ctx, actor, in.After, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf("/datasets", url.Values{}, in.Limit, versionsAsJSON(newest), func(v versionJSON) string { return v.Dataset }), nil
+}
+
+func versionsAsJSON(versions []store.DatasetVersion) []versionJSON {
+	rows := make([]versionJSON, 0, len(versions))
+	for _, v := range versions {
+		rows = append(rows, versionAsJSON(v))
+	}
+	return rows
+}
+
+func (s *Server) apiVersions(ctx context.Context, actor store.Actor, in *datasetInput) (*listing[versionJSON], error) {
+	versions, err := s.Store.DatasetVersions(ctx, actor, in.Dataset)
+	out := &listing[versionJSON]{}
+	out.Body.Data = versionsAsJSON(versions)
+	return out, err
+}
+
+func (s *Server) apiFreeze(ctx context.Context, actor store.Actor, in *freezeInput) (*made[versionMade], error) {
+	recipe, err := in.Body.recipe()
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Store.Freeze(ctx, actor, in.Dataset, recipe)
+	if err != nil {
+		return nil, err
+	}
+	return &made[versionMade]{
+		Location: fmt.Sprintf("%s/datasets/%s/versions/%d", apiBase, v.Dataset, v.Number), Body: versionMade{v.Dataset, v.Number},
+	}, nil
+}
+
+func (s *Server) apiVersion(ctx context.Context, actor store.Actor, in *versionInput) (*versionOutput, error) {
+	v, err := s.Store.DatasetVersion(ctx, actor, in.Dataset, in.Number)
+	return &versionOutput{versionAsJSON(v)}, err
+}
+
+func (s *Server) apiVerify(ctx context.Context, actor store.Actor, in *verifyInput) (*made[idMade], error) {
+	version, err := s.Store.DatasetVersion(ctx, actor, in.Dataset, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Store.Verify(ctx, actor, version, in.Body.Media)
+	return &made[idMade]{Location: fmt.Sprintf("%s/verifications/%d", apiBase, v.ID), Body: idMade{v.ID}}, err
+}
+
+func (s *Server) apiVerification(ctx context.Context, actor store.Actor, in *idInput) (*verificationOutput, error) {
+	v, version, err := s.Store.Verification(ctx, actor, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &verificationOutput{verificationJSON{
+		ID: v.ID, Dataset: version.Dataset, Number: version.Number, Media: v.Media, State: v.State, Holds: v.Holds(), HashHolds: v.HashHolds, ImagesRead: v.DoneItems,
+		Matching: v.Matching, Erased: v.Erased, Mismatching: v.Mismatched, Findings: v.Findings, FinishedAt: v.FinishedAt,
+	}}, nil
+}
+
+func (s *Server) apiAddExport(ctx context.Context, actor store.Actor, in *exportInput) (*made[idMade], error) {
+	version, err := s.Store.DatasetVersion(ctx, actor, in.Dataset, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Store.AddExport(ctx, actor, version, in.Body.Format, in.Body.Media)
+	return &made[idMade]{Location: fmt.Sprintf("%s/exports/%d", apiBase, e.ID), Body: idMade{e.ID}}, err
+}
+
+func (s *Server) apiExport(ctx context.Context, actor store.Actor, in *idInput) (*exportOutput, error) {
+	e, version, err := s.Store.Export(ctx, actor, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &exportOutput{exportJSON{
+		ID: e.ID, Dataset: version.Dataset, Number: version.Number, Format: e.Format, Media: e.Media, State: e.State, Error: e.Error,
+		DoneItems: e.DoneItems, Items: version.Lines, Bytes: e.Bytes, SHA256: hex.EncodeToString(e.SHA256), Losses: e.Losses, FinishedAt: e.FinishedAt,
+	}}, nil
+}
+
+// apiDownload hands the request to what serves the browsers, which knows ranges.
+func (s *Server) apiDownload(_ context.Context, _ store.Actor, in *idInput) (*huma.StreamResponse, error) {
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		r, w := humachi.Unwrap(ctx)
+		if err := s.serveExport(w, r, in.ID); err != nil {
+			s.fail(w, r, err)
+		}
+	}}, nil
+}
