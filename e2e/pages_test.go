@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/playwright-community/playwright-go"
@@ -67,11 +68,17 @@ func (p *page) isPage(path string) bool {
 	return strings.HasPrefix(response.Headers()["content-type"], "text/html")
 }
 
+// seenDark holds the shapes of pages that were seen in the dark scheme, once for all roles: colours
+// do not depend on who looks.
+var seenDark sync.Map
+
 func (p *page) inspect(path string) {
 	p.t.Helper()
 	p.accessible()
-	p.window(desktop, playwright.ColorSchemeDark)
-	p.accessible("color-contrast")
+	if _, known := seenDark.LoadOrStore(shapeOf(path), true); !known {
+		p.window(desktop, playwright.ColorSchemeDark)
+		p.accessible("color-contrast")
+	}
 	p.window(phone, playwright.ColorSchemeLight)
 	var width int
 	p.evaluate("document.documentElement.scrollWidth", &width)

@@ -32,7 +32,7 @@ func Binary() (string, error) {
 		}
 		path = filepath.Join(root, "bin", "fiducial")
 	}
-	if _, err := os.Stat(path); err != nil {
+	if _, err := os.Stat(path); err != nil { //nolint:gosec // G703: whoever runs the tests chooses the program
 		return "", fmt.Errorf("the program to test is missing: run 'make build', or name it by FIDUCIAL_BIN: %w", err)
 	}
 	return filepath.Abs(path)
@@ -68,9 +68,10 @@ func NewDataFolder() (string, error) {
 type Process struct {
 	Log *Log
 
-	cmd   *exec.Cmd
-	ended chan struct{}
-	err   error // set before ended is closed
+	cmd    *exec.Cmd
+	killed bool
+	ended  chan struct{}
+	err    error // set before ended is closed
 }
 
 // StartProcess runs the binary with args over the settings in env ("NAME=value"). None of this
@@ -112,7 +113,7 @@ func (p *Process) Interrupt() error { return p.cmd.Process.Signal(syscall.SIGINT
 // Ended is closed once the process is gone.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Stop ends the process as Ctrl-C does; the error tells if it did not end well, with its log.
+// Stop ends the process as Ctrl-C does, unless Kill has; the error tells if it did not end well, with its log.
 func (p *Process) Stop() error {
 	if err := p.Interrupt(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -122,7 +123,7 @@ func (p *Process) Stop() error {
 	case <-time.After(stopPatience):
 		return errors.Join(fmt.Errorf("it did not stop within %s of Ctrl-C:\n%s", stopPatience, p.Log.Tail()), p.Kill())
 	}
-	if p.err != nil {
+	if p.err != nil && !p.killed {
 		return fmt.Errorf("it ended with %w:\n%s", p.err, p.Log.Tail())
 	}
 	return nil
@@ -130,6 +131,7 @@ func (p *Process) Stop() error {
 
 // Kill ends the process with kill -9 and returns when it is gone.
 func (p *Process) Kill() error {
+	p.killed = true
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
