@@ -32,7 +32,7 @@ test: postgres browser build
 ## check: format, vet, lint, TypeScript, generated files current
 .PHONY: check
 check: $(DIST) $(LINT)
-	npx tsc --noEmit
+	npm run check --silent
 	$(LINT) fmt --diff
 	go vet ./...
 	$(LINT) run
