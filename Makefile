@@ -43,14 +43,21 @@ check: $(DIST) $(LINT)
 bench: postgres browser build
 	go run ./e2e/bench
 
-## dev: rebuild and restart whenever a source changes
+# What a running server is made of.
+SOURCES := assets/src assets/css assets/build assets/icons.txt cmd handlers internal jobs migrations store web
+
+## dev: serve the demo, and build and start again whenever a source changes
 .PHONY: dev
 dev: postgres node_modules
-	$(TEMPL) generate --watch --proxy= --cmd "make --no-print-directory build-and-serve"
-
-.PHONY: build-and-serve
-build-and-serve: build
-	$(BIN) serve --demo
+	@mkdir -p bin; server=; trap 'kill $$server 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; \
+	while true; do \
+	  touch bin/.built; \
+	  if $(MAKE) --no-print-directory generate build; then \
+	    [ -z "$$server" ] || { kill $$server 2>/dev/null; wait $$server || true; }; \
+	    $(BIN) serve --demo & server=$$!; \
+	  fi; \
+	  until [ -n "$$(find $(SOURCES) -type f ! -name '*_templ.go' ! -name '*_test.go' -newer bin/.built -print -quit)" ]; do sleep 0.5; done; \
+	done
 
 ## generate: make the templ components' Go files
 .PHONY: generate
@@ -72,10 +79,15 @@ node_modules: package-lock.json
 $(LINT):
 	GOBIN=$(CURDIR)/.tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
+# Where the server looks for Postgres' programs too.
+PG_FOLDERS := /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin /usr/local/pgsql/bin
+
 # Postgres' programs, without the cluster that Debian would make and start by itself.
 .PHONY: postgres
 postgres:
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || $(MAKE) --no-print-directory install-postgres
+	@[ -z "$${DATABASE_URL:-}" ] || exit 0; \
+	for dir in $(PG_FOLDERS); do [ ! -x $$dir/initdb ] || exit 0; done; \
+	command -v initdb >/dev/null || $(MAKE) --no-print-directory install-postgres
 
 .PHONY: install-postgres
 install-postgres: can-install
