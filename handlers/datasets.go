@@ -95,6 +95,9 @@ func (s *Server) versionPage(r *http.Request, v store.DatasetVersion, more ...ui
 		{Label: "Datasets", Href: datasetsPath}, {Label: v.Dataset, Href: datasetsPath + "/" + v.Dataset}, {Label: fmt.Sprintf("v%d", v.Number), Href: row.Href()},
 	}, more...)
 	page := s.page(r, fmt.Sprintf("%s v%d", v.Dataset, v.Number), crumbs...)
+	for i := range page.Nav { // an export's page has its address elsewhere
+		page.Nav[i].Current = page.Nav[i].Href == datasetsPath
+	}
 	if len(v.Recipe.Projects) == 1 { // the colours of several projects would be mixed up
 		page.StyleURLs = []string{"/projects/" + v.Recipe.Projects[0] + "/classes.css"}
 	}
