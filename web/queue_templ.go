@@ -871,7 +871,7 @@ func queueProjects(projects []QueueProject) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					if !p.Paused && p.Left > 0 {
-						templ_7745c5c3_Err = ui.LinkButton(p.Next, ui.Act{Label: "Work on it", Attrs: templ.Attributes{"aria-label": "Work on " + p.Name}}).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.LinkButton(p.Next, ui.Act{Label: "Work on it", Attrs: templ.Attributes{"aria-label": "Work on it: " + p.Name}}).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
