@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fiducial/migrations"
+	"fiducial/store"
 	"fiducial/store/backup"
 	"fiducial/store/blob"
 	"fiducial/store/storetest"
@@ -272,5 +273,16 @@ func TestNothingIsRestoredOverSomething(t *testing.T) {
 	}
 	if err := backup.Empty(t.Context(), pool, ""); !errors.Is(err, backup.ErrNotEmpty) {
 		t.Errorf("with a person: %v", err)
+	}
+}
+
+// Whoever makes a new kind of object must tell the backup of it.
+func TestEveryPlaceOfObjectsIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, place := range store.ObjectInventory() {
+		folder, _, _ := strings.Cut(place.Prefix, "/")
+		if !slices.Contains([]string{"items", "imports", "exports"}, folder) {
+			t.Errorf("%s: let objectKeys in write.go find these objects, then name the folder here", place.Prefix)
+		}
 	}
 }
