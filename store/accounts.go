@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"fiducial/internal/access"
-
 	"github.com/alexedwards/argon2id"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/crypto/argon2"
+
+	"fiducial/internal/access"
 )
 
 // ErrSignIn is the one answer for an unknown address, a wrong password and a person who left.

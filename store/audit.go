@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"fiducial/internal/access"
-
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
 )
 
 // auditEvent says what was done to which object. Detail holds ids, counts and names of settings,

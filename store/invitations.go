@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"fiducial/internal/access"
-
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
 )
 
 // InvitationDays is how long a link is valid.

@@ -3,10 +3,10 @@ package store_test
 import (
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"fiducial/store"
 	"fiducial/store/storetest"
-
-	"github.com/jackc/pgx/v5"
 )
 
 func TestJobsOfProcessesThatAreGoneRunAgain(t *testing.T) {

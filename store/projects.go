@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"fiducial/internal/access"
-
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
 )
 
 // Project is a set of items of one kind, labeled under one guideline.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"fiducial/internal/jobargs"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+
+	"fiducial/internal/jobargs"
 )
 
 // ResumeWork puts back into the queue what the rows say is unfinished: a backup holds no jobs.

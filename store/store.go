@@ -6,13 +6,13 @@ import (
 	"context"
 	"fmt"
 
-	"fiducial/internal/access"
-	"fiducial/store/blob"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"fiducial/internal/access"
+	"fiducial/store/blob"
 )
 
 // Store reads and writes application state.

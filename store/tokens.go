@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"fiducial/internal/access"
-
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
 )
 
 // tokenPrefix lets secret scanners recognise a token that leaked.

@@ -15,9 +15,9 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
-	"fiducial/internal/formats"
-
 	"golang.org/x/text/encoding/charmap"
+
+	"fiducial/internal/formats"
 )
 
 // Limits bound what a zip may hold.

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"fiducial/internal/formats"
-
 	"pgregory.net/rapid"
+
+	"fiducial/internal/formats"
 )
 
 var classes = []formats.COCOCategory{{ID: 3, Name: "scratch"}, {ID: 1, Name: "Zunder <&> \"é\""}, {ID: 2, Name: "黑线"}}

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"fiducial/internal/keymap"
-
 	"pgregory.net/rapid"
+
+	"fiducial/internal/keymap"
 )
 
 var row = regexp.MustCompile(`\{ id: "([^"]+)", chord: "([^"]+)",(?: also: \[[^\]]*\],)? label: "([^"]+)",[^}]*?(fixed: true)? \}`)

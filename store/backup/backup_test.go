@@ -12,15 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"fiducial/migrations"
 	"fiducial/store"
 	"fiducial/store/backup"
 	"fiducial/store/blob"
 	"fiducial/store/storetest"
-
-	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // objects are what the rows of the migrations' test data speak of, and what they do not.

@@ -18,16 +18,16 @@ import (
 	"testing/iotest"
 	"time"
 
-	"fiducial/store/blob"
-	"fiducial/store/embedded"
-	"fiducial/store/storetest"
-
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
 	"pgregory.net/rapid"
+
+	"fiducial/store/blob"
+	"fiducial/store/embedded"
+	"fiducial/store/storetest"
 )
 
 func noise(t *testing.T, size int) []byte {

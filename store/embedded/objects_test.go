@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"fiducial/store/embedded"
-
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"fiducial/store/embedded"
 )
 
 // runObjects is a process that starts an object store, says so, and waits to be killed.

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"fiducial/store/embedded"
-
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/store/embedded"
 )
 
 // runPostgres is a process that starts a cluster, commits one row, says so, and

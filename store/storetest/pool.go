@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"fiducial/migrations"
-	"fiducial/store/embedded"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"fiducial/migrations"
+	"fiducial/store/embedded"
 )
 
 const (

@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"fiducial/migrations"
 	"fiducial/store/blob"
 	"fiducial/store/storetest"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func countPeople(t *testing.T, pool *pgxpool.Pool) (people int) {
