@@ -148,7 +148,7 @@ func TestRecall(t *testing.T) {
 	if _, err := f.Submit(t.Context(), anna, a); err != nil {
 		t.Fatal(err)
 	}
-	f.exec(t, `UPDATE tasks SET state = 'adjudicated' WHERE id = $1`, last.Task)
+	f.exec(t, `UPDATE tasks SET state = 'discarded' WHERE id = $1`, last.Task)
 	if err := f.Recall(t.Context(), anna, last.Task); err == nil {
 		t.Error("recalled what was reviewed")
 	}
