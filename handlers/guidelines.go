@@ -131,6 +131,7 @@ func (s *Server) renderGuideline(w http.ResponseWriter, r *http.Request, status 
 		return err
 	}
 	v.Title, v.Version = bookName(b.project.Kind), b.project.GuidelineVersion
+	v.Tabs = projectTabs(r, b.project, "guideline", -1)
 	if access.Allows(actorOf(r).Role, access.EditGuideline) {
 		v.Add = "/projects/" + b.project.Slug + "/classes"
 	}

@@ -56,7 +56,7 @@ func (s *Server) renderImports(w http.ResponseWriter, r *http.Request, status in
 	if err != nil {
 		return err
 	}
-	v := web.ImportsView{}
+	v := web.ImportsView{Tabs: projectTabs(r, project, "imports", -1)}
 	path := "/projects/" + project.Slug + "/imports"
 	if len(imports) > importsPerPage {
 		imports = imports[:importsPerPage]

@@ -16,6 +16,7 @@ var places = []struct {
 	{reviewPath, access.Review},
 	{queuePath, access.Label},
 	{datasetsPath, access.ReadDatasets},
+	{"/projects", access.ReadProjects},
 	{adminPath, access.ManagePeople},
 }
 
@@ -23,7 +24,7 @@ var places = []struct {
 // last request left to say.
 func (s *Server) page(r *http.Request, title string, crumbs ...ui.Crumb) web.PageView {
 	v := web.PageView{
-		Title: title, Crumbs: crumbs, Theme: cookieValue(r, themeCookie), RailFolded: cookieValue(r, railCookie) == "folded",
+		Title: title, Crumbs: crumbs, Search: searchPath, Theme: cookieValue(r, themeCookie), RailFolded: cookieValue(r, railCookie) == "folded",
 	}
 	actor, person := actorOf(r), personOf(r)
 	if person.ID == 0 {

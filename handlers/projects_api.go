@@ -3,6 +3,8 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -80,6 +82,10 @@ func (s *Server) projectOperations(a api) {
 		OperationID: "get-project", Method: http.MethodGet, Path: "/projects/{slug}", Tags: []string{"Projects"}, Summary: "One project",
 		Errors: []int{http.StatusNotFound},
 	}, s.apiProject)
+	operation(a, access.ReadItems, huma.Operation{
+		OperationID: "list-items", Method: http.MethodGet, Path: "/projects/{slug}/items", Tags: []string{"Projects"}, Summary: "A project's items",
+		Errors: []int{http.StatusNotFound},
+	}, s.apiItems)
 }
 
 func (s *Server) apiMe(_ context.Context, actor store.Actor, _ *struct{}) (*meOutput, error) {
@@ -116,4 +122,60 @@ func (s *Server) apiAddProject(ctx context.Context, actor store.Actor, in *newPr
 func (s *Server) apiProject(ctx context.Context, actor store.Actor, in *slugInput) (*projectOutput, error) {
 	project, err := s.Store.Project(ctx, actor, in.Slug)
 	return &projectOutput{projectAsJSON(project)}, err
+}
+
+type itemJSON struct {
+	ID     int64  `json:"id" example:"17"`
+	Key    string `json:"key" example:"coil-7/strip-0017.png" doc:"What the outside world knows it by."`
+	State  string `json:"state" enum:"awaiting_media,processing,ready,broken" doc:"Of its picture."`
+	Task   string `json:"task,omitempty" enum:"open,in_review,adjudicated,discarded" doc:"Missing before it came into the queue."`
+	Width  int    `json:"width,omitempty" example:"1600" doc:"Pixels of the upright picture."`
+	Height int    `json:"height,omitempty" example:"1100"`
+}
+
+type itemsInput struct {
+	PageQuery
+
+	Slug   string `path:"slug" example:"steel"`
+	State  string `query:"state" enum:"open,in_review,adjudicated,discarded,awaiting_media,processing,broken" doc:"Of the task, or of the picture."`
+	Class  int64  `query:"class" doc:"Id of a class that the truth has a box of."`
+	Source int64  `query:"source" doc:"Id of the source."`
+	Group  string `query:"group" doc:"Name of the group."`
+	Key    string `query:"key" doc:"How the key begins."`
+}
+
+func (s *Server) apiItems(ctx context.Context, actor store.Actor, in *itemsInput) (*listing[itemJSON], error) {
+	project, err := s.Store.Project(ctx, actor, in.Slug)
+	if err != nil {
+		return nil, err
+	}
+	after, err := cursorID(in.After)
+	if err != nil {
+		return nil, err
+	}
+	items, err := s.Store.Items(ctx, actor, store.ItemFilter{
+		Project: project.ID, State: in.State, Class: in.Class, Source: in.Source, Group: in.Group, KeyPrefix: in.Key, After: after, Limit: in.Limit + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]itemJSON, len(items))
+	for i, item := range items {
+		rows[i] = itemJSON{item.ID, item.ExternalKey, item.State, item.TaskState, item.Width, item.Height}
+	}
+	filters := url.Values{}
+	for name, value := range map[string]string{"state": in.State, "group": in.Group, "key": in.Key, "class": idText(in.Class), "source": idText(in.Source)} {
+		if value != "" {
+			filters.Set(name, value)
+		}
+	}
+	return pageOf("/projects/"+project.Slug+"/items", filters, in.Limit, rows, func(i itemJSON) string { return idText(i.ID) }), nil
+}
+
+// idText is an id in an address; 0 is none.
+func idText(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return strconv.FormatInt(id, 10)
 }

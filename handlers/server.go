@@ -83,6 +83,10 @@ func (s *Server) Routes() http.Handler {
 		s.importRoutes(r)
 		s.mediaRoutes(r)
 		s.datasetRoutes(r)
+		s.projectRoutes(r)
+		s.itemRoutes(r)
+		s.sourceRoutes(r)
+		s.searchRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})
 	return mux

@@ -211,10 +211,10 @@ func (b *importBatch) writeTexts(ctx context.Context) error {
 		}
 		salt := make([]byte, 32)
 		_, _ = rand.Read(salt) // documented never to fail
-		texts = append(texts, []any{p.id, key, file, metadata})
+		texts = append(texts, []any{p.id, b.run.ProjectID, key, file, metadata})
 		salts = append(salts, []any{p.id, salt})
 	}
-	if err := b.copy(ctx, "item_texts", []string{"item_id", "external_key", "file_name", "metadata"}, texts); err != nil {
+	if err := b.copy(ctx, "item_texts", []string{"item_id", "project_id", "external_key", "file_name", "metadata"}, texts); err != nil {
 		return err
 	}
 	return b.copy(ctx, "item_salts", []string{"item_id", "salt"}, salts)

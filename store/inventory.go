@@ -44,7 +44,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"id", "project_id", "source_id", "group_id", "key_hash", "state", "width", "height", "imported_at", "captured_at",
 			"own_retain_until", "retain_until", "fault",
 		}, OfItem, "row deleted"},
-		{"item_texts", []string{"item_id", "external_key", "file_name", "metadata"}, OfItem, "row deleted, its partition rewritten"},
+		{"item_texts", []string{"item_id", "external_key", "file_name", "metadata", "project_id"}, OfItem, "row deleted, its partition rewritten"},
 		{"item_salts", []string{"item_id", "salt"}, OfItem, "row deleted, its partition rewritten"},
 		{"assets", []string{"item_id", "kind", "content_type", "bytes", "sha256", "width", "height", "facts", "created_at"}, OfItem, "row deleted with its object"},
 		{"media_reads", []string{"at", "person_id", "token_id", "item_id", "kind"}, OfNobody, ""},

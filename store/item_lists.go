@@ -45,11 +45,24 @@ func (s *Store) Items(ctx context.Context, actor Actor, f ItemFilter) ([]ItemLin
 	if err := actor.may(access.ReadItems); err != nil {
 		return nil, err
 	}
-	sql, args, err := f.query()
+	page, args, err := f.page()
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, sql, actor.args(args))
+	if known, err := s.classOf(ctx, f.Class, f.Project); err != nil || !known {
+		return nil, err
+	}
+	if f.Group != "" {
+		if args["groups"], err = s.groupsNamed(ctx, f.Group); err != nil {
+			return nil, err
+		}
+	}
+	// Planned anew each time: which index is best depends on the values.
+	rows, err := s.pool.Query(ctx, `
+		SELECT `+itemLineColumns+`
+		FROM (`+page+`) page JOIN items i ON i.id = page.id LEFT JOIN item_texts x ON x.item_id = i.id LEFT JOIN tasks t ON t.item_id = i.id
+		WHERE EXISTS (SELECT FROM projects p WHERE p.id = @project AND `+sees+`)
+		ORDER BY page.place, page.id`, pgx.QueryExecModeCacheDescribe, actor.args(args))
 	if err != nil {
 		return nil, fmt.Errorf("items: %w", err)
 	}
@@ -60,69 +73,108 @@ func (s *Store) Items(ctx context.Context, actor Actor, f ItemFilter) ([]ItemLin
 	return items, nil
 }
 
-// taskStates and itemStates are the states that a list can be asked for.
+// classOf tells whether class 0, which is any, or this one is the project's.
+func (s *Store) classOf(ctx context.Context, class, project int64) (known bool, err error) {
+	if class == 0 {
+		return true, nil
+	}
+	err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM classes WHERE id = $1 AND project_id = $2)`, class, project).Scan(&known)
+	if err != nil {
+		return false, fmt.Errorf("class %d: %w", class, err)
+	}
+	return known, nil
+}
+
+// groupsNamed are the groups of this name; each source has its own.
+func (s *Store) groupsNamed(ctx context.Context, name string) ([]int64, error) {
+	rows, err := s.pool.Query(ctx, `SELECT id FROM groups WHERE name = $1`, name)
+	if err != nil {
+		return nil, fmt.Errorf("groups: %w", err)
+	}
+	groups, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("groups: %w", err)
+	}
+	return groups, nil
+}
+
+// taskStates and itemStates are the states that a list can be asked for; in fewStates there are few
+// items at any time.
 var (
 	taskStates = []string{"open", "in_review", "adjudicated", "discarded"}
 	itemStates = []string{"awaiting_media", "processing", "broken"}
+	fewStates  = []string{"in_review", "discarded", "awaiting_media", "processing", "broken"}
 )
 
-// query builds the list's SQL. Its text depends on which conditions there are, never on their values.
-func (f ItemFilter) query() (string, pgx.NamedArgs, error) {
-	where := []string{`i.project_id = @project`, `EXISTS (SELECT FROM projects p WHERE p.id = @project AND ` + sees + `)`}
-	switch {
-	case f.State == "":
-	case slices.Contains(taskStates, f.State):
-		where = append(where, `t.project_id = @project`, `t.state = @state`)
-	case slices.Contains(itemStates, f.State):
-		where = append(where, `i.state = @state`, `i.state <> 'ready'`)
-	default:
+// page is the SQL for the ids of one page with their place in the order. Its text depends on which conditions there
+// are, never on their values.
+func (f ItemFilter) page() (string, pgx.NamedArgs, error) {
+	args := pgx.NamedArgs{
+		"project": f.Project, "state": f.State, "class": f.Class, "source": f.Source, "after": f.After, "limit": f.Limit,
+		"key": f.KeyPrefix, "key_end": f.KeyPrefix + "\U0010FFFF",
+	}
+	if f.State != "" && !slices.Contains(taskStates, f.State) && !slices.Contains(itemStates, f.State) {
 		return "", nil, invalid("state", "There is no such state of an item.")
+	}
+	from, where, place := f.order()
+	where = append(where, f.conditions()...)
+	return `SELECT i.id, ` + place + ` AS place FROM ` + from + ` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY place, i.id LIMIT @limit`, args, nil
+}
+
+// conditions restrict the items i of the project.
+func (f ItemFilter) conditions() []string {
+	where := []string{`i.project_id = @project`}
+	if slices.Contains(taskStates, f.State) {
+		where = append(where, `t.project_id = @project`, `t.state = @state`)
+	}
+	if slices.Contains(itemStates, f.State) {
+		where = append(where, `i.state = @state`, `i.state <> 'ready'`)
 	}
 	if f.Source != 0 {
 		where = append(where, `i.source_id = @source`)
 	}
 	if f.Group != "" {
-		where = append(where, `i.group_id IN (SELECT id FROM groups WHERE name = @group)`)
+		where = append(where, `i.group_id = ANY(@groups)`)
 	}
-	from, conditions, order := f.order()
-	sql := `SELECT ` + itemLineColumns + ` FROM ` + from + ` LEFT JOIN tasks t ON t.item_id = i.id
-		WHERE ` + strings.Join(append(where, conditions...), " AND ") + ` ORDER BY ` + order + ` LIMIT @limit`
-	return sql, pgx.NamedArgs{
-		"project": f.Project, "state": f.State, "class": f.Class, "source": f.Source, "group": f.Group, "after": f.After, "limit": f.Limit,
-		"key": f.KeyPrefix, "key_end": f.KeyPrefix + "\U0010FFFF",
-	}, nil
+	return where
 }
 
-// order says what the list is read from, in which order, and where it goes on.
-func (f ItemFilter) order() (from string, conditions []string, order string) {
-	const texts = ` LEFT JOIN item_texts x ON x.item_id = i.id`
+// order says what the list is read from, from where it goes on, and what it is sorted by.
+func (f ItemFilter) order() (from string, where []string, place string) {
 	const ofClass = `b.class_id = @class`
+	const hasClass = `EXISTS (SELECT FROM truths u JOIN truth_boxes b ON b.truth_id = u.id WHERE u.item_id = i.id AND u.current AND ` + ofClass + `)`
+	task := ""
+	if slices.Contains(taskStates, f.State) {
+		task = ` JOIN tasks t ON t.item_id = i.id`
+	}
 	switch {
 	case f.KeyPrefix != "":
-		from, order = `item_texts x JOIN items i ON i.id = x.item_id`, `x.external_key COLLATE "C", x.item_id`
-		conditions = []string{`x.external_key COLLATE "C" >= @key`, `x.external_key COLLATE "C" < @key_end`}
+		from, place = `item_texts x JOIN items i ON i.id = x.item_id`+task, `x.external_key COLLATE "C"`
+		where = []string{`x.project_id = @project`, place + ` >= @key`, place + ` < @key_end`}
 		if f.Class != 0 {
-			conditions = append(conditions, `EXISTS (SELECT FROM truths u JOIN truth_boxes b ON b.truth_id = u.id WHERE u.item_id = i.id AND u.current AND `+ofClass+`)`)
+			where = append(where, hasClass)
 		}
 		if f.After != 0 {
-			conditions = append(conditions, `(x.external_key COLLATE "C", x.item_id) > (SELECT y.external_key COLLATE "C", y.item_id FROM item_texts y WHERE y.item_id = @after)`)
+			where = append(where, `(`+place+`, x.item_id) > (SELECT y.external_key COLLATE "C", y.item_id FROM item_texts y WHERE y.item_id = @after)`)
 		}
-	case f.Class != 0:
-		from = `(SELECT DISTINCT b.truth_id FROM truth_boxes b WHERE ` + ofClass + f.afterTruth() + ` ORDER BY b.truth_id) of_class
-			JOIN truths u ON u.id = of_class.truth_id AND u.current JOIN items i ON i.id = u.item_id` + texts
-		order = `of_class.truth_id`
+	case f.Class != 0 && !slices.Contains(fewStates, f.State):
+		after := ""
+		if f.After != 0 {
+			after = ` AND b.truth_id > (SELECT id FROM truths WHERE item_id = @after AND current)`
+		}
+		// One truth after the other, in their order: a join that read all truths first would end with the class's last.
+		from = `(SELECT DISTINCT b.truth_id FROM truth_boxes b WHERE ` + ofClass + after + ` ORDER BY b.truth_id) of_class
+			CROSS JOIN LATERAL (SELECT item_id FROM truths WHERE id = of_class.truth_id AND current LIMIT 1) u JOIN items i ON i.id = u.item_id` + task
+		place = `of_class.truth_id`
 	default:
-		from, order = `items i`+texts, `i.id`
-		if f.After != 0 {
-			conditions = []string{`i.id > @after`}
+		from, place = `items i`+task, `i.id`
+		where = []string{`i.id > @after`}
+		if task != "" {
+			where = append(where, `t.item_id > @after`) // the planner does not conclude it
+		}
+		if f.Class != 0 {
+			where = append(where, hasClass)
 		}
 	}
-	return from, conditions, order
-}
-
-func (f ItemFilter) afterTruth() string {
-	if f.After == 0 {
-		return ""
-	}
-	return ` AND b.truth_id > (SELECT id FROM truths WHERE item_id = @after AND current)`
+	return from, where, place
 }

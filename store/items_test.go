@@ -57,6 +57,8 @@ func TestItemsPageByPage(t *testing.T) {
 		{"group", ItemFilter{Group: "coil 7"}, all(func(_ int, id int64) bool { return id%4 == 0 })},
 		{"source", ItemFilter{Source: source}, f.items},
 		{"another source", ItemFilter{Source: source + 1}, nil},
+		{"class and a state that few have", ItemFilter{Class: f.class, State: "in_review"}, all(func(i int, id int64) bool { return i%3 == 0 && id%2 == 0 })},
+		{"another project's class", ItemFilter{Class: f.class + 1}, nil},
 		{"key and class", ItemFilter{KeyPrefix: "strip/a", Class: f.class}, all(func(i int, _ int64) bool { return i%3 == 0 })},
 		{"key, case counts", ItemFilter{KeyPrefix: "strip/b"}, nil},
 		{"a key with LIKE's signs", ItemFilter{KeyPrefix: "strip%"}, nil},
@@ -93,6 +95,7 @@ func TestItemsAreForThoseWhoReadThem(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, storetest.Pool(t), 1, 2, 1)
 	var outside, member int64
+	f.exec(t, `INSERT INTO sources (name) VALUES ('another mill')`) // none of its items are here
 	f.scan(t, &outside, `INSERT INTO people (role, pseudonym) VALUES ('reviewer', 'outside') RETURNING id`)
 	f.scan(t, &member, `INSERT INTO people (role, pseudonym) VALUES ('reviewer', 'member') RETURNING id`)
 	f.exec(t, `INSERT INTO members (project_id, person_id) VALUES ($1, $2)`, f.project.ID, member)
@@ -106,6 +109,10 @@ func TestItemsAreForThoseWhoReadThem(t *testing.T) {
 		{Actor{PersonID: member, Role: access.Reviewer}, nil, 2},
 		{System(), nil, 2},
 	} {
+		sources, err := f.SourcesOf(t.Context(), tt.actor, f.project.ID)
+		if (len(sources) == 1) != (tt.items > 0) || err != nil && !errors.Is(err, tt.denied) {
+			t.Errorf("%s: sources %v, %v", tt.actor.Role, sources, err)
+		}
 		items, err := f.Items(t.Context(), tt.actor, ItemFilter{Project: f.project.ID, Limit: 10})
 		if len(items) != tt.items || err != nil && !errors.Is(err, tt.denied) {
 			t.Errorf("%s: %d items, %v", tt.actor.Role, len(items), err)

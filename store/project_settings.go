@@ -25,7 +25,7 @@ type ProjectEdit struct {
 const metadataKeysMost = 50
 
 func (e *ProjectEdit) complete() error {
-	n := NewProject{Slug: "a", Name: e.Name, Kind: "image", Overlap: e.Overlap, LeaseMinutes: e.LeaseMinutes}
+	n := NewProject{Slug: "a", Name: e.Name, Kind: "image", Overlap: e.Overlap, LeaseMinutes: e.LeaseMinutes, MetadataKeys: e.MetadataKeys}
 	if strings.TrimSpace(e.Name) == "" {
 		return invalid("name", "Give the project a name.")
 	}
@@ -33,17 +33,22 @@ func (e *ProjectEdit) complete() error {
 		return err
 	}
 	e.Name, e.Description = n.Name, strings.TrimSpace(e.Description)
-	var keys []string
-	for _, key := range e.MetadataKeys {
+	e.MetadataKeys = n.MetadataKeys
+	return nil
+}
+
+// metadataKeys are the keys without blanks and doubles.
+func metadataKeys(typed []string) ([]string, error) {
+	keys := []string{}
+	for _, key := range typed {
 		if key = strings.TrimSpace(key); key != "" && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
 	}
 	if len(keys) > metadataKeysMost {
-		return invalid("metadata_keys", fmt.Sprintf("Keep at most %d keys.", metadataKeysMost))
+		return nil, invalid("metadata_keys", fmt.Sprintf("Keep at most %d keys.", metadataKeysMost))
 	}
-	e.MetadataKeys = keys
-	return nil
+	return keys, nil
 }
 
 // UpdateProject changes a project's settings, or returns ErrConflict if somebody else did since
@@ -58,7 +63,7 @@ func (s *Store) UpdateProject(ctx context.Context, actor Actor, id int64, e Proj
 		before = p.Overlap
 		tag, err := tx.Exec(ctx, `
 			UPDATE projects SET name = $3, description = $4, lease_minutes = $5, accepts_truth = $6, metadata_keys = $7, version = version + 1
-			WHERE id = $1 AND version = $2`, id, e.Version, e.Name, e.Description, e.LeaseMinutes, e.AcceptsTruth, emptied(e.MetadataKeys))
+			WHERE id = $1 AND version = $2`, id, e.Version, e.Name, e.Description, e.LeaseMinutes, e.AcceptsTruth, e.MetadataKeys)
 		if err != nil {
 			return err
 		}

@@ -83,7 +83,10 @@ type NewProject struct {
 
 var slugPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
-func (n *NewProject) complete() error {
+func (n *NewProject) complete() (err error) {
+	if n.MetadataKeys, err = metadataKeys(n.MetadataKeys); err != nil {
+		return err
+	}
 	n.Slug, n.Name = strings.TrimSpace(n.Slug), strings.TrimSpace(n.Name)
 	if n.Name == "" {
 		n.Name = n.Slug
@@ -123,7 +126,7 @@ func (s *Store) AddProject(ctx context.Context, actor Actor, n NewProject) (Proj
 		err = tx.QueryRow(ctx, `
 			INSERT INTO projects (slug, name, description, kind, overlap, lease_minutes, accepts_truth, metadata_keys, key_secret)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
-			n.Slug, n.Name, n.Description, n.Kind, n.Overlap, n.LeaseMinutes, n.AcceptsTruth, emptied(n.MetadataKeys), secret).Scan(&id)
+			n.Slug, n.Name, n.Description, n.Kind, n.Overlap, n.LeaseMinutes, n.AcceptsTruth, n.MetadataKeys, secret).Scan(&id)
 		if violates(err, "projects_slug_key") {
 			return invalid("slug", "There is a project with this short name already.")
 		}
@@ -136,14 +139,6 @@ func (s *Store) AddProject(ctx context.Context, actor Actor, n NewProject) (Proj
 		return audit(ctx, tx, actor, auditEvent{Action: "project.add", ObjectType: "project", ObjectID: id, ProjectID: id})
 	})
 	return project, err
-}
-
-// emptied turns nil into an empty array, which is what a NOT NULL column wants.
-func emptied(keys []string) []string {
-	if keys == nil {
-		return []string{}
-	}
-	return keys
 }
 
 // AddMember lets a person into a project; it does nothing if they are in it already.

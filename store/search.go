@@ -34,12 +34,14 @@ var searches = []struct {
 	{access.ReadProjects, `
 		SELECT 'class' AS sort, c.id, c.name, p.slug, p.name AS place FROM classes c JOIN projects p ON p.id = c.project_id
 		WHERE p.archived_at IS NULL AND c.retired_at IS NULL AND lower(c.name) LIKE @part AND ` + sees + ` ORDER BY lower(c.name), c.id LIMIT @most`},
-	// Keys are found by how they begin, which an index answers.
+	// Keys are found by how they begin, project by project, which an index answers.
 	{access.ReadItems, `
-		SELECT 'item' AS sort, i.id, x.external_key AS name, p.slug, p.name AS place
-		FROM item_texts x JOIN items i ON i.id = x.item_id JOIN projects p ON p.id = i.project_id
-		WHERE x.external_key COLLATE "C" >= @key AND x.external_key COLLATE "C" < @key_end AND p.archived_at IS NULL AND ` + sees + `
-		ORDER BY x.external_key COLLATE "C", x.item_id LIMIT @most`},
+		SELECT 'item' AS sort, x.item_id AS id, x.external_key AS name, p.slug, p.name AS place
+		FROM projects p CROSS JOIN LATERAL (
+			SELECT item_id, external_key COLLATE "C" AS external_key FROM item_texts
+			WHERE project_id = p.id AND external_key COLLATE "C" >= @key AND external_key COLLATE "C" < @key_end
+			ORDER BY external_key COLLATE "C", item_id LIMIT @most) x
+		WHERE p.archived_at IS NULL AND ` + sees + ` ORDER BY x.external_key, x.item_id LIMIT @most`},
 	{access.ReadDatasets, `
 		SELECT 'dataset' AS sort, d.id, d.name, '' AS slug, '' AS place FROM datasets d
 		WHERE lower(d.name) LIKE @part AND (@role = 'admin' AND @scope::bigint IS NULL OR EXISTS (

@@ -109,3 +109,28 @@ func (s *Store) UpdateSource(ctx context.Context, actor Actor, source Source) (i
 	})
 	return items, err
 }
+
+// SourcesOf returns the sources that have items in a project, by name.
+func (s *Store) SourcesOf(ctx context.Context, actor Actor, project int64) ([]Source, error) {
+	if err := actor.may(access.ReadItems); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		WITH RECURSIVE used AS ( -- steps from one source to the next in the index, past all the items between
+			(SELECT i.source_id FROM items i JOIN projects p ON p.id = i.project_id
+			 WHERE i.project_id = @project AND `+sees+` ORDER BY i.source_id LIMIT 1)
+			UNION ALL
+			SELECT (SELECT i.source_id FROM items i WHERE i.project_id = @project AND i.source_id > used.source_id ORDER BY i.source_id LIMIT 1)
+			FROM used WHERE used.source_id IS NOT NULL
+		)
+		SELECT s.id, s.name, s.retention_days, s.created_at FROM sources s JOIN used ON used.source_id = s.id ORDER BY lower(s.name), s.id`,
+		actor.args(pgx.NamedArgs{"project": project}))
+	if err != nil {
+		return nil, fmt.Errorf("sources of project %d: %w", project, err)
+	}
+	sources, err := pgx.CollectRows(rows, pgx.RowToStructByName[Source])
+	if err != nil {
+		return nil, fmt.Errorf("sources of project %d: %w", project, err)
+	}
+	return sources, nil
+}

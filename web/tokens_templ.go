@@ -77,7 +77,7 @@ func TokensPage(page PageView, v TokensView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page\"><div class=\"stack\"><div class=\"title\"><h1>API tokens</h1><p>For programs: the command line, imports, Prometheus. Each does what its role may do, and nothing that belongs to a person.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page\"><div class=\"stack\"><div class=\"title\"><h1>API tokens</h1><p>For programs: the command line, imports, Prometheus. Each does what its role may do, and nothing that belongs to a person. <a href=\"/api/docs\">What they can ask for</a></p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

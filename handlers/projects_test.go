@@ -1,0 +1,186 @@
+package handlers_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"fiducial/internal/access"
+	"fiducial/store"
+)
+
+func TestMakeAndChangeAProject(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.browser(access.Admin)
+	admin.get("/projects").shows("No project yet")
+	admin.post("/projects", "slug", "Hot Strip", "name", "Hot strip", "overlap", "2", "lease_minutes", "20").want(http.StatusUnprocessableEntity).
+		shows("lower-case letters")
+	admin.post("/projects", "slug", "steel", "name", "Hot strip", "overlap", "two", "lease_minutes", "20").want(http.StatusUnprocessableEntity).
+		shows("between 1 and 9")
+	admin.post("/projects", "slug", "steel", "name", "Hot strip", "overlap", "2", "lease_minutes", "20", "metadata_keys", "coil\r\n\r\nside").to("/projects/steel")
+	admin.get("/projects/steel").shows("Hot strip", "No items yet", "coil, side", "20 min")
+	settings := []string{"name", "Hot strip top", "overlap", "3", "lease_minutes", "15", "accepts_truth", "yes", "version", "1"}
+	admin.post("/projects/steel/settings", settings...).to("/projects/steel/settings")
+	admin.post("/projects/steel/settings", settings...).want(http.StatusConflict).shows("Somebody else changed the settings")
+	project, err := s.Project(t.Context(), store.System(), "steel")
+	if err != nil || project.Name != "Hot strip top" || project.Overlap != 3 || !project.AcceptsTruth {
+		t.Errorf("%+v, %v", project, err)
+	}
+	admin.post("/projects/steel/pause").to("/projects/steel/settings")
+	admin.get("/projects").shows("paused")
+	admin.post("/projects/steel/resume").to("/projects/steel/settings")
+	admin.post("/projects/steel/archive").to("/projects")
+	admin.get("/projects/steel").want(http.StatusNotFound)
+	admin.get("/projects").shows("Archived", "Hot strip top")
+	admin.post("/projects/steel/restore").to("/projects/steel")
+}
+
+func TestMembersComeAndGo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.steel()
+	admin := s.browser(access.Admin)
+	id, email := s.person(access.Labeler)
+	labeler := s.browserOf(id)
+	labeler.get("/projects").shows("No project for you yet")
+	labeler.get("/projects/steel").want(http.StatusNotFound)
+	admin.post("/projects/steel/members", "email", "nobody@example.org").want(http.StatusUnprocessableEntity).shows("Nobody here has this address")
+	admin.post("/projects/steel/members", "email", strings.ToUpper(email)).to("/projects/steel/members")
+	admin.get("/projects/steel/members").shows(email)
+	labeler.get("/projects/steel").want(http.StatusOK).lacks("Members", "Imports", "Items 0")
+	admin.post(fmt.Sprintf("/projects/steel/members/%d/remove", id)).to("/projects/steel/members")
+	labeler.get("/projects/steel").want(http.StatusNotFound)
+}
+
+func TestItemPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	project := s.steel()
+	item, _ := s.picture(project.ID, "coil-7/strip-1.png")
+	s.picture(project.ID, "coil-8/strip-2.png")
+	path := fmt.Sprintf("/items/%d", item)
+	reviewer := s.member(access.Reviewer, project.ID)
+	reviewer.get("/projects/steel/items").shows("coil-7/strip-1.png", "coil-8/strip-2.png", "open")
+	reviewer.get("/projects/steel/items?key=coil-8").shows("coil-8/strip-2.png").lacks("coil-7/strip-1.png")
+	reviewer.get("/projects/steel/items?state=broken").shows("No such item")
+	reviewer.get("/projects/steel/items?state=nonsense").want(http.StatusUnprocessableEntity)
+	page := reviewer.get(path).shows("coil-7/strip-1.png", "100 × 80 px", "mill", "imported")
+	page.lacks("Own date")
+	page.attribute("src", fmt.Sprintf("/media/items/%d/display", item))
+	s.browser(access.Reviewer).get(path).want(http.StatusNotFound)
+	s.member(access.Labeler, project.ID).get(path).want(http.StatusForbidden)
+
+	admin := s.browser(access.Admin)
+	admin.post(path+"/priority", "priority", "high", "version", "1").want(http.StatusUnprocessableEntity).shows("whole number")
+	admin.post(path+"/priority", "priority", "7", "version", "9").want(http.StatusConflict).shows("decided on meanwhile")
+	admin.post(path+"/priority", "priority", "7", "version", "1").to(path)
+	admin.post(path+"/retention", "until", "tomorrow").want(http.StatusUnprocessableEntity)
+	admin.post(path+"/retention", "until", "2030-06-01").to(path)
+	admin.get(path).shows("1 Jun 2030")
+	admin.post(path+"/retention", "until", "").to(path)
+	admin.get(path).shows("no limit").lacks("1 Jun 2030")
+}
+
+// Labelers' names stay hidden from reviewers until the item is decided.
+func TestNamesAreHiddenUntilTheDecision(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	project := s.steel()
+	item, _ := s.picture(project.ID, "strip-1.png")
+	id, err := s.AddPerson(t.Context(), store.System(), store.NewPerson{Email: "jo@example.org", Name: "Jo Weber", Role: access.Labeler})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddMember(t.Context(), store.System(), project.ID, id); err != nil {
+		t.Fatal(err)
+	}
+	labeler := store.Actor{PersonID: id, Role: access.Labeler}
+	claimed, err := s.Claim(t.Context(), labeler, project.Slug, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Submit(t.Context(), labeler, store.NewAnnotation{Task: claimed.Task, Assignment: claimed.Assignment}); err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/items/%d", item)
+	reviewer := s.member(access.Reviewer, project.ID)
+	reviewer.get(path).shows("Labeler A", "answered").lacks("Jo Weber")
+	s.browser(access.Admin).get(path).shows("Jo Weber")
+	if _, err := s.pool.Exec(t.Context(), `UPDATE tasks SET state = 'adjudicated'`); err != nil {
+		t.Fatal(err)
+	}
+	reviewer.get(path).shows("Jo Weber")
+}
+
+func TestSourcesKeepRetention(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.browser(access.Admin)
+	admin.get("/sources").shows("No source yet")
+	admin.post("/sources", "name", "Mill 2", "retention_days", "soon").want(http.StatusUnprocessableEntity).shows("between 1 day and 36500")
+	admin.post("/sources", "name", "Mill 2", "retention_days", "90").to("/sources")
+	admin.post("/sources", "name", "Mill 2").want(http.StatusUnprocessableEntity).shows("already")
+	sources, err := s.Sources(t.Context(), store.System())
+	if err != nil || len(sources) != 1 || *sources[0].RetentionDays != 90 {
+		t.Fatalf("%+v, %v", sources, err)
+	}
+	path := fmt.Sprintf("/sources/%d", sources[0].ID)
+	admin.post(path, "name", "", "retention_days", "").want(http.StatusUnprocessableEntity).shows("Give the source a name")
+	admin.post(path, "name", "Mill 3", "retention_days", "").to("/sources")
+	admin.get("/sources").attribute("value", "Mill 3")
+	s.browser(access.Reviewer).get("/sources").want(http.StatusForbidden)
+}
+
+func TestSearchAnswersPageAndPalette(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	project := s.steel()
+	s.picture(project.ID, "coil-7/strip-1.png")
+	reviewer := s.member(access.Reviewer, project.ID)
+	page := reviewer.get("/search?q=coil").shows("Items", "coil-7/strip-1.png")
+	page.attribute("action", "/search")
+	reviewer.get("/search?q=nothing+like+it").shows("Nothing found")
+	palette := reviewer.do(http.MethodGet, "/search?q=hot", nil, "HX-Request", "true")
+	if strings.Contains(palette.Body.String(), "<html") || palette.attribute("href", "/projects/") != "/projects/steel" || palette.attribute("data-icon", "") == "" {
+		t.Errorf("the palette got %s", palette.Body)
+	}
+	s.browser(access.Reviewer).get("/search?q=coil").shows("Nothing found")
+}
+
+func TestAPIListsItemsPageByPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	project := s.steel()
+	for i := range 5 {
+		s.picture(project.ID, fmt.Sprintf("coil-7/strip-%d.png", i))
+	}
+	site := apiSite{Store: s.Store, handler: s.handler}
+	token := site.token(t, access.Admin, 0)
+	var keys []string
+	for path := "/api/v1/projects/steel/items?limit=2&state=open"; path != ""; {
+		page := decoded[struct {
+			Data []struct{ Key, State, Task string }
+			Next string
+		}](t, site.call(t, token, "GET", path, ""))
+		for _, item := range page.Data {
+			keys = append(keys, item.Key+" "+item.State+" "+item.Task)
+		}
+		path = page.Next
+		if len(keys) > 5 {
+			break
+		}
+	}
+	if len(keys) != 5 || keys[4] != "coil-7/strip-4.png ready open" {
+		t.Errorf("listed %q", keys)
+	}
+	for _, path := range []string{"/projects/steel/items?limit=0", "/projects/steel/items?after=x", "/projects/steel/items?state=x"} {
+		if rec := site.call(t, token, "GET", "/api/v1"+path, ""); rec.Code/100 != 4 {
+			t.Errorf("%s: %d", path, rec.Code)
+		}
+	}
+	if rec := site.call(t, site.token(t, access.Labeler, project.ID), "GET", "/api/v1/projects/steel/items", ""); rec.Code != http.StatusForbidden {
+		t.Errorf("a labeler's token: %d", rec.Code)
+	}
+}
