@@ -68,11 +68,11 @@ func TestMain(m *testing.M) {
 }
 
 // shared returns the server that all tests share.
-func shared(t *testing.T) *Server {
-	t.Helper()
+func shared(tb testing.TB) *Server {
+	tb.Helper()
 	server, err := theServer()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return server
 }
@@ -129,11 +129,11 @@ func dataFolder(t *testing.T) string {
 type account struct{ Email, Password, Role string }
 
 // addAccount makes an account by the command line.
-func addAccount(t *testing.T, s *Server, role string) account {
-	t.Helper()
+func addAccount(tb testing.TB, s *Server, role string) account {
+	tb.Helper()
 	a := account{Email: role + "-" + strings.ToLower(rand.Text()[:8]) + "@example.org", Password: rand.Text(), Role: role}
-	if _, err := s.Command(t.Context(), a.Password+"\n", "user", "add", a.Email, "--role", role); err != nil {
-		t.Fatal(err)
+	if _, err := s.Command(tb.Context(), a.Password+"\n", "user", "add", a.Email, "--role", role); err != nil {
+		tb.Fatal(err)
 	}
 	return a
 }

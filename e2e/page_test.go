@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,8 +26,9 @@ var (
 type page struct {
 	playwright.Page
 
-	t      *testing.T
+	t      testing.TB
 	server *Server
+	name   string // of the context, in files
 
 	mu       sync.Mutex
 	errors   []string
@@ -37,11 +39,11 @@ type page struct {
 var visitors atomic.Int64
 
 // newPage opens a tab in a fresh context, signed in as nobody.
-func newPage(t *testing.T, s *Server) *page {
-	t.Helper()
+func newPage(tb testing.TB, s *Server) *page {
+	tb.Helper()
 	browser, err := theBrowser()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	n := visitors.Add(1)
 	context, err := browser.NewContext(playwright.BrowserNewContextOptions{
@@ -49,26 +51,40 @@ func newPage(t *testing.T, s *Server) *page {
 		ExtraHttpHeaders: map[string]string{"X-Forwarded-For": fmt.Sprintf("10.0.%d.%d", n/250, n%250+1)},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	context.SetDefaultTimeout(15_000)
-	p := &page{t: t, server: s}
+	p := &page{t: tb, server: s, name: strconv.FormatInt(n, 10)}
 	context.OnConsole(func(m playwright.ConsoleMessage) {
 		if m.Type() == "error" {
 			p.note(m.Text() + " (" + m.Location().URL + ")")
 		}
 	})
 	context.OnWebError(func(e playwright.WebError) { p.note(e.Error().Error()) })
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
+		p.shootFailure()
 		if err := context.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		p.report()
 	})
 	if p.Page, err = context.NewPage(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
+}
+
+// shootFailure writes pictures of what the tabs showed when the test failed into e2e/shots.
+func (p *page) shootFailure() {
+	if !p.t.Failed() || p.Page == nil {
+		return
+	}
+	for i, tab := range p.Context().Pages() {
+		path := filepath.Join("shots", fmt.Sprintf("failed-%s-%s-%d.png", strings.ReplaceAll(p.t.Name(), "/", "-"), p.name, i))
+		if _, err := tab.Screenshot(playwright.PageScreenshotOptions{Path: &path, Caret: playwright.ScreenshotCaretInitial}); err != nil {
+			p.t.Logf("%s: %v", path, err)
+		}
+	}
 }
 
 func (p *page) note(text string) {
@@ -98,9 +114,9 @@ func (p *page) report() {
 }
 
 // signIn opens a tab signed in as a.
-func signIn(t *testing.T, s *Server, a account) *page {
-	t.Helper()
-	p := newPage(t, s)
+func signIn(tb testing.TB, s *Server, a account) *page {
+	tb.Helper()
+	p := newPage(tb, s)
 	p.open("/sign-in")
 	p.fill("E-mail", a.Email)
 	p.fill("Password", a.Password)
