@@ -47,3 +47,9 @@ func violates(err error, constraint string) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.ConstraintName == constraint
 }
+
+// timedOut reports whether err is a lock that was waited for longer than lock_timeout allows.
+func timedOut(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == "55P03" // lock_not_available
+}

@@ -26,8 +26,8 @@ import (
 // either the reopening finds the cursor where the claim left it, or the claim finds the task.
 //
 // Nobody waits in a circle: everyone locks tasks, then assignments, and the queue's lock last (of
-// several projects in the order of their ids), and a claim, which holds the queue's lock from its start, never waits
-// for a task or an assignment but skips what is locked. A transaction that reopens must not have
+// several projects in the order of their ids), and a claim, which holds the queue's lock from its start, skips
+// tasks and assignments that are locked (and gives way where Postgres makes it wait: claimPatience). A transaction that reopens must not have
 // locked projects or people FOR UPDATE, which an assignment's foreign keys would wait for; a plain
 // UPDATE of their settings is fine.
 
@@ -55,6 +55,12 @@ var (
 	queueStart = queuePlace{Priority: math.MaxInt32}
 	queueEnd   = queuePlace{Priority: -math.MaxInt32, Task: math.MaxInt64}
 )
+
+// claimPatience ends a claim's wait for a row. SKIP LOCKED has one hole: a task that was changed since the
+// claim's snapshot and is being changed again is waited for, while its changer may wait for the
+// queue's lock. This is shorter than Postgres' deadlock_timeout, so that the claim gives way, which
+// costs nobody anything, and never whoever submits.
+const claimPatience = "200ms"
 
 // releaseBatch is how many leases are released in one transaction, which keeps the queue's lock short.
 const releaseBatch = 100
@@ -91,6 +97,8 @@ func (s *Store) Claim(ctx context.Context, actor Actor, slug string, after int64
 	for {
 		claimed, busy, err := s.claim(ctx, c, after)
 		switch {
+		case timedOut(err):
+			continue
 		case err != nil:
 			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, err)
 		case claimed.Task != 0:
@@ -150,6 +158,7 @@ func (s *Store) claim(ctx context.Context, c claimant, after int64) (claimed Cla
 func lockCursor(ctx context.Context, tx pgx.Tx, c claimant) (cursor queuePlace, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, $2::bigint::int)`, queueLock, c.Project)
+	batch.Queue(`SELECT set_config('lock_timeout', $1, true)`, claimPatience)
 	batch.Queue(`INSERT INTO queue_cursors (project_id, person_id, priority, task_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		c.Project, c.Person, queueStart.Priority, queueStart.Task)
 	batch.Queue(`SELECT priority, task_id FROM queue_cursors WHERE project_id = $1 AND person_id = $2 FOR NO KEY UPDATE`,
