@@ -166,16 +166,22 @@ func TestInterruptDrains(t *testing.T) {
 	}
 	defer conn.Close() //nolint:errcheck // the answer has been read
 	const body = "email=nobody%40example.org&password=wrong"
-	_, err = fmt.Fprintf(conn, "POST /sign-in HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
-		address, len(body), body[:10])
+	_, err = fmt.Fprintf(conn, "POST /sign-in HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		address, len(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+	answers := bufio.NewReader(conn)
+	for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} { // the server has begun to read the body
+		if line, err := answers.ReadString('\n'); err != nil || line != want {
+			t.Fatalf("the request did not begin: %q, %v", line, err)
+		}
+	}
 	interrupted(t, server)
-	if _, err := fmt.Fprint(conn, body[10:]); err != nil {
+	if _, err := fmt.Fprint(conn, body); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	response, err := http.ReadResponse(answers, nil)
 	if err != nil {
 		t.Fatalf("the request under way was cut off: %v", err)
 	}
