@@ -32,11 +32,11 @@ type renderItem struct {
 
 func (w *renderItem) Work(ctx context.Context, job *river.Job[jobargs.RenderItem]) error {
 	item := job.Args.ItemID
-	_, err := w.store.ItemToRender(ctx, item)
+	state, err := w.store.ItemToRender(ctx, item)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // erased meanwhile
 	}
-	if err != nil {
+	if err != nil || state == "ready" { // people may be looking at what another run has made
 		return err
 	}
 	rendered, err := w.render(ctx, item)
