@@ -42,6 +42,12 @@ func lockFolder(dir string) (*os.File, error) {
 	return file, nil
 }
 
+// unlockFolder gives the lock back at once: closing the file alone leaves it to whatever process is
+// being forked at that moment, until its exec.
+func unlockFolder(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
+}
+
 // openLog starts a new log file of that name in dir and keeps the previous one
 // beside it, so that logs never grow over restarts.
 func openLog(dir, name string) (*os.File, error) {

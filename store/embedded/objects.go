@@ -67,11 +67,11 @@ func StartObjects(ctx context.Context, dir string, self []string) (*Objects, err
 	}
 	objects, err := startObjects(ctx, dir, self)
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlockFolder(lock))
 	}
 	objects.proc.lock = lock
 	objects.stop = sync.OnceValue(func() error {
-		return errors.Join(objects.proc.stop(syscall.SIGTERM, syscall.SIGKILL), lock.Close())
+		return errors.Join(objects.proc.stop(syscall.SIGTERM, syscall.SIGKILL), unlockFolder(lock))
 	})
 	return objects, nil
 }

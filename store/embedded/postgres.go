@@ -78,11 +78,11 @@ func StartPostgres(ctx context.Context, dir string, opts PostgresOptions) (*Post
 	}
 	proc, err := c.start(ctx)
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlockFolder(lock))
 	}
 	proc.lock = lock
 	return &Postgres{DSN: PostgresDSN(dir), proc: proc, stop: sync.OnceValue(func() error {
-		return errors.Join(proc.stop(syscall.SIGINT, syscall.SIGQUIT), lock.Close())
+		return errors.Join(proc.stop(syscall.SIGINT, syscall.SIGQUIT), unlockFolder(lock))
 	})}, nil
 }
 
