@@ -3,6 +3,8 @@ package web
 import (
 	"time"
 
+	"github.com/a-h/templ"
+
 	"fiducial/web/ui"
 )
 
@@ -32,6 +34,9 @@ type ReviewView struct {
 	Conflict string
 	// Error is why a decision was refused, empty for nothing.
 	Error string
+	// Discussion is the talk about this item, and Book the drawer in which definitions are compared and
+	// changed; nil shows nothing.
+	Discussion, Book templ.Component
 }
 
 // ReviewAnswerView is one labeler's answer. Letter is what the page calls it, Style its line, Key
