@@ -35,6 +35,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"projects", []string{
 			"id", "slug", "name", "description", "kind", "overlap", "lease_minutes", "accepts_truth", "metadata_keys",
 			"guideline_version", "paused", "key_secret", "version", "created_at", "archived_at",
+			"loose_limit", "accept_above", "look_share", "ask_below", "overlap_most",
 		}, OfNobody, ""},
 		{"project_counts", []string{"project_id", "counted", "state", "change"}, OfNobody, ""},
 		{"members", []string{"project_id", "person_id", "added_at"}, OfNobody, ""},
@@ -63,7 +64,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"definition_confusions", []string{"definition_id", "class_id"}, OfNobody, ""},
 		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, "row deleted"},
 
-		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at"}, OfItem, "row deleted"},
+		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement"}, OfItem, "row deleted"},
 		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id"}, OfNobody, ""},
 		{"assignments", []string{
 			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
@@ -82,6 +83,16 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"review_looks", []string{"task_id", "person_id", "at"}, OfItem, "row deleted"},
 		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, "row deleted"},
 		{"truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, "row deleted"},
+		{"item_agreements", []string{
+			"item_id", "project_id", "task_id", "answers", "truth_id", "objects", "score", "truth_score", "iou", "worst", "agreed", "missed", "class",
+			"loose", "split", "computed_at",
+		}, OfItem, "row deleted"},
+		{"confusions", []string{
+			"id", "project_id", "item_id", "class_a", "class_b", "annotations_a", "positions_a", "people_a", "annotations_b", "positions_b", "people_b",
+			"truth_id", "truth_position", "truth_class", "decided", "x", "y", "w", "h", "rotation", "found_at",
+		}, OfItem, "row deleted"},
+		{"project_agreements", []string{"id", "project_id", "round_id", "batch_id", "items", "computed_at"}, OfNobody, ""},
+		{"project_agreements", []string{"summary"}, OfItem, "computed again without the item"},
 		{"notices", []string{"id", "person_id", "kind", "object_type", "object_id", "project_id", "created_at", "read_at"}, OfNobody, ""},
 
 		{"datasets", []string{"id", "name", "description", "created_by", "created_at"}, OfNobody, ""},
