@@ -29,6 +29,7 @@ func TestDraftOutlivesReload(t *testing.T) {
 	want := p.boxes()
 	p.open(p.path())
 	p.benchReady()
+	p.saved() // once it is, the page has what its forerunner sent last
 	sameBoxes(t, "a reload amid a change", p.boxes(), want)
 }
 

@@ -78,8 +78,7 @@ async function stand(key = "MDEyMzQ1Njc4OWFiY2RlZg==") {
       return () => timers.delete(timer);
     },
     now: () => self.now,
-    sealer: counting(await sealer(key)),
-    shelf,
+    kept: Promise.resolve({ sealer: counting(await sealer(key)), shelf }),
   };
   return self;
 }
@@ -95,6 +94,23 @@ test("changes are saved once after a pause, with the version counted on", async 
   assert.deepEqual(s.saves.map((x) => [x.version, x.boxes.length]), [[4, 2]]);
   assert.equal(s.last(), "saved");
   assert.equal(d.version, 5);
+});
+
+test("a page that is left before the browser's database is open has saved all the same", async () => {
+  const saved: number[] = [];
+  const world: DraftWorld = {
+    save: async (version, boxes) => {
+      saved.push(boxes.length);
+      return { version: version + 1, savedAt: "" };
+    },
+    after: () => () => {},
+    now: () => 0,
+    kept: new Promise(() => {}),
+  };
+  const d = new Draft(34, 4, [], "", world, () => {});
+  d.change([box("a")]);
+  void d.flush(true);
+  assert.deepEqual(saved, [1]);
 });
 
 test("whoever never pauses is saved every five seconds", async () => {

@@ -20,6 +20,12 @@ export interface DraftWorld {
   save(version: number, boxes: readonly Box[]): Promise<Saved>;
   after(milliseconds: number, run: () => void): () => void;
   now(): number;
+  /** Where drafts are kept in the browser; saving to the server does not wait until that is open. */
+  readonly kept: Promise<Keeping>;
+}
+
+/** What keeps drafts in the browser, as far as it allows. */
+export interface Keeping {
   readonly sealer: Sealer | null;
   readonly shelf: Shelf | null;
 }
@@ -136,10 +142,10 @@ export class Draft {
   }
 
   private async keep(): Promise<void> {
-    const { sealer, shelf, now } = this.world;
+    const { sealer, shelf } = await this.world.kept;
     let kept = false;
     if (sealer && shelf) {
-      const sealed = await sealer.seal(this.assignment, { version: this.version, boxes: this.latest }, now());
+      const sealed = await sealer.seal(this.assignment, { version: this.version, boxes: this.latest }, this.world.now());
       kept = await shelf.put(sealed).then(() => true, () => false);
     }
     if (!this.closed && this.failures > 0) this.tell({ kind: "offline", kept });
@@ -169,12 +175,12 @@ export class Draft {
 
   /** Boxes that a page before this one could not save, or null. Drafts that are too old are removed. */
   async restore(): Promise<KeptDraft | null> {
-    const { sealer, shelf, now } = this.world;
+    const { sealer, shelf } = await this.world.kept;
     if (!shelf) return null;
-    await shelf.removeBefore(now() - keptFor);
+    await shelf.removeBefore(this.world.now() - keptFor);
     const sealed = await shelf.get(this.assignment);
     if (!sealed) return null;
-    const draft = (await sealer?.open(sealed, now())) ?? null;
+    const draft = (await sealer?.open(sealed, this.world.now())) ?? null;
     if (!draft) await shelf.remove(this.assignment);
     return draft;
   }
@@ -187,7 +193,8 @@ export class Draft {
 
   /** The server has it all, or wants none of it: nothing stays in the browser. */
   async forget(): Promise<void> {
-    await this.world.shelf?.remove(this.assignment).catch(() => undefined);
+    const { shelf } = await this.world.kept;
+    await shelf?.remove(this.assignment).catch(() => undefined);
   }
 
   /** No more saving: the task was submitted, skipped or withdrawn. */

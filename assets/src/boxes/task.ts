@@ -16,8 +16,9 @@ import type { Status } from "./status";
 // The next task is claimed once the person has settled on this one.
 const prefetchAfter = 1200;
 
-// How often a page looks for a save that its forerunner sent while it was left, and how long it waits between.
-const looks = 10;
+// How often a page looks for a save that its forerunner sent while it was left, and how long it waits between: a busy
+// server may take seconds to store it.
+const looks = 40;
 const lookPause = 120;
 
 /** What a task needs of the bench it lies on. */
@@ -32,7 +33,7 @@ export interface Bench {
 }
 
 export class Task {
-  private draft: Draft | null = null;
+  private readonly draft: Draft | null;
   private readonly lease: Lease | null;
   private readonly activity = new Activity();
   private beaten = 0;
@@ -49,7 +50,8 @@ export class Task {
     const now = Date.now();
     this.lease = state.leaseUntil === null ? null : new Lease(state.leaseUntil, Date.parse(state.now) - now, now);
     this.beaten = now;
-    void this.startDraft();
+    this.draft = this.startDraft();
+    if (this.draft) void this.catchUp(this.draft);
     this.tick();
     scope.every(1000, () => this.tick());
     if (bench.server.can("next")) scope.after(prefetchAfter, () => bench.next.prefetch(state.assignment));
@@ -65,13 +67,11 @@ export class Task {
 
   // ---- draft
 
-  private async startDraft(): Promise<void> {
+  // The draft is there at once: what is drawn in a page's first moments is saved too, also if it is left in them.
+  private startDraft(): Draft | null {
     const { state, scope, bench } = this;
-    if (!bench.server.can("draft")) return;
-    const [seal, shelf, overtaken] = await Promise.all([sealer(state.draftKey), openShelf(), this.overtaken()]);
-    if (scope.disposed) return;
-    if (overtaken) return location.reload();
-    const draft = new Draft(
+    if (!bench.server.can("draft")) return null;
+    return new Draft(
       state.assignment,
       state.draftVersion,
       state.boxes,
@@ -80,15 +80,17 @@ export class Task {
         save: (version, boxes) => bench.server.save(state.assignment, version, boxes),
         after: (ms, run) => scope.after(ms, run),
         now: () => Date.now(),
-        sealer: seal,
-        shelf,
+        kept: Promise.all([sealer(state.draftKey), openShelf()]).then(([sealer, shelf]) => ({ sealer, shelf })),
       },
       (s) => this.told(s),
     );
-    this.draft = draft;
-    bench.status.draft(draft.state);
+  }
+
+  private async catchUp(draft: Draft): Promise<void> {
+    if (await this.overtaken()) return location.reload();
+    if (this.scope.disposed) return;
     await this.bringBack(draft);
-    if (!sameBoxes(bench.editor().boxes.all, state.boxes)) draft.change(bench.editor().boxes.all);
+    if (!this.scope.disposed) this.bench.status.draft(draft.state);
   }
 
   private leave(): void {
@@ -102,6 +104,7 @@ export class Task {
   private async overtaken(): Promise<boolean> {
     const { state, bench, scope } = this;
     const left = takeLeaving(state.assignment);
+    if (left > state.draftVersion) bench.status.draft({ kind: "saving" });
     for (let look = 0; look < looks && left > state.draftVersion && !scope.disposed; look++) {
       const now = await bench.server.state().catch(() => null);
       if (now && now.draftVersion >= left) return sameBoxes(bench.editor().boxes.all, state.boxes);
