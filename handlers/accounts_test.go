@@ -30,15 +30,15 @@ func TestOwnKeys(t *testing.T) {
 	s := newSite(t)
 	id, _ := s.person(access.Labeler)
 	b := s.browserOf(id)
-	b.post("/account/keys", "draw", "Q", "select", "").to("/account")
-	b.get("/account").want(http.StatusOK).attribute("value", "q")
+	b.post("/account/keys", "draw", "Y", "select", "").to("/account")
+	b.get("/account").want(http.StatusOK).attribute("value", "y")
 	b.post("/account/keys", "draw", "v").want(http.StatusUnprocessableEntity).
 		shows("This is the key of “Select and move boxes” already.", "The keys were not saved")
 	person, err := s.PersonByID(t.Context(), store.System(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys := person.Keys(); len(keys) != 1 || keys["draw"] != "q" {
+	if keys := person.Keys(); len(keys) != 1 || keys["draw"] != "y" {
 		t.Errorf("kept %v", keys)
 	}
 	b.post("/account/keys", "draw", "w", "usual", "yes").to("/account")

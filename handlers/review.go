@@ -103,7 +103,7 @@ func (s *Server) renderReview(w http.ResponseWriter, r *http.Request, status int
 	page := s.page(r, reviewed.Name,
 		ui.Crumb{Label: "Review", Href: reviewPath}, ui.Crumb{Label: reviewed.ProjectName, Href: reviewPath + "?project=" + reviewed.Slug}, ui.Crumb{Label: reviewed.Name})
 	v := reviewView(reviewed, classes)
-	v.Page = page
+	v.Page, v.State.Keys = page, personOf(r).Keys()
 	if errors.Is(refused, store.ErrConflict) {
 		v.Conflict = conflictText(reviewed, personOf(r).Name)
 	} else if refused != nil {

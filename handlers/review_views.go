@@ -163,7 +163,7 @@ func reviewState(r store.Reviewed, classes []store.Class) web.WorkbenchState {
 	state := web.WorkbenchState{
 		Task: r.Task, Item: r.Item, Mode: "review", Title: r.Name, Reason: "initial",
 		Image: workbenchImage(r.Item, r.Name, r.Width, r.Height, r.Assets),
-		URLs:  web.WorkbenchURLs{Definition: project + "/classes/{class}/panel", Classes: project + "/classes.css"},
+		URLs:  web.WorkbenchURLs{Definition: project + "/classes/{class}/panel", Classes: project + "/classes.css", Keys: "/label/keys"},
 	}
 	for _, c := range classes {
 		if !c.Retired {

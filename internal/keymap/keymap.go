@@ -8,49 +8,75 @@ import (
 	"strings"
 )
 
+// Mode is what the workbench is opened for: one chord may start one action in each.
+type Mode uint8
+
+// The modes, and those in which boxes can be changed.
+const (
+	Label Mode = 1 << iota
+	Review
+	View
+	edit = Label | Review
+	all  = edit | View
+)
+
 // Key is one action of the workbench with the chord that starts it, such as "b" or "Ctrl Shift Z".
 type Key struct {
 	ID, Chord    string
 	Also         []string // further chords, as long as the person has none of their own
 	Label, Group string
 	Fixed        bool // stands for a family of keys, or is held with the mouse: never changed
+	Modes        Mode
 }
 
 var table = []Key{
-	{ID: "draw", Chord: "b", Label: "Draw boxes", Group: "Draw"},
-	{ID: "select", Chord: "v", Label: "Select and move boxes", Group: "Draw"},
-	{ID: "insert", Chord: "i", Label: "Put a box in the middle", Group: "Draw"},
-	{ID: "duplicate", Chord: "d", Label: "Duplicate the box", Group: "Draw"},
-	{ID: "tighten", Chord: "t", Label: "Tighten the box to the pixels", Group: "Draw"},
-	{ID: "delete", Chord: "Delete", Also: []string{"Backspace"}, Label: "Delete the box", Group: "Draw"},
-	{ID: "undo", Chord: "Ctrl Z", Label: "Undo", Group: "Draw"},
-	{ID: "redo", Chord: "Ctrl Shift Z", Also: []string{"Ctrl Y"}, Label: "Redo", Group: "Draw"},
-	{ID: "class", Chord: "Digits", Label: "Class of the next box, or of the box picked", Group: "Class", Fixed: true},
-	{ID: "find-class", Chord: "c", Label: "Find a class by its name", Group: "Class"},
-	{ID: "next-box", Chord: "]", Label: "Next box", Group: "Choose and move"},
-	{ID: "previous-box", Chord: "[", Label: "Previous box", Group: "Choose and move"},
-	{ID: "nudge", Chord: "Arrows", Label: "Move the box by 1\u00a0px", Group: "Choose and move", Fixed: true},
-	{ID: "nudge-far", Chord: "Shift Arrows", Label: "Move the box by 10\u00a0px", Group: "Choose and move", Fixed: true},
-	{ID: "grow", Chord: "Alt Arrows", Label: "Move its right or bottom side by 1\u00a0px", Group: "Choose and move", Fixed: true},
-	{ID: "grow-far", Chord: "Alt Shift Arrows", Label: "The same by 10\u00a0px", Group: "Choose and move", Fixed: true},
-	{ID: "leave", Chord: "Escape", Label: "Stop drawing, or let the box go", Group: "Choose and move"},
-	{ID: "zoom-in", Chord: "+", Also: []string{"="}, Label: "Zoom in", Group: "See"},
-	{ID: "zoom-out", Chord: "-", Label: "Zoom out", Group: "See"},
-	{ID: "fit", Chord: "f", Label: "Fit the image", Group: "See"},
-	{ID: "actual", Chord: "Shift 1", Label: "One image pixel on one of the screen", Group: "See"},
-	{ID: "pan", Chord: "Ctrl Arrows", Label: "Move the view", Group: "See", Fixed: true},
-	{ID: "hand", Chord: "Space", Label: "Hold and drag to move the view", Group: "See", Fixed: true},
-	{ID: "hide", Chord: "h", Label: "Hide or show the boxes", Group: "See"},
-	{ID: "loupe", Chord: "w", Label: "Magnifying glass on or off", Group: "See"},
-	{ID: "darker", Chord: "o", Label: "Darker", Group: "See"},
-	{ID: "brighter", Chord: "p", Label: "Brighter", Group: "See"},
-	{ID: "softer", Chord: "k", Label: "Less contrast", Group: "See"},
-	{ID: "harder", Chord: "l", Label: "More contrast", Group: "See"},
-	{ID: "neutral", Chord: "n", Label: "Brightness and contrast as they were", Group: "See"},
-	{ID: "submit", Chord: "Ctrl Enter", Label: "Submit, and show the next", Group: "Task"},
-	{ID: "skip", Chord: "x", Label: "Cannot decide", Group: "Task"},
-	{ID: "recall", Chord: "u", Label: "Take the last submit back", Group: "Task"},
-	{ID: "keys", Chord: "?", Label: "This sheet", Group: "Task"},
+	{ID: "draw", Chord: "b", Label: "Draw boxes", Group: "Draw", Modes: edit},
+	{ID: "select", Chord: "v", Label: "Select and move boxes", Group: "Draw", Modes: edit},
+	{ID: "insert", Chord: "i", Label: "Put a box in the middle", Group: "Draw", Modes: edit},
+	{ID: "duplicate", Chord: "d", Label: "Duplicate the box", Group: "Draw", Modes: edit},
+	{ID: "tighten", Chord: "t", Label: "Tighten the box to the pixels", Group: "Draw", Modes: edit},
+	{ID: "delete", Chord: "Delete", Also: []string{"Backspace"}, Label: "Delete the box", Group: "Draw", Modes: edit},
+	{ID: "undo", Chord: "Ctrl Z", Label: "Undo", Group: "Draw", Modes: edit},
+	{ID: "redo", Chord: "Ctrl Shift Z", Also: []string{"Ctrl Y"}, Label: "Redo", Group: "Draw", Modes: edit},
+	{ID: "class", Chord: "Digits", Label: "Class of the next box, or of the box picked", Group: "Class", Modes: Label, Fixed: true},
+	{ID: "find-class", Chord: "c", Label: "Find a class by its name", Group: "Class", Modes: edit},
+	{ID: "next-box", Chord: "]", Label: "Next box", Group: "Choose and move", Modes: all},
+	{ID: "previous-box", Chord: "[", Label: "Previous box", Group: "Choose and move", Modes: all},
+	{ID: "nudge", Chord: "Arrows", Label: "Move the box by 1\u00a0px", Group: "Choose and move", Modes: edit, Fixed: true},
+	{ID: "nudge-far", Chord: "Shift Arrows", Label: "Move the box by 10\u00a0px", Group: "Choose and move", Modes: edit, Fixed: true},
+	{ID: "grow", Chord: "Alt Arrows", Label: "Move its right or bottom side by 1\u00a0px", Group: "Choose and move", Modes: edit, Fixed: true},
+	{ID: "grow-far", Chord: "Alt Shift Arrows", Label: "The same by 10\u00a0px", Group: "Choose and move", Modes: edit, Fixed: true},
+	{ID: "turn", Chord: "e", Label: "Turn the box clockwise by 1°", Group: "Choose and move", Modes: edit},
+	{ID: "turn-back", Chord: "q", Label: "Turn it back by 1°", Group: "Choose and move", Modes: edit},
+	{ID: "turn-far", Chord: "Shift E", Label: "Turn it clockwise by 15°", Group: "Choose and move", Modes: edit},
+	{ID: "turn-back-far", Chord: "Shift Q", Label: "Turn it back by 15°", Group: "Choose and move", Modes: edit},
+	{ID: "leave", Chord: "Escape", Label: "Stop drawing, or let the box go", Group: "Choose and move", Modes: all},
+	{ID: "zoom-in", Chord: "+", Also: []string{"="}, Label: "Zoom in", Group: "See", Modes: all},
+	{ID: "zoom-out", Chord: "-", Label: "Zoom out", Group: "See", Modes: all},
+	{ID: "fit", Chord: "f", Label: "Fit the image", Group: "See", Modes: all},
+	{ID: "actual", Chord: "Shift 1", Label: "One image pixel on one of the screen", Group: "See", Modes: all},
+	{ID: "pan", Chord: "Ctrl Arrows", Label: "Move the view", Group: "See", Modes: all, Fixed: true},
+	{ID: "hand", Chord: "Space", Label: "Hold and drag to move the view", Group: "See", Modes: all, Fixed: true},
+	{ID: "hide", Chord: "h", Label: "Hide or show the boxes", Group: "See", Modes: all},
+	{ID: "loupe", Chord: "w", Label: "Magnifying glass on or off", Group: "See", Modes: all},
+	{ID: "darker", Chord: "o", Label: "Darker", Group: "See", Modes: all},
+	{ID: "brighter", Chord: "p", Label: "Brighter", Group: "See", Modes: all},
+	{ID: "softer", Chord: ",", Label: "Less contrast", Group: "See", Modes: all},
+	{ID: "harder", Chord: ".", Label: "More contrast", Group: "See", Modes: all},
+	{ID: "neutral", Chord: "n", Label: "Brightness and contrast as they were", Group: "See", Modes: all},
+	{ID: "approve", Chord: "a", Label: "Approve, and show the next", Group: "Review", Modes: Review},
+	{ID: "reject", Chord: "r", Label: "Send back, with a reason", Group: "Review", Modes: Review},
+	{ID: "next-object", Chord: "j", Label: "Next object", Group: "Review", Modes: Review},
+	{ID: "previous-object", Chord: "k", Label: "Previous object", Group: "Review", Modes: Review},
+	{ID: "take", Chord: "Digits", Label: "Take an answer: whole, or for the object chosen", Group: "Review", Modes: Review, Fixed: true},
+	{ID: "take-merged", Chord: "m", Label: "Take the merged boxes: all, or for the object chosen", Group: "Review", Modes: Review},
+	{ID: "leave-out", Chord: "0", Label: "Leave the object chosen out", Group: "Review", Modes: Review},
+	{ID: "discard", Chord: "x", Label: "Discard the item", Group: "Review", Modes: Review},
+	{ID: "undo-decision", Chord: "u", Label: "Take the last decision back", Group: "Review", Modes: Review},
+	{ID: "submit", Chord: "Ctrl Enter", Label: "Submit, and show the next", Group: "Task", Modes: Label},
+	{ID: "skip", Chord: "x", Label: "Cannot decide", Group: "Task", Modes: Label},
+	{ID: "recall", Chord: "u", Label: "Take the last submit back", Group: "Task", Modes: Label},
+	{ID: "keys", Chord: "?", Label: "This sheet", Group: "Task", Modes: all},
 }
 
 // Table returns every key, in the order of the workbench's own sheet.
@@ -139,7 +165,7 @@ func Choose(wanted map[string]string) (own, problems map[string]string) {
 	}
 	for _, k := range table {
 		if chord, ok := own[k.ID]; ok {
-			if other := holder(chord, k.ID, own); other != "" {
+			if other := holder(chord, k, own); other != "" {
 				problems[k.ID] = "This is the key of “" + other + "” already. Choose another one."
 			}
 		}
@@ -147,13 +173,13 @@ func Choose(wanted map[string]string) (own, problems map[string]string) {
 	return own, problems
 }
 
-// holder returns the label of the action other than but that has chord, or "".
-func holder(chord, but string, own map[string]string) string {
+// holder returns the label of the action other than but that has chord in one of but's modes, or "".
+func holder(chord string, but Key, own map[string]string) string {
 	if label, ok := page[chord]; ok {
 		return label
 	}
 	for _, k := range table {
-		if k.ID == but {
+		if k.ID == but.ID || k.Modes&but.Modes == 0 {
 			continue
 		}
 		if slices.Contains(chords(k, own), chord) || k.Fixed && k.Chord == family(chord) {

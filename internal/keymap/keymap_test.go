@@ -12,7 +12,12 @@ import (
 	"fiducial/internal/keymap"
 )
 
-var row = regexp.MustCompile(`\{ id: "([^"]+)", chord: "([^"]+)",(?: also: \[[^\]]*\],)? label: "([^"]+)",[^}]*?(fixed: true)? \}`)
+var row = regexp.MustCompile(`\{ id: "([^"]+)", chord: "([^"]+)",(?: also: \[[^\]]*\],)? label: "([^"]+)",[^}]*? modes: (\w+)(?:, (fixed: true))? \}`)
+
+// modes are what keys.ts calls them.
+var modes = map[keymap.Mode]string{
+	keymap.Label: "label", keymap.Review: "review", keymap.Label | keymap.Review: "edit", keymap.Label | keymap.Review | keymap.View: "all",
+}
 
 // The workbench binds the table of keys.ts; this package knows the same one.
 func TestTableIsTheWorkbenchs(t *testing.T) {
@@ -23,14 +28,14 @@ func TestTableIsTheWorkbenchs(t *testing.T) {
 	}
 	var theirs, ours []string
 	for _, m := range row.FindAllStringSubmatch(strings.ReplaceAll(string(source), `\u00a0`, "\u00a0"), -1) {
-		theirs = append(theirs, m[1]+" | "+m[2]+" | "+m[3]+" | "+m[4])
+		theirs = append(theirs, strings.Join(m[1:], " | "))
 	}
 	for _, k := range keymap.Table() {
 		fixed := ""
 		if k.Fixed {
 			fixed = "fixed: true"
 		}
-		ours = append(ours, k.ID+" | "+k.Chord+" | "+k.Label+" | "+fixed)
+		ours = append(ours, strings.Join([]string{k.ID, k.Chord, k.Label, modes[k.Modes], fixed}, " | "))
 	}
 	if len(theirs) == 0 || !slices.Equal(theirs, ours) {
 		t.Errorf("keys.ts has\n%q\nand keymap\n%q", theirs, ours)
@@ -76,15 +81,17 @@ func TestChoose(t *testing.T) {
 	}{
 		{"nothing", nil, nil, nil},
 		{"the table's own", map[string]string{"draw": "B"}, nil, nil},
-		{"another key", map[string]string{"draw": "q"}, map[string]string{"draw": "q"}, nil},
+		{"another key", map[string]string{"draw": "y"}, map[string]string{"draw": "y"}, nil},
 		{"two that change places", map[string]string{"draw": "v", "select": "b"}, map[string]string{"draw": "v", "select": "b"}, nil},
 		{"one that is taken", map[string]string{"draw": "v"}, nil, []string{"draw"}},
-		{"the same twice", map[string]string{"draw": "q", "select": "Q"}, nil, []string{"draw", "select"}},
+		{"the same twice", map[string]string{"draw": "y", "select": "Y"}, nil, []string{"draw", "select"}},
 		{"a second chord of another", map[string]string{"draw": "Backspace"}, nil, []string{"draw"}},
-		{"a second chord that is free again", map[string]string{"delete": "e", "draw": "Backspace"}, map[string]string{"delete": "e", "draw": "Backspace"}, nil},
+		{"a second chord that is free again", map[string]string{"delete": "s", "draw": "Backspace"}, map[string]string{"delete": "s", "draw": "Backspace"}, nil},
 		{"of a family", map[string]string{"draw": "7"}, nil, []string{"draw"}},
 		{"of a family with a modifier", map[string]string{"draw": "Shift ArrowLeft"}, nil, []string{"draw"}},
 		{"the page's", map[string]string{"draw": "/"}, nil, []string{"draw"}},
+		{"of another mode", map[string]string{"skip": "a", "approve": "F2"}, map[string]string{"skip": "a", "approve": "F2"}, nil},
+		{"of a mode that both have", map[string]string{"draw": "a"}, nil, []string{"draw"}},
 		{"no key", map[string]string{"draw": "left hand"}, nil, []string{"draw"}},
 		{"a fixed one stays", map[string]string{"nudge": "q"}, nil, nil},
 		{"an unknown one is passed over", map[string]string{"fly": "q"}, nil, nil},
@@ -112,7 +119,7 @@ func TestChoose(t *testing.T) {
 func TestChooseLeavesEachChordToOne(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		wanted := map[string]string{}
+		wanted, mode := map[string]string{}, rapid.SampledFrom([]keymap.Mode{keymap.Label, keymap.Review, keymap.View}).Draw(t, "mode")
 		for _, k := range keymap.Table() {
 			wanted[k.ID] = rapid.SampledFrom([]string{"", "", "b", "v", "q", "r", "Ctrl Z", "Backspace", "Shift 1", "F2", "="}).Draw(t, k.ID)
 		}
@@ -122,6 +129,9 @@ func TestChooseLeavesEachChordToOne(t *testing.T) {
 		}
 		held := map[string]string{}
 		for _, k := range keymap.Table() {
+			if k.Modes&mode == 0 {
+				continue
+			}
 			chords := append([]string{k.Chord}, k.Also...)
 			if chord, ok := own[k.ID]; ok {
 				chords = []string{chord}

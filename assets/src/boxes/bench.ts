@@ -6,7 +6,8 @@ import { Canvas } from "./canvas";
 import type { Mark, OverlayInfo, State } from "./contract";
 import { Definition } from "./definition";
 import type { Editor, What } from "./editor";
-import { chordOf, type Key, Keys } from "./keys";
+import { hull } from "./geometry";
+import { chordOf, Keys } from "./keys";
 import type { Box } from "./model";
 import { Next, type Ready } from "./next";
 import { BoxList, ClassList, MarkList, type Parts } from "./panels";
@@ -29,6 +30,7 @@ declare module "../shared/events" {
 const nudges: Readonly<Record<string, readonly [number, number]>> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const panStep = 60;
 const far = 10;
+const turnFar = 15;
 
 type Act = (e: KeyboardEvent | null) => void;
 
@@ -169,7 +171,7 @@ export class Bench implements TaskBench {
 
   private goTo(box: Box, byMouse: boolean): void {
     this.editor().choose(box.id);
-    this.canvas.reveal(box);
+    this.canvas.reveal(hull(box));
     if (byMouse) this.canvas.stage.focus({ preventScroll: true });
   }
 
@@ -200,6 +202,10 @@ export class Bench implements TaskBench {
     on("nudge-far", (e) => this.arrow(e, far, false));
     on("grow", (e) => this.arrow(e, 1, true));
     on("grow-far", (e) => this.arrow(e, far, true));
+    on("turn", () => this.editor().turn(1));
+    on("turn-back", () => this.editor().turn(-1));
+    on("turn-far", () => this.editor().turn(turnFar));
+    on("turn-back-far", () => this.editor().turn(-turnFar));
     on("leave", () => this.leave());
     this.bindSight(on);
     on("submit", () => void this.task?.submit());
@@ -225,10 +231,11 @@ export class Bench implements TaskBench {
     on("neutral", () => canvas.setLevels({ brightness: 0, contrast: 0 }));
   }
 
-  /** Binds a key of the page around the canvas, so that it stands in the same table. */
-  bind(key: Key, run: () => void): void {
-    this.keys.add(key);
-    this.acts.set(key.id, run);
+  /** Lets the page around the canvas do an action of the table of keys; `usual` is what is done without it. */
+  bind(id: string, run: (usual: () => void, chord: string) => void): void {
+    const usual = this.acts.get(id);
+    this.keys.add(id);
+    this.acts.set(id, (e) => run(() => usual?.(e), e ? chordOf(e) : ""));
   }
 
   private classByKey(e: KeyboardEvent | null): void {
@@ -241,7 +248,7 @@ export class Bench implements TaskBench {
   private step(by: 1 | -1): void {
     this.editor().step(by);
     const box = this.editor().chosen;
-    if (box) this.canvas.reveal(box);
+    if (box) this.canvas.reveal(hull(box));
   }
 
   private arrow(e: KeyboardEvent | null, by: number, size: boolean): void {

@@ -235,10 +235,9 @@ export class Canvas {
     const box = editor.editable ? editor.chosen : null;
     const image = this.world.picture;
     if (!box) return announce("Choose a box first");
-    if (box.rotation !== 0) return announce("A turned box is not tightened");
     if (!image?.complete || image.naturalWidth === 0) return announce("The image has not loaded yet");
-    const r = tighten(image, box, editor.bounds, this.state.image.window !== null);
-    if (r) editor.put({ ...box, ...r }, "Tightened");
+    const closed = tighten(image, box, editor.bounds, this.state.image.window !== null);
+    if (closed) editor.put(closed, "Tightened");
     else announce("Nothing stands out in this box; it stays as it is");
   }
 }

@@ -21,6 +21,11 @@ interface Drawn {
 const stretch = 2;
 const pause = 90;
 
+function shape(box: Box): Record<string, string | number> {
+  const c = centre(box);
+  return { x: box.x, y: box.y, width: box.w, height: box.h, ...(box.rotation === 0 ? {} : { transform: `rotate(${box.rotation} ${c.x} ${c.y})` }) };
+}
+
 export class World {
   readonly node = element("div", { class: "world" });
   private readonly around = svg("g", { class: "around" });
@@ -122,13 +127,10 @@ export class World {
 
   private update(d: Drawn, box: Box, editor: Editor): void {
     d.box = box;
-    const c = centre(box);
-    const shape = { x: box.x, y: box.y, width: box.w, height: box.h };
     const slot = editor.classOf(box)?.slot ?? 0;
     for (const rect of [d.around, d.line]) {
-      set(rect, shape);
-      if (box.rotation !== 0) rect.setAttribute("transform", `rotate(${box.rotation} ${c.x} ${c.y})`);
-      else rect.removeAttribute("transform");
+      if (box.rotation === 0) rect.removeAttribute("transform");
+      set(rect, shape(box));
     }
     set(d.line, { class: `c${slot}`, "data-box": box.id, "aria-label": spoken(box, editor.nameOf(box)) });
   }
@@ -158,10 +160,9 @@ export class World {
   setOverlays(overlays: readonly OverlayInfo[], editor: Editor): void {
     const groups = overlays.map((o) => {
       const parts = o.boxes.flatMap((b) => {
-        const shape = { x: b.x, y: b.y, width: b.w, height: b.h };
         const slot = editor.classOf(b)?.slot ?? 0;
         const label = `${o.id}: ${spoken(b, editor.nameOf(b))}`;
-        return [svg("rect", { ...shape, class: "case" }), svg("rect", { ...shape, class: `line c${slot}`, "data-box": b.id, role: "img", "aria-label": label })];
+        return [svg("rect", { ...shape(b), class: "case" }), svg("rect", { ...shape(b), class: `line c${slot}`, "data-box": b.id, role: "img", "aria-label": label })];
       });
       return svg("g", { class: `s${o.style}`, "data-overlay": o.id }, ...parts);
     });

@@ -1,7 +1,7 @@
 // Tightens a box to what stands out from the steel around it.
 import type { Rect } from "./geometry";
 
-/** Grey values (0…255) of part of an image, row by row. */
+/** Grey values (0…255) of part of an image, row by row; NaN where the image does not reach. */
 export interface Patch {
   readonly w: number;
   readonly h: number;
@@ -94,7 +94,8 @@ function standingOut(patch: Patch, box: Rect): Float32Array | null {
   const outside: number[] = [];
   for (let y = 0; y < patch.h; y++) {
     for (let x = 0; x < patch.w; x++) {
-      if (x < core.left - 1 || x > core.right + 1 || y < core.top - 1 || y > core.bottom + 1) outside.push(y * patch.w + x);
+      const beside = x < core.left - 1 || x > core.right + 1 || y < core.top - 1 || y > core.bottom + 1;
+      if (beside && !Number.isNaN(patch.grey[y * patch.w + x])) outside.push(y * patch.w + x);
     }
   }
   if (outside.length < 60) return null;
@@ -108,7 +109,7 @@ function standingOut(patch: Patch, box: Rect): Float32Array | null {
     kept = outside.filter((i) => Math.abs(rest[i] ?? 0) <= 3 * scatter);
     if (kept.length < 60) return null;
   }
-  const smooth = smoothed(rest, patch.w, patch.h);
+  const smooth = smoothed(rest.map((v) => (Number.isNaN(v) ? 0 : v)), patch.w, patch.h);
   const bar = Math.max(0.7, spread(kept.map((i) => smooth[i] ?? 0)));
   return smooth.map((v) => Math.abs(v) / bar);
 }

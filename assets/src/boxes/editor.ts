@@ -1,8 +1,8 @@
 import { adding, History, removing, replacing, replacingAll } from "./commands";
 import type { ClassInfo, OverlayInfo, State } from "./contract";
-import { atLeast, boxAt, grown, handleAt, type Handle, moved, type Point, type Rect, type Size } from "./geometry";
+import { boxAt, grown, handleAt, type Handle, moved, type Point, type Rect, rotated, type Size, sound } from "./geometry";
 import type { Mode } from "./keys";
-import { type Box, Boxes, type Change, newId, spoken } from "./model";
+import { angle, type Box, Boxes, type Change, newId, spoken } from "./model";
 
 export type Tool = "draw" | "select";
 
@@ -12,6 +12,7 @@ export type What = "boxes" | "choice" | "tool" | "class" | "hidden" | "preview" 
 /** A place on the image under the pointer. */
 export type Hit =
   | { readonly kind: "handle"; readonly box: Box; readonly handle: Handle }
+  | { readonly kind: "knob"; readonly box: Box }
   | { readonly kind: "box"; readonly box: Box }
   | { readonly kind: "overlay"; readonly box: Box; readonly overlay: string }
   | { readonly kind: "none" };
@@ -54,6 +55,11 @@ export class Editor {
 
   get chosen(): Box | null {
     return this.boxes.get(this.chosenId);
+  }
+
+  /** The box that has a knob to turn it by: not the one just drawn, beside which the next may begin. */
+  get turnable(): Box | null {
+    return this.editable && (this.picked || this.tool === "select") ? this.chosen : null;
   }
 
   /** The class that the next box gets. */
@@ -125,7 +131,7 @@ export class Editor {
   }
 
   add(rect: Rect, say = "New box"): Box {
-    const box: Box = atLeast({ ...rect, id: newId(), class: this.nextClass, rotation: 0 }, this.bounds);
+    const box: Box = sound({ ...rect, id: newId(), class: this.nextClass, rotation: 0 }, this.bounds);
     this.run("New box", adding(this.boxes, box));
     this.choose(box.id, false);
     this.say(`${say}: ${this.spoken(box)}`);
@@ -134,13 +140,13 @@ export class Editor {
 
   /** Puts a changed box in the place of the one of its id, or in as a new one, as one step of undo. */
   put(box: Box, label: string): void {
-    const sound = box.rotation === 0 ? atLeast(box, this.bounds) : box;
-    if (this.boxes.get(box.id)) this.run(label, replacing(this.boxes, sound));
+    const fit = sound(box, this.bounds);
+    if (this.boxes.get(box.id)) this.run(label, replacing(this.boxes, fit));
     else {
-      this.run(label, adding(this.boxes, sound));
+      this.run(label, adding(this.boxes, fit));
       this.choose(box.id);
     }
-    this.say(`${label}: ${this.spoken(sound)}`);
+    this.say(`${label}: ${this.spoken(fit)}`);
   }
 
   /** Takes over the box of an overlay as an own one. */
@@ -187,6 +193,15 @@ export class Editor {
     this.run("Resize", replacing(this.boxes, grown(box, dw, dh, this.bounds)), `grow ${box.id}`);
   }
 
+  /** Turns the chosen box clockwise about its centre. */
+  turn(degrees: number): void {
+    const box = this.editable ? this.chosen : null;
+    if (!box) return this.say("Choose a box first");
+    const next = rotated(box, box.rotation + degrees, this.bounds);
+    this.run("Turn", replacing(this.boxes, next), `turn ${box.id}`);
+    this.say(next.rotation === 0 ? "Straight" : `Turned by ${angle(next.rotation)}`);
+  }
+
   undo(): void {
     this.travel(this.history.undo(), "Undone");
   }
@@ -215,10 +230,11 @@ export class Editor {
     this.changed("hover");
   }
 
-  /** What is under p. `reach` is how far off still counts, in image pixels. */
-  hit(p: Point, reach: number): Hit {
+  /** What is under p. `reach` is how far off still counts, in image pixels; `knob` is where the knob of the turnable box sits. */
+  hit(p: Point, reach: number, knob: Point | null = null): Hit {
     if (this.hidden) return { kind: "none" };
     const chosen = this.chosen;
+    if (chosen && knob && Math.hypot(p.x - knob.x, p.y - knob.y) <= reach) return { kind: "knob", box: chosen };
     const handle = chosen && this.editable ? handleAt(chosen, p, reach) : null;
     if (chosen && handle) return { kind: "handle", box: chosen, handle };
     const box = boxAt(this.boxes.all, p, reach);

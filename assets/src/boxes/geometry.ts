@@ -71,40 +71,76 @@ export function hull(b: Turned): Rect {
   return { x: c.x - w / 2, y: c.y - h / 2, w, h };
 }
 
-/** b moved by (dx, dy), as far as its hull stays inside the image; its size is kept. */
-export function moved<B extends Turned>(b: B, dx: number, dy: number, bounds: Size): B {
-  const outer = hull(b);
-  const x = clamp(outer.x + dx, 0, Math.max(0, bounds.w - outer.w));
-  const y = clamp(outer.y + dy, 0, Math.max(0, bounds.h - outer.h));
-  return { ...b, x: b.x + (x - outer.x), y: b.y + (y - outer.y) };
+/** Degrees as they are kept: above −180, at most 180, to a ten-thousandth. */
+export function normal(degrees: number): number {
+  const r = Math.round((degrees % 360) * 1e4) / 1e4;
+  const within = r > 180 ? r - 360 : r <= -180 ? r + 360 : r;
+  return within === 0 ? 0 : Math.round(within * 1e4) / 1e4;
 }
 
-/** b with its right and bottom side moved, never smaller than `least`, inside the image. */
-export function grown<B extends Turned>(b: B, dw: number, dh: number, bounds: Size): B {
-  const next = {
-    ...b,
-    w: clamp(b.w + dw, least, Math.max(least, bounds.w - b.x)),
-    h: clamp(b.h + dh, least, Math.max(least, bounds.h - b.y)),
-  };
-  return b.rotation === 0 || inside(hull(next), bounds) ? next : b;
-}
-
-function inside(r: Rect, bounds: Size): boolean {
+// Of a straight box all lies inside the image. A turned one may reach over the border with its
+// corners, as a scratch does that runs off the strip: only its centre must lie inside.
+function inside(b: Turned, bounds: Size): boolean {
   const slack = 1e-6;
+  const r = b.rotation === 0 ? b : { ...centre(b), w: 0, h: 0 };
   return r.x >= -slack && r.y >= -slack && r.x + r.w <= bounds.w + slack && r.y + r.h <= bounds.h + slack;
 }
 
+/** b moved by (dx, dy), as far as it stays inside the image; its size is kept. */
+export function moved<B extends Turned>(b: B, dx: number, dy: number, bounds: Size): B {
+  const room = b.rotation === 0 ? b : { w: 0, h: 0 };
+  const from = b.rotation === 0 ? b : centre(b);
+  const x = clamp(from.x + dx, 0, Math.max(0, bounds.w - room.w));
+  const y = clamp(from.y + dy, 0, Math.max(0, bounds.h - room.h));
+  return { ...b, x: b.x + (x - from.x), y: b.y + (y - from.y) };
+}
+
+/** b with its right and bottom side moved, never smaller than `least`, inside the image; the opposite corner stays. */
+export function grown<B extends Turned>(b: B, dw: number, dh: number, bounds: Size): B {
+  const straight = b.rotation === 0;
+  const w = clamp(b.w + dw, least, straight ? Math.max(least, bounds.w - b.x) : Infinity);
+  const h = clamp(b.h + dh, least, straight ? Math.max(least, bounds.h - b.y) : Infinity);
+  const next = inFrame(b, { x: b.x, y: b.y, w, h });
+  return inside(next, bounds) ? next : b;
+}
+
+/** b in the place of r, a rectangle in b's own frame: upright about b's centre. */
+export function inFrame<B extends Turned>(b: B, r: Rect): B {
+  if (b.rotation === 0) return { ...b, ...r };
+  const at = turn(centre(r), centre(b), b.rotation);
+  return { ...b, x: at.x - r.w / 2, y: at.y - r.h / 2, w: r.w, h: r.h };
+}
+
+/** b turned about its centre to `degrees`, and pushed back inside where it comes to stand straight. */
+export function rotated<B extends Turned>(b: B, degrees: number, bounds: Size): B {
+  return sound({ ...b, rotation: normal(degrees) }, bounds);
+}
+
 /** r widened to the least size where it is thinner, and pushed back inside the image. */
-export function atLeast<B extends Rect>(r: B, bounds: Size): B {
-  const w = Math.max(r.w, least);
-  const h = Math.max(r.h, least);
-  return {
-    ...r,
-    w,
-    h,
-    x: clamp(r.x, 0, Math.max(0, bounds.w - w)),
-    y: clamp(r.y, 0, Math.max(0, bounds.h - h)),
-  };
+export function sound<B extends Turned>(b: B, bounds: Size): B {
+  const w = clamp(b.w, least, b.rotation === 0 ? Math.max(least, bounds.w) : Infinity);
+  const h = clamp(b.h, least, b.rotation === 0 ? Math.max(least, bounds.h) : Infinity);
+  if (b.rotation !== 0) {
+    const c = centre(b);
+    return moved({ ...b, x: c.x - w / 2, y: c.y - h / 2, w, h }, 0, 0, bounds);
+  }
+  return { ...b, w, h, x: clamp(b.x, 0, Math.max(0, bounds.w - w)), y: clamp(b.y, 0, Math.max(0, bounds.h - h)) };
+}
+
+/** Where the knob that turns b sits: `away` from its top, or from its bottom. */
+export function knobPoint(b: Turned, away: number, below: boolean): Point {
+  return turn({ x: b.x + b.w / 2, y: below ? b.y + b.h + away : b.y - away }, centre(b), b.rotation);
+}
+
+/**
+ * The rotation of b after its knob was dragged from one point to another: to a tenth
+ * of a degree, or to the next multiple of `step` degrees.
+ */
+export function turnedBy(b: Turned, from: Point, to: Point, step: number): number {
+  const c = centre(b);
+  const angle = (p: Point): number => (Math.atan2(p.y - c.y, p.x - c.x) * 180) / Math.PI;
+  const free = b.rotation + angle(to) - angle(from);
+  return normal(Math.round(free / step) * step);
 }
 
 const mirrorX: Record<string, string> = { w: "e", e: "w" };
@@ -142,9 +178,8 @@ export function resized<B extends Turned>(b: B, handle: Handle, to: Point, bound
   const now = flipped(handle, left > right, top > bottom);
   if (limit) return { box: next, handle: now };
   // The side that is not dragged stays where it is on the image.
-  const at = turn(centre(next), c, b.rotation);
-  const placed = { ...next, x: at.x - next.w / 2, y: at.y - next.h / 2 };
-  return inside(hull(placed), bounds) ? { box: placed, handle: now } : { box: b, handle };
+  const placed = inFrame(b, next);
+  return inside(placed, bounds) ? { box: placed, handle: now } : { box: b, handle };
 }
 
 /** Where a handle sits on its box. */

@@ -2,7 +2,7 @@ import "./boxes.css";
 import { Scope } from "../shared/scope";
 import { Bench } from "./bench";
 import { completed, type OverlayInfo, type State } from "./contract";
-import type { Key } from "./keys";
+import { hull } from "./geometry";
 import type { Box } from "./model";
 
 /**
@@ -53,7 +53,7 @@ export class BoxWorkbench extends HTMLElement {
   choose(id: string | null): void {
     this.bench?.editor().choose(id);
     const box = this.chosen;
-    if (box) this.bench?.canvas.reveal(box);
+    if (box) this.bench?.canvas.reveal(hull(box));
   }
 
   /** Puts these boxes in place of all there are, as one step of undo. */
@@ -75,9 +75,12 @@ export class BoxWorkbench extends HTMLElement {
     this.bench?.canvas.light(ids);
   }
 
-  /** Binds a key of the page; it stands in the `?` sheet with the others. */
-  bind(key: Key, run: () => void): void {
-    this.bench?.bind(key, run);
+  /**
+   * Lets the page do an action of the table of keys, which then stands in the `?` sheet.
+   * `usual` does what is done without the page, `chord` is the key, "" for a button.
+   */
+  bind(id: string, run: (usual: () => void, chord: string) => void): void {
+    this.bench?.bind(id, run);
   }
 }
 

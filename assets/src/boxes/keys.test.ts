@@ -62,6 +62,10 @@ test("families of keys and keys of the mode only", () => {
   assert.equal(keys.find("3"), null);
   assert.equal(keys.find("Ctrl Enter"), null);
   assert.equal(new Keys("label", {}).find("3")?.id, "class");
-  keys.add({ id: "approve", chord: "a", label: "Approve", group: "Review", scope: "canvas", modes: ["review"] });
+  assert.equal(keys.find("a"), null, "no page has bound it");
+  for (const id of ["approve", "take", "leave-out"]) keys.add(id);
   assert.equal(keys.find("a")?.id, "approve");
+  assert.equal(keys.find("3")?.id, "take");
+  assert.equal(keys.find("0")?.id, "leave-out");
+  assert.equal(new Keys("review", { "leave-out": "y" }).find("a"), null);
 });

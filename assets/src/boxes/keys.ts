@@ -1,7 +1,7 @@
 // The one table of keys: it binds them, is remapped per person, and is the `?` sheet.
 
 export type Mode = "label" | "review" | "view";
-export type Group = "Draw" | "Class" | "Choose and move" | "See" | "Task";
+export type Group = "Draw" | "Class" | "Choose and move" | "See" | "Task" | "Review";
 
 export interface Key {
   readonly id: string;
@@ -9,7 +9,7 @@ export interface Key {
   readonly chord: string;
   readonly also?: readonly string[];
   readonly label: string;
-  readonly group: Group | "Review";
+  readonly group: Group;
   /** "canvas" acts only while the canvas has focus, "page" anywhere but in a text field. */
   readonly scope: "canvas" | "page";
   readonly modes: readonly Mode[];
@@ -20,6 +20,7 @@ export interface Key {
 const all: readonly Mode[] = ["label", "review", "view"];
 const edit: readonly Mode[] = ["label", "review"];
 const label: readonly Mode[] = ["label"];
+const review: readonly Mode[] = ["review"];
 
 export const table: readonly Key[] = [
   { id: "draw", chord: "b", label: "Draw boxes", group: "Draw", scope: "canvas", modes: edit },
@@ -40,6 +41,10 @@ export const table: readonly Key[] = [
   { id: "nudge-far", chord: "Shift Arrows", label: "Move the box by 10\u00a0px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
   { id: "grow", chord: "Alt Arrows", label: "Move its right or bottom side by 1\u00a0px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
   { id: "grow-far", chord: "Alt Shift Arrows", label: "The same by 10\u00a0px", group: "Choose and move", scope: "canvas", modes: edit, fixed: true },
+  { id: "turn", chord: "e", label: "Turn the box clockwise by 1°", group: "Choose and move", scope: "canvas", modes: edit },
+  { id: "turn-back", chord: "q", label: "Turn it back by 1°", group: "Choose and move", scope: "canvas", modes: edit },
+  { id: "turn-far", chord: "Shift E", label: "Turn it clockwise by 15°", group: "Choose and move", scope: "canvas", modes: edit },
+  { id: "turn-back-far", chord: "Shift Q", label: "Turn it back by 15°", group: "Choose and move", scope: "canvas", modes: edit },
   { id: "leave", chord: "Escape", label: "Stop drawing, or let the box go", group: "Choose and move", scope: "canvas", modes: all },
 
   { id: "zoom-in", chord: "+", also: ["="], label: "Zoom in", group: "See", scope: "canvas", modes: all },
@@ -52,9 +57,19 @@ export const table: readonly Key[] = [
   { id: "loupe", chord: "w", label: "Magnifying glass on or off", group: "See", scope: "canvas", modes: all },
   { id: "darker", chord: "o", label: "Darker", group: "See", scope: "canvas", modes: all },
   { id: "brighter", chord: "p", label: "Brighter", group: "See", scope: "canvas", modes: all },
-  { id: "softer", chord: "k", label: "Less contrast", group: "See", scope: "canvas", modes: all },
-  { id: "harder", chord: "l", label: "More contrast", group: "See", scope: "canvas", modes: all },
+  { id: "softer", chord: ",", label: "Less contrast", group: "See", scope: "canvas", modes: all },
+  { id: "harder", chord: ".", label: "More contrast", group: "See", scope: "canvas", modes: all },
   { id: "neutral", chord: "n", label: "Brightness and contrast as they were", group: "See", scope: "canvas", modes: all },
+
+  { id: "approve", chord: "a", label: "Approve, and show the next", group: "Review", scope: "canvas", modes: review },
+  { id: "reject", chord: "r", label: "Send back, with a reason", group: "Review", scope: "canvas", modes: review },
+  { id: "next-object", chord: "j", label: "Next object", group: "Review", scope: "canvas", modes: review },
+  { id: "previous-object", chord: "k", label: "Previous object", group: "Review", scope: "canvas", modes: review },
+  { id: "take", chord: "Digits", label: "Take an answer: whole, or for the object chosen", group: "Review", scope: "canvas", modes: review, fixed: true },
+  { id: "take-merged", chord: "m", label: "Take the merged boxes: all, or for the object chosen", group: "Review", scope: "canvas", modes: review },
+  { id: "leave-out", chord: "0", label: "Leave the object chosen out", group: "Review", scope: "canvas", modes: review },
+  { id: "discard", chord: "x", label: "Discard the item", group: "Review", scope: "canvas", modes: review },
+  { id: "undo-decision", chord: "u", label: "Take the last decision back", group: "Review", scope: "canvas", modes: review },
 
   { id: "submit", chord: "Ctrl Enter", label: "Submit, and show the next", group: "Task", scope: "page", modes: label },
   { id: "skip", chord: "x", label: "Cannot decide", group: "Task", scope: "canvas", modes: label },
@@ -100,19 +115,22 @@ export function familyOf(chord: string): string {
 
 /** Which action each chord starts, for one mode and one person. */
 export class Keys {
-  readonly rows: Key[];
+  private readonly bound = new Set<string>();
 
   /** `own` holds the person's chords by id of the action; an unknown id is passed over. */
   constructor(
     readonly mode: Mode,
     private own: Readonly<Record<string, string>>,
-  ) {
-    this.rows = table.filter((k) => k.modes.includes(mode));
+  ) {}
+
+  /** The keys in force here: those of the page around the canvas, once it has bound them. */
+  get rows(): readonly Key[] {
+    return table.filter((k) => k.modes.includes(this.mode) && (k.group !== "Review" || this.bound.has(k.id)));
   }
 
-  /** Adds an action of the page around the canvas, so that it stands in the same table. */
-  add(key: Key): void {
-    this.rows.push(key);
+  /** The page does this action. */
+  add(id: string): void {
+    this.bound.add(id);
   }
 
   remap(own: Readonly<Record<string, string>>): void {

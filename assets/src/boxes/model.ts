@@ -58,10 +58,16 @@ export function newId(): string {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
 }
 
-/** "Scratch, 206.0 × 23.0 px at 120.5, 44.0": how a box is said to who cannot see it. */
+/** "Scratch, 206.0 × 23.0 px at 120.5, 44.0, turned by 15.0°": how a box is said to who cannot see it. */
 export function spoken(box: Box, className: string): string {
   const f = (v: number): string => v.toFixed(1);
-  return `${className}, ${f(box.w)} × ${f(box.h)} px at ${f(box.x)}, ${f(box.y)}`;
+  const turned = box.rotation === 0 ? "" : `, turned by ${angle(box.rotation)}`;
+  return `${className}, ${f(box.w)} × ${f(box.h)} px at ${f(box.x)}, ${f(box.y)}${turned}`;
+}
+
+/** "−12.5°": clockwise is above zero. */
+export function angle(degrees: number): string {
+  return `${degrees.toFixed(1).replace("-", "−")}°`;
 }
 
 export function sameBoxes(a: readonly Box[], b: readonly Box[]): boolean {

@@ -4,7 +4,8 @@ import { element } from "../shared/dom";
 import type { Mark } from "./contract";
 import type { Editor } from "./editor";
 import { centre, hull, intersects, type Point, type Rect, turn } from "./geometry";
-import type { Box } from "./model";
+import { knobOf } from "./knob";
+import { angle, type Box } from "./model";
 import { set, svg } from "./svg";
 import type { Viewport } from "./viewport";
 
@@ -17,7 +18,10 @@ export class Overlay {
   private readonly around = svg("rect", { class: "case" });
   private readonly line = svg("rect", { class: "line" });
   private readonly handles = Array.from({ length: 8 }, () => svg("rect", { class: "handle", width: handleSize, height: handleSize }));
-  private readonly active = svg("g", { class: "active" }, this.around, this.line, ...this.handles);
+  private readonly stem = svg("path", { class: "stem" });
+  private readonly knob = svg("circle", { class: "handle", r: 4.5 });
+  private readonly turning = svg("g", {}, this.stem, this.knob);
+  private readonly active = svg("g", { class: "active" }, this.turning, this.around, this.line, ...this.handles);
   private readonly glow = svg("rect", { class: "glow" });
   private readonly sheet = svg("svg", { class: "above", "aria-hidden": "true" }, this.glow, this.active);
   private readonly flags = element("div", { class: "flags", "aria-hidden": "true" });
@@ -68,7 +72,19 @@ export class Overlay {
     const turned = box.rotation === 0 ? "" : `rotate(${box.rotation} ${r.x + r.w / 2} ${r.y + r.h / 2})`;
     for (const rect of [this.around, this.line]) set(rect, { x: r.x, y: r.y, width: r.w, height: r.h, transform: turned });
     this.drawHandles(r, turned, editor.editable && (editor.preview === null || editor.chosen !== null));
+    this.drawKnob(box, editor, view);
     if (editor.preview) this.drawTag(editor.preview, view);
+  }
+
+  private drawKnob(box: Box, editor: Editor, view: Viewport): void {
+    const shown = editor.turnable?.id === box.id;
+    this.turning.classList.toggle("hidden", !shown);
+    if (!shown) return;
+    const { at, below } = knobOf(box, view);
+    const k = view.toScreen(at);
+    const side = view.toScreen(turn({ x: box.x + box.w / 2, y: below ? box.y + box.h : box.y }, centre(box), box.rotation));
+    set(this.stem, { d: `M${side.x} ${side.y}L${k.x} ${k.y}` });
+    set(this.knob, { cx: k.x, cy: k.y });
   }
 
   private drawHandles(r: Rect, turned: string, shown: boolean): void {
@@ -88,8 +104,8 @@ export class Overlay {
   }
 
   private drawTag(box: Box, view: Viewport): void {
-    const r = view.rectToScreen(box);
-    this.tag.textContent = `${box.w.toFixed(1)} × ${box.h.toFixed(1)} px`;
+    const r = view.rectToScreen(hull(box));
+    this.tag.textContent = `${box.w.toFixed(1)} × ${box.h.toFixed(1)} px${box.rotation === 0 ? "" : `  ∠ ${angle(box.rotation)}`}`;
     const x = Math.max(view.inset + 100, Math.min(view.stageSize.w - 4, r.x + r.w));
     const y = Math.max(view.inset + 4, Math.min(view.stageSize.h - 24, r.y + r.h + 10));
     this.tag.style.transform = `translate(${x}px, ${y}px) translateX(-100%)`;

@@ -4,7 +4,7 @@ import { announce } from "../shared/notices";
 import type { Scope } from "../shared/scope";
 import type { ClassInfo, Mark, Reason } from "./contract";
 import type { Editor } from "./editor";
-import type { Box } from "./model";
+import { angle, type Box } from "./model";
 
 /** Elements of the page by the name in their data-part; what is absent is not filled. */
 export type Parts = (name: string) => HTMLElement | null;
@@ -162,7 +162,8 @@ export class BoxList {
   private row(box: Box, at: number, current: boolean): HTMLElement {
     const editor = this.editor();
     const attributes = { type: "button", class: `c${editor.classOf(box)?.slot ?? 0}`, "data-box": box.id, ...(current ? { "aria-current": "true" } : {}) };
-    const size = `${box.w.toFixed(1)} × ${box.h.toFixed(1).padStart(5)}`;
+    const turned = box.rotation === 0 ? "" : ` ∠${angle(box.rotation)}`;
+    const size = `${box.w.toFixed(1)} × ${box.h.toFixed(1).padStart(5)}${turned}`;
     return element(
       "li",
       {},

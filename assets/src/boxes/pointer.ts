@@ -1,7 +1,8 @@
 // Mouse, pen and fingers on the canvas, by pointer events alone.
 import type { Scope } from "../shared/scope";
 import type { Editor, Hit } from "./editor";
-import { between, type Handle, moved, onGrid, type Point, resized, snapped } from "./geometry";
+import { between, type Handle, handlePoint, moved, onGrid, type Point, resized, rotated, snapped, turnedBy } from "./geometry";
+import { knobOf } from "./knob";
 import { type Box, newId } from "./model";
 import type { Viewport } from "./viewport";
 
@@ -22,12 +23,16 @@ type Gesture =
   | { readonly kind: "pan"; last: Point; moved: boolean; readonly click: Hit }
   | { readonly kind: "draw"; readonly from: Point; readonly press: Point }
   | { readonly kind: "move"; readonly box: Box; readonly from: Point; readonly press: Point; readonly label: string }
-  | { readonly kind: "resize"; readonly box: Box; readonly handle: Handle; readonly offset: Point; readonly press: Point };
+  | { readonly kind: "resize"; readonly box: Box; readonly handle: Handle; readonly offset: Point; readonly press: Point }
+  | { readonly kind: "turn"; readonly box: Box; readonly from: Point; readonly press: Point };
 
 const clickSlack = 3;
 const mouseReach = 6;
 const touchReach = 14;
 const borderReach = 5;
+// A knob turns by tenths of a degree, with Shift by these.
+const fine = 0.1;
+const coarse = 15;
 
 export class Pointer {
   private gesture: Gesture | null = null;
@@ -83,16 +88,17 @@ export class Pointer {
   }
 
   private begin(e: PointerEvent, p: Point, g: Ground): Gesture {
-    const reach = g.view.reach(e.pointerType === "touch" ? touchReach : mouseReach);
     const at = g.view.toImage(p);
-    const hit = g.editor.hit(at, reach);
+    const hit = this.hit(p, e, g);
     const pan: Gesture = { kind: "pan", last: p, moved: false, click: e.button === 0 ? hit : { kind: "none" } };
     if (e.button !== 0 || g.hand || !g.editor.editable) return pan;
     if (hit.kind === "handle") {
-      const sides = this.sides(hit.box, hit.handle);
-      const offset = { x: sides.x - at.x, y: sides.y - at.y };
+      // The box does not jump to the pointer when it is grabbed beside its side.
+      const side = handlePoint(hit.box, hit.handle);
+      const offset = { x: side.x - at.x, y: side.y - at.y };
       return { kind: "resize", box: hit.box, handle: hit.handle, offset, press: p };
     }
+    if (hit.kind === "knob") return { kind: "turn", box: hit.box, from: at, press: p };
     if (g.editor.tool === "draw") return { kind: "draw", from: this.onImage(at, g), press: p };
     if (hit.kind === "box") {
       g.editor.choose(hit.box.id);
@@ -102,12 +108,11 @@ export class Pointer {
     return pan;
   }
 
-  // Where the dragged sides lie, so that the box does not jump to the pointer when it is grabbed beside them.
-  private sides(box: Box, handle: Handle): Point {
-    return {
-      x: handle.includes("w") ? box.x : handle.includes("e") ? box.x + box.w : box.x,
-      y: handle.includes("n") ? box.y : handle.includes("s") ? box.y + box.h : box.y,
-    };
+  private hit(p: Point, e: PointerEvent, g: Ground): Hit {
+    const { editor, view } = g;
+    const box = editor.turnable;
+    const reach = view.reach(e.pointerType === "touch" ? touchReach : mouseReach);
+    return editor.hit(view.toImage(p), reach, box && knobOf(box, view).at);
   }
 
   private onImage(p: Point, g: Ground): Point {
@@ -135,12 +140,12 @@ export class Pointer {
     if (!e) return;
     const p = this.at(e.getCoalescedEvents?.().at(-1) ?? e);
     const g = this.ground();
-    if (this.gesture) this.follow(this.gesture, p, g);
+    if (this.gesture) this.follow(this.gesture, p, e.shiftKey, g);
     else this.look(p, e, g);
     g.pointed(p);
   }
 
-  private follow(gesture: Gesture, p: Point, g: Ground): void {
+  private follow(gesture: Gesture, p: Point, shift: boolean, g: Ground): void {
     const { editor, view } = g;
     const at = view.toImage(p);
     if (gesture.kind === "pan") {
@@ -153,23 +158,24 @@ export class Pointer {
       g.viewChanged();
       return;
     }
+    if (editor.preview === null && near(p, gesture.press)) return;
     if (gesture.kind === "draw") {
-      if (editor.preview === null && near(p, gesture.press)) return;
       const rect = between(gesture.from, this.onImage(at, g), editor.bounds);
       editor.setPreview({ ...rect, id: "", class: editor.classId, rotation: 0 });
     } else if (gesture.kind === "move") {
-      if (editor.preview === null && near(p, gesture.press)) return;
       const d = onGrid({ x: at.x - gesture.from.x, y: at.y - gesture.from.y });
       editor.setPreview(moved(gesture.box, d.x, d.y, editor.bounds));
+    } else if (gesture.kind === "turn") {
+      editor.setPreview(rotated(gesture.box, turnedBy(gesture.box, gesture.from, at, shift ? coarse : fine), editor.bounds));
     } else {
-      if (editor.preview === null && near(p, gesture.press)) return;
-      const to = this.onImage({ x: at.x + gesture.offset.x, y: at.y + gesture.offset.y }, g);
+      const free = { x: at.x + gesture.offset.x, y: at.y + gesture.offset.y };
+      const to = gesture.box.rotation === 0 ? this.onImage(free, g) : onGrid(free);
       editor.setPreview(resized(gesture.box, gesture.handle, to, editor.bounds).box);
     }
   }
 
   private look(p: Point, e: PointerEvent, g: Ground): void {
-    const hit = g.editor.hit(g.view.toImage(p), g.view.reach(e.pointerType === "touch" ? touchReach : mouseReach));
+    const hit = this.hit(p, e, g);
     g.editor.setHover(hit.kind === "none" ? null : hit.box.id);
     this.show(cursorFor(hit, g), g);
   }
@@ -201,12 +207,13 @@ export class Pointer {
     } else if (gesture.kind === "draw") {
       if (box && Math.max(box.w, box.h) * view.scale >= clickSlack) editor.add(box);
       else this.click(gesture.press, e);
-    } else if (box) editor.put(box, gesture.kind === "move" ? gesture.label : "Resize");
+    } else if (box) editor.put(box, gesture.kind === "move" ? gesture.label : gesture.kind === "turn" ? "Turn" : "Resize");
   }
 
   private click(p: Point, e: PointerEvent): void {
-    const { editor, view } = this.ground();
-    const hit = editor.hit(view.toImage(p), view.reach(e.pointerType === "touch" ? touchReach : mouseReach));
+    const g = this.ground();
+    const { editor } = g;
+    const hit = this.hit(p, e, g);
     editor.choose(hit.kind === "none" || hit.kind === "overlay" ? null : hit.box.id);
   }
 
@@ -255,20 +262,13 @@ function near(a: Point, b: Point): boolean {
   return Math.hypot(a.x - b.x, a.y - b.y) < clickSlack;
 }
 
-const cursors: Readonly<Record<Handle, string>> = {
-  nw: "nwse-resize",
-  se: "nwse-resize",
-  ne: "nesw-resize",
-  sw: "nesw-resize",
-  n: "ns-resize",
-  s: "ns-resize",
-  e: "ew-resize",
-  w: "ew-resize",
-};
+// Cursors by the direction in which a side moves, an eighth of a turn apart; those of opposite sides are alike.
+const cursors = ["ew-resize", "nwse-resize", "ns-resize", "nesw-resize"] as const;
+const directions: Readonly<Record<Handle, number>> = { e: 0, se: 1, s: 2, sw: 3, w: 4, nw: 5, n: 6, ne: 7 };
 
 function cursorFor(hit: Hit, g: Ground): string {
-  if (g.hand) return "grab";
-  if (hit.kind === "handle") return cursors[hit.handle];
+  if (g.hand || hit.kind === "knob") return "grab";
+  if (hit.kind === "handle") return cursors[(directions[hit.handle] + Math.round(hit.box.rotation / 45) + 8) % 4] ?? "move";
   if (g.editor.editable && g.editor.tool === "draw") return "crosshair";
   return hit.kind === "none" ? "default" : g.editor.editable ? "move" : "pointer";
 }

@@ -1,7 +1,6 @@
 // The reviewer's desk: decisions by key, the next item already there.
 import type { BoxWorkbench } from "../boxes/index";
 import { completed, type OverlayInfo, type State } from "../boxes/contract";
-import type { Key } from "../boxes/keys";
 import { type Box, same } from "../boxes/model";
 import { element, icon } from "../shared/dom";
 import { emit, listen } from "../shared/events";
@@ -54,18 +53,18 @@ class Desk {
   }
 
   private bindKeys(): void {
-    const bind = (id: string, chord: string, label: string, run: () => void): void => {
-      const key: Key = { id, chord, label, group: "Review", scope: "canvas", modes: ["review"] };
-      this.root.bind(key, run);
-    };
-    bind("approve", "a", "Approve, and show the next", () => void this.approve());
-    bind("reject", "r", "Send back, with a reason", () => this.part<HTMLInputElement>('input[name="fault"]')?.focus());
-    bind("discard", "x", "Discard the item", () => this.openDiscard());
-    bind("undo-decision", "u", "Take the last decision back", () => void this.takeBack());
-    for (const overlay of this.state.overlays.slice(0, 9)) {
-      const at = String(this.state.overlays.indexOf(overlay) + 1);
-      bind(`take-${at}`, at, `Take answer ${overlay.id}`, () => this.take(overlay));
-    }
+    const { root } = this;
+    root.bind("approve", () => void this.approve());
+    root.bind("reject", () => this.part<HTMLInputElement>('input[name="fault"]')?.focus());
+    root.bind("discard", () => this.openDiscard());
+    root.bind("undo-decision", () => void this.takeBack());
+    if (this.state.overlays.length > 0) root.bind("take", (_, digit) => this.takeNth(Number(digit)));
+  }
+
+  private takeNth(n: number): void {
+    const overlay = this.state.overlays[n - 1];
+    if (overlay) this.take(overlay);
+    else announce(`There is no answer ${n}`);
   }
 
   private listen(): void {
