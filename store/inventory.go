@@ -64,7 +64,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"definition_confusions", []string{"definition_id", "class_id"}, OfNobody, ""},
 		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, "row deleted"},
 
-		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement"}, OfItem, "row deleted"},
+		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement", "batch_id"}, OfItem, "row deleted"},
 		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id"}, OfNobody, ""},
 		{"assignments", []string{
 			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
@@ -78,7 +78,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, "row deleted"},
 		{"prediction_boxes", []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}, OfItem, "row deleted"},
 
-		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "note", "active_ms", "decided_at", "former_state", "former_truth_id"}, OfItem, "row deleted"},
+		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "note", "active_ms", "decided_at", "former_state", "former_truth_id", "batch_id"}, OfItem, "row deleted"},
 		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "note", "dispute", "disputed_at"}, OfItem, "row deleted"},
 		{"review_looks", []string{"task_id", "person_id", "at"}, OfItem, "row deleted"},
 		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, "row deleted"},
@@ -94,6 +94,20 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"project_agreements", []string{"id", "project_id", "round_id", "batch_id", "items", "computed_at"}, OfNobody, ""},
 		{"project_agreements", []string{"summary"}, OfItem, "computed again without the item"},
 		{"notices", []string{"id", "person_id", "kind", "object_type", "object_id", "project_id", "created_at", "read_at"}, OfNobody, ""},
+
+		{"rounds", []string{
+			"id", "project_id", "number", "share", "seed", "batch_size", "owner_id", "due_on", "state", "error", "items", "created_by", "token_id", "created_at",
+		}, OfNobody, ""},
+		{"round_strata", []string{"round_id", "class_id", "items", "drawn"}, OfNobody, ""},
+		{"round_items", []string{"item_id", "round_id", "part"}, OfItem, "row deleted"},
+		{"batches", []string{
+			"id", "project_id", "number", "round_id", "part", "title", "owner_id", "due_on", "priority", "state", "version", "items", "answered", "decided",
+			"compared", "score_sum", "score_squares",
+			"plan_limit", "plan_accept", "plan_lot", "plan_size", "plan_seed", "planned_at", "looked", "faulty", "settling", "settle_by", "fault", "note",
+			"of_items", "done", "error", "approved_by", "approved_at", "returned_at", "created_by", "token_id", "created_at", "changed_at",
+		}, OfNobody, ""},
+		{"batch_items", []string{"batch_id", "item_id", "task_id", "position", "former_priority", "look", "settle_version", "left_because"}, OfItem, "row deleted"},
+		{"batch_changes", []string{"batch_id"}, OfNobody, ""},
 
 		{"datasets", []string{"id", "name", "description", "created_by", "created_at"}, OfNobody, ""},
 		{"dataset_versions", []string{

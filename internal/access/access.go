@@ -41,6 +41,7 @@ const (
 	ReadItems      Action = "read items"      // any item of the project, its media, answers and truth
 	Review         Action = "review"          // approve, amend, reject, discard, undo
 	EditGuideline  Action = "edit guideline"  // classes, definitions, publishing
+	EditBatches    Action = "edit batches"    // open rounds, make batches, give them owner and date, close them
 	EditProjects   Action = "edit projects"   // make, settings, members, pause
 	Import         Action = "import"          // media, truth, prefill, predictions
 	ReadDatasets   Action = "read datasets"   // datasets, versions, manifests, exports made
@@ -64,6 +65,7 @@ var table = map[Action][]Role{
 	ReadItems:      {Reviewer, Admin},
 	Review:         {Reviewer, Admin},
 	EditGuideline:  {Reviewer, Admin},
+	EditBatches:    {Reviewer, Admin}, // who answers for the truth says what is labeled next; settings and members stay an admin's
 	ReadDatasets:   {Reviewer, Admin, Viewer},
 	ReadMetrics:    {Reviewer, Admin, Viewer},
 	EditDatasets:   {Admin},

@@ -16,11 +16,13 @@ func TestWhatEachRoleMayDo(t *testing.T) {
 		{
 			access.Labeler,
 			[]access.Action{access.Label, access.ReadProjects, access.Account},
-			[]access.Action{access.ReadMetrics, access.ReadItems, access.Review, access.Export, access.ReadDatasets, access.ManagePeople},
+			[]access.Action{
+				access.ReadMetrics, access.ReadItems, access.Review, access.EditBatches, access.Export, access.ReadDatasets, access.ManagePeople,
+			},
 		},
 		{
 			access.Reviewer,
-			[]access.Action{access.Label, access.Review, access.ReadItems, access.EditGuideline},
+			[]access.Action{access.Label, access.Review, access.ReadItems, access.EditGuideline, access.EditBatches},
 			[]access.Action{access.Export, access.EditProjects, access.ManagePeople},
 		},
 		{
