@@ -15,12 +15,12 @@ DIST     := assets/dist/manifest.json
 
 ## run: install what is missing, build, and serve on http://127.0.0.1:8080 with the demo project
 .PHONY: run
-run: postgres build
+run: tools postgres build
 	$(BIN) serve --demo
 
 ## build: make bin/fiducial
 .PHONY: build
-build: $(DIST)
+build: tools $(DIST)
 	go build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/fiducial
 
 ## test: every test, on real Postgres, the real object store and a real browser
@@ -91,6 +91,7 @@ postgres:
 	command -v initdb >/dev/null || $(MAKE) --no-print-directory install-postgres
 
 .PHONY: install-postgres
+install-postgres: MISSING := PostgreSQL 15 or newer (initdb and postgres)|postgresql|postgresql-server|brew install postgresql@17
 install-postgres: can-install
 	install -d /etc/postgresql-common/createcluster.d
 	echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/fiducial.conf
@@ -102,19 +103,31 @@ browser:
 	@[ -n "$${E2E_CHROMIUM:-}" ] || command -v chromium >/dev/null || $(MAKE) --no-print-directory install-browser
 
 .PHONY: install-browser
+install-browser: MISSING := Chromium, for the tests|chromium|chromium|any Chromium, named by E2E_CHROMIUM
 install-browser: can-install
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
 
+# MISSING is what has to be installed, then its package on Debian, on Fedora, and what to do on macOS.
 .PHONY: can-install
 can-install:
 	@command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { \
-	  echo 'Missing: PostgreSQL 15 or newer (initdb, postgres), or Chromium for the tests.'; \
-	  echo '  Debian, Ubuntu: sudo apt-get install postgresql chromium'; \
-	  echo '  Fedora:         sudo dnf install postgresql-server chromium'; \
-	  echo '  macOS:          brew install postgresql@17, and any Chromium named by E2E_CHROMIUM'; \
-	  echo 'Or set DATABASE_URL to a database of your own; then no Postgres is needed here.'; \
+	  IFS='|' read -r what debian fedora macos <<<"$(MISSING)"; \
+	  echo "Missing: $$what."; \
+	  echo "  Debian, Ubuntu: sudo apt-get install $$debian"; \
+	  echo "  Fedora:         sudo dnf install $$fedora"; \
+	  echo "  macOS:          $$macos"; \
+	  [ "$$debian" != postgresql ] || echo 'Or set DATABASE_URL to a database of your own; then no Postgres is needed here.'; \
 	  exit 1; } >&2
+
+# What has to be there before anything can be built; nothing of it is installed from here.
+.PHONY: tools
+tools:
+	@missing=; \
+	command -v go >/dev/null || missing+="Missing: Go $(shell sed -n 's/^go //p' go.mod) or newer: https://go.dev/dl/"$$'\n'; \
+	command -v node >/dev/null && command -v npm >/dev/null && node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' || \
+	  missing+="Missing: Node 20 or newer with npm: https://nodejs.org/en/download"$$'\n'; \
+	[ -z "$$missing" ] || { printf '%s' "$$missing" >&2; exit 1; }
 
 ## clean: remove what was built, never any data
 .PHONY: clean

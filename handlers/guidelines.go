@@ -1,11 +1,13 @@
 package handlers
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -436,9 +438,12 @@ func (s *Server) classColours(w http.ResponseWriter, r *http.Request) error {
 	for i, c := range b.classes {
 		slots[i] = c.Slot
 	}
+	sheet := palette.Stylesheet(slots)
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Header().Set("Cache-Control", "private, max-age=60")
-	_, _ = w.Write([]byte(palette.Stylesheet(slots))) // the client has gone; there is no one left to tell
+	// Asked for again with every page, so that a new class has its color at once.
+	w.Header().Set("Cache-Control", "private, no-cache")
+	w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256([]byte(sheet))))
+	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(sheet))
 	return nil
 }
 

@@ -258,7 +258,7 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, i store.Import, 
 		return v, i, err
 	}
 	return web.ImportView{
-		ID: i.ID, Back: "/projects/" + i.Project + "/imports", Format: i.Format, Purpose: i.Purpose, Model: i.Model, Source: i.Source,
+		ID: i.ID, Back: "/projects/" + i.Project + "/imports", Items: "/projects/" + i.Project + "/items", Format: i.Format, Purpose: i.Purpose, Model: i.Model, Source: i.Source,
 		Options: importOptions(i), State: i.State, Error: i.Error, At: i.CreatedAt, Expected: i.Expected, DryRun: i.Options.DryRun,
 		Files: progress.Files, Complete: progress.Complete, Bytes: progress.Bytes, Received: progress.Received,
 		Added: counts.Added, Changed: counts.Changed, Unchanged: counts.Unchanged, Refused: counts.Refused, Boxes: counts.Boxes,

@@ -20,6 +20,14 @@ var places = []struct {
 	{adminPath, access.ManagePeople},
 }
 
+// placeOf is where a page lies in the rail: where its first crumb leads, whatever its own address, else there.
+func placeOf(r *http.Request, crumbs []ui.Crumb) string {
+	if len(crumbs) > 0 && crumbs[0].Href != "" {
+		return crumbs[0].Href
+	}
+	return r.URL.Path
+}
+
 // page returns what stands round a page: navigation by role, the person, their theme, and what the
 // last request left to say.
 func (s *Server) page(r *http.Request, title string, crumbs ...ui.Crumb) web.PageView {
@@ -37,7 +45,7 @@ func (s *Server) page(r *http.Request, title string, crumbs ...ui.Crumb) web.Pag
 			open = append(open, p.href)
 		}
 	}
-	v.Nav = web.Nav(r.URL.Path, open...)
+	v.Nav = web.Nav(placeOf(r, crumbs), open...)
 	v.Bell = s.bell(r)
 	if text := s.Sessions.PopString(r.Context(), sessionFlash); text != "" {
 		v.Flash = []web.FlashView{{Tone: ui.OK, Text: text}}

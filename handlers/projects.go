@@ -164,10 +164,15 @@ func (s *Server) showProject(w http.ResponseWriter, r *http.Request) error {
 		Tabs: projectTabs(r, project, "overview", progress.Items), Name: project.Name, Description: project.Description,
 		Paused: project.Paused, Progress: web.ProgressView(progress), Facts: projectFacts(project),
 	}
+	standing, err := s.Store.Standing(r.Context(), actorOf(r), project.ID)
+	if err != nil {
+		return err
+	}
 	role := actorOf(r).Role
-	if access.Allows(role, access.Label) && progress.Open > 0 && !project.Paused {
+	if access.Allows(role, access.Label) && standing.Member && standing.Classes > 0 && progress.Open > 0 && !project.Paused {
 		v.Label = nextPath(project.Slug)
 	}
+	v.Steps = projectSteps(project, standing, role)
 	if access.Allows(role, access.Review) && progress.InReview > 0 {
 		v.Review = "/review?project=" + project.Slug
 	}
@@ -175,6 +180,22 @@ func (s *Server) showProject(w http.ResponseWriter, r *http.Request) error {
 		v.Import = projectPath(project) + "/imports"
 	}
 	return render(w, r, http.StatusOK, web.ProjectPage(s.page(r, project.Name, projectsCrumb, ui.Crumb{Label: project.Name}), v))
+}
+
+// projectSteps are what has to be done before anybody can label, for those who may do it.
+func projectSteps(p store.Project, standing store.Standing, role access.Role) (steps []web.ProjectStep) {
+	if standing.Classes == 0 && access.Allows(role, access.EditGuideline) {
+		steps = append(steps, web.ProjectStep{
+			Title: "The " + strings.ToLower(bookName(p.Kind)) + " has no class yet", Text: "Without one, nothing can be said of a box.",
+			Label: "Add classes", Href: projectPath(p) + "/guideline",
+		})
+	}
+	if standing.Labelers == 0 && access.Allows(role, access.EditProjects) {
+		steps = append(steps, web.ProjectStep{
+			Title: "Nobody labels here yet", Text: "Items are handed to members alone, whatever their role.", Label: "Add members", Href: projectPath(p) + "/members",
+		})
+	}
+	return steps
 }
 
 func projectFacts(p store.Project) []web.ProjectFact {

@@ -20,7 +20,8 @@ func TestMakeAndChangeAProject(t *testing.T) {
 	admin.post("/projects", "slug", "steel", "name", "Hot strip", "overlap", "two", "lease_minutes", "20").want(http.StatusUnprocessableEntity).
 		shows("between 1 and 9")
 	admin.post("/projects", "slug", "steel", "name", "Hot strip", "overlap", "2", "lease_minutes", "20", "metadata_keys", "coil\r\n\r\nside").to("/projects/steel")
-	admin.get("/projects/steel").shows("Hot strip", "No items yet", "coil, side", "20 min")
+	admin.get("/projects/steel").shows("Hot strip", "No items yet", "coil, side", "20 min", "has no class yet").lacks("Nobody labels here yet")
+	admin.post("/projects", "name", "Cold strip, mill 3", "overlap", "1", "lease_minutes", "20").to("/projects/cold-strip-mill-3")
 	settings := []string{"name", "Hot strip top", "overlap", "3", "lease_minutes", "15", "accepts_truth", "yes", "version", "1"}
 	admin.post("/projects/steel/settings", settings...).to("/projects/steel/settings")
 	admin.post("/projects/steel/settings", settings...).want(http.StatusConflict).shows("Somebody else changed the settings")

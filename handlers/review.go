@@ -292,7 +292,7 @@ func (s *Server) startReview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := web.ReviewStartView{Page: s.page(r, "Review"), Active: hoursMinutes(day.ActiveMS)}
+	v := web.ReviewStartView{Page: s.page(r, "Review"), Active: hoursMinutes(day.ActiveMS), Start: nextReviewHref(slug, 0)}
 	names := map[string]string{}
 	for _, q := range queues {
 		names[q.Slug] = q.Name
@@ -313,6 +313,9 @@ func (s *Server) startReview(w http.ResponseWriter, r *http.Request) error {
 			view.Undo = undoHref(d.ID)
 		}
 		v.Today = append(v.Today, view)
+	}
+	if names[slug] != "" {
+		v.Page.Crumbs = []ui.Crumb{{Label: "Review", Href: reviewPath}, {Label: names[slug]}}
 	}
 	return render(w, r, http.StatusOK, web.ReviewStartPage(v))
 }

@@ -94,6 +94,7 @@ func TestReviewByForm(t *testing.T) {
 	s := newReviewSite(t, 4)
 	b := s.browserOf(s.reviewer.PersonID)
 	b.get("/review").want(http.StatusOK).shows("4 items wait for review", "Hot strip", "strip-1")
+	b.get("/review?project=strips").want(http.StatusOK).attribute("href", "/review/next?project=strips")
 	b.get("/review/next?project=strips").to(reviewPage(s.items[0]))
 	page := b.get(reviewPage(s.items[0])).want(http.StatusOK).shows("strip-1", "Waits for review", "named after the decision", "Loose box").lacks("Ada Strip ,")
 	answer := page.attribute("value", fmt.Sprint(s.look(s.items[0]).Answers[0].ID))

@@ -137,7 +137,9 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
 // localPath returns path if it stays on this site, else the start page: a link to the sign-in page
 // must not be a way to send people elsewhere.
 func localPath(path string) string {
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/\\") {
+	// Browsers drop tabs and newlines of an address, and take \ for /.
+	unsafe := func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, unsafe) {
 		return "/"
 	}
 	return path

@@ -35,7 +35,7 @@ func TestSignInAndOut(t *testing.T) {
 func TestSignInLeadsNowhereElse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for _, next := range []string{"https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "javascript:alert(1)", ""} {
+	for _, next := range []string{"https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "/\t/elsewhere.example", "/\n/elsewhere.example", "javascript:alert(1)", ""} {
 		_, email := s.person(access.Labeler)
 		s.stranger().post("/sign-in", "email", email, "password", testPassword, "next", next).to("/")
 	}

@@ -47,7 +47,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &writeExport{deps: d})
 	return &river.Config{
 		ID:              cfg.Name,
-		Logger:          cfg.Log,
+		Logger:          Quiet(cfg.Log),
 		Queues:          map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}},
 		Workers:         workers,
 		PeriodicJobs:    periodic(),

@@ -12,7 +12,7 @@ import (
 
 // Desk is what waits for a labeler, and what they did lately.
 type Desk struct {
-	Held     []DeskItem // leased to them, or run out and not decided yet; the newest first
+	Held     []DeskItem // leased to them, or run out and not decided yet; begun ones first, then the newest
 	Returned []DeskItem // came back from review, the oldest first
 	Projects []DeskProject
 	News     []DeskNews
@@ -113,7 +113,7 @@ func (s *Store) deskItems(ctx context.Context, actor Actor) (held, returned []De
 			ORDER BY rm.id LIMIT 1) m ON true
 		WHERE a.person_id = $1 AND `+stillMember+` AND a.state IN ('leased', 'expired', 'returned')
 		  AND i.state = 'ready' AND t.state IN ('open', 'in_review') AND p.archived_at IS NULL
-		ORDER BY a.state = 'leased' DESC, CASE a.state WHEN 'returned' THEN -a.id ELSE a.id END DESC LIMIT 50`, actor.PersonID)
+		ORDER BY a.state = 'leased' DESC, a.state = 'leased' AND d.saved_at IS NULL, CASE a.state WHEN 'returned' THEN -a.id ELSE a.id END DESC LIMIT 50`, actor.PersonID)
 	if err != nil {
 		return nil, nil, err
 	}

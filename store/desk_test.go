@@ -50,3 +50,24 @@ func TestDesk(t *testing.T) {
 		}
 	}
 }
+
+// The next item is fetched beforehand; it must not come before the one that was begun.
+func TestDeskBeginsWithWhatWasBegun(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 1, 2, 1)
+	anna := f.labelers[0]
+	begun := f.mustClaim(t, anna)
+	if _, err := f.SaveDraft(t.Context(), anna, begun.Task, begun.Assignment, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Claim(t.Context(), anna, f.project.Slug, begun.Assignment); err != nil {
+		t.Fatal(err)
+	}
+	d, err := f.Desk(t.Context(), anna)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Held) != 2 || d.Held[0].Task != begun.Task {
+		t.Errorf("held %+v", d.Held)
+	}
+}

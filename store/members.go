@@ -42,6 +42,33 @@ func (s *Store) Members(ctx context.Context, actor Actor, project int64) ([]Memb
 	return members, nil
 }
 
+// Standing is how ready a project is to be labeled, and whether the actor may do so.
+type Standing struct {
+	Member   bool // the actor is one
+	Labelers int  // members whose role labels
+	Classes  int  // that can be chosen
+}
+
+// Standing returns how ready a project is to be labeled.
+func (s *Store) Standing(ctx context.Context, actor Actor, project int64) (st Standing, err error) {
+	labeling := []string{}
+	for _, role := range access.Roles() {
+		if access.Allows(role, access.Label) {
+			labeling = append(labeling, string(role))
+		}
+	}
+	err = s.pool.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM members m WHERE m.project_id = p.id AND m.person_id = @person),
+			(SELECT count(*) FROM members m JOIN people q ON q.id = m.person_id WHERE m.project_id = p.id AND q.role = ANY(@labeling)),
+			(SELECT count(*) FROM classes c WHERE c.project_id = p.id AND c.retired_at IS NULL)
+		FROM projects p WHERE p.id = @project AND `+sees,
+		actor.args(pgx.NamedArgs{"project": project, "labeling": labeling})).Scan(&st.Member, &st.Labelers, &st.Classes)
+	if err != nil {
+		return Standing{}, fmt.Errorf("standing of project %d: %w", project, notFound(err))
+	}
+	return st, nil
+}
+
 // RemoveMember takes a person out of a project. What they hold there returns to the queue, and waits for them
 // should they come back; their answers stay.
 func (s *Store) RemoveMember(ctx context.Context, actor Actor, project, person int64) error {

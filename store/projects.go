@@ -83,6 +83,13 @@ type NewProject struct {
 
 var slugPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
+// slugOf makes a short name of a name: "Hot strip, mill 2" becomes hot-strip-mill-2. It is empty where nothing of
+// the name can stand in one.
+func slugOf(name string) string {
+	slug := strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }), "-")
+	return strings.TrimRight(slug[:min(len(slug), 63)], "-")
+}
+
 func (n *NewProject) complete() (err error) {
 	if n.MetadataKeys, err = metadataKeys(n.MetadataKeys); err != nil {
 		return err
@@ -90,6 +97,9 @@ func (n *NewProject) complete() (err error) {
 	n.Slug, n.Name = strings.TrimSpace(n.Slug), strings.TrimSpace(n.Name)
 	if n.Name == "" {
 		n.Name = n.Slug
+	}
+	if n.Slug == "" {
+		n.Slug = slugOf(n.Name)
 	}
 	if n.Overlap == 0 {
 		n.Overlap = 1
@@ -110,7 +120,8 @@ func (n *NewProject) complete() (err error) {
 	return nil
 }
 
-// AddProject makes a project, with the secret under which its external keys are hashed.
+// AddProject makes a project, with the secret under which its external keys are hashed. A person who makes it is
+// its first member.
 func (s *Store) AddProject(ctx context.Context, actor Actor, n NewProject) (Project, error) {
 	if err := actor.may(access.EditProjects); err != nil {
 		return Project{}, err
@@ -136,7 +147,11 @@ func (s *Store) AddProject(ctx context.Context, actor Actor, n NewProject) (Proj
 		if project, err = projectByID(ctx, tx, System(), id); err != nil {
 			return err
 		}
-		return audit(ctx, tx, actor, auditEvent{Action: "project.add", ObjectType: "project", ObjectID: id, ProjectID: id})
+		err = audit(ctx, tx, actor, auditEvent{Action: "project.add", ObjectType: "project", ObjectID: id, ProjectID: id})
+		if err != nil || actor.PersonID == 0 {
+			return err
+		}
+		return addMember(ctx, tx, actor, id, actor.PersonID)
 	})
 	return project, err
 }
@@ -150,15 +165,17 @@ func (s *Store) AddMember(ctx context.Context, actor Actor, projectID, personID 
 		if _, err := projectByID(ctx, tx, actor, projectID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO members (project_id, person_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, projectID, personID)
-		if violates(err, "members_person_id_fkey") {
-			return fmt.Errorf("member %d: %w", personID, ErrNotFound)
-		}
-		if err != nil {
-			return fmt.Errorf("add member: %w", err)
-		}
-		return audit(ctx, tx, actor, auditEvent{
-			Action: "member.add", ObjectType: "person", ObjectID: personID, ProjectID: projectID,
-		})
+		return addMember(ctx, tx, actor, projectID, personID)
 	})
+}
+
+func addMember(ctx context.Context, tx pgx.Tx, actor Actor, project, person int64) error {
+	_, err := tx.Exec(ctx, `INSERT INTO members (project_id, person_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, project, person)
+	if violates(err, "members_person_id_fkey") {
+		return fmt.Errorf("member %d: %w", person, ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("add member: %w", err)
+	}
+	return audit(ctx, tx, actor, auditEvent{Action: "member.add", ObjectType: "person", ObjectID: person, ProjectID: project})
 }

@@ -81,6 +81,7 @@ type ReviewMarkView struct {
 // ReviewStartView is the page that a reviewer's day begins on.
 type ReviewStartView struct {
 	Page    PageView
+	Start   string // address of the first item
 	Waiting int
 	Items   []WaitingView
 	Queues  []ReviewQueueView

@@ -1376,7 +1376,7 @@ func ReviewStartPage(v ReviewStartView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if v.Waiting > 0 {
-				templ_7745c5c3_Err = ui.LinkButton("/review/next", ui.Act{Label: "Start", Weight: ui.Primary, Key: "Enter", Attrs: templ.Attributes{"autofocus": true}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.LinkButton(v.Start, ui.Act{Label: "Start", Weight: ui.Primary, Key: "Enter", Attrs: templ.Attributes{"autofocus": true}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

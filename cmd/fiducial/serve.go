@@ -18,6 +18,7 @@ import (
 	"riverqueue.com/riverui"
 
 	"fiducial/handlers"
+	"fiducial/jobs"
 )
 
 // drainTime is how long requests and jobs under way get to finish after Ctrl-C.
@@ -145,12 +146,12 @@ func (c *serveCommand) secureCookies() bool {
 
 // newJobsUI returns River's own pages over its own client, which works no jobs itself.
 func (p *platform) newJobsUI(ctx context.Context) (http.Handler, error) {
-	client, err := river.NewClient(riverpgxv5.New(p.Pool), &river.Config{Logger: slog.Default()})
+	client, err := river.NewClient(riverpgxv5.New(p.Pool), &river.Config{Logger: jobs.Quiet(slog.Default())})
 	if err != nil {
 		return nil, fmt.Errorf("jobs pages: %w", err)
 	}
 	ui, err := riverui.NewHandler(&riverui.HandlerOpts{
-		Endpoints: riverui.NewEndpoints(client, nil), Prefix: handlers.JobsPath, Logger: slog.Default(),
+		Endpoints: riverui.NewEndpoints(client, nil), Prefix: handlers.JobsPath, Logger: jobs.Quiet(slog.Default()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jobs pages: %w", err)
