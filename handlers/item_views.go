@@ -79,6 +79,7 @@ var itemEvents = map[string]struct{ word, icon string }{
 	"recalled":  {"answer taken back", "rotate-ccw"},
 	"approved":  {"approved", "circle-check"},
 	"amended":   {"amended and approved", "pencil"},
+	"accepted":  {"accepted by the project's rule", "scale"},
 	"rejected":  {"sent back", "undo-2"},
 	"discarded": {"discarded", "ban"},
 	"undone":    {"decision undone", "history"},

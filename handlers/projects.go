@@ -100,7 +100,7 @@ func projectCard(p store.Project, progress store.Progress) web.ProjectCard {
 }
 
 func (s *Server) newProject(w http.ResponseWriter, r *http.Request) error {
-	v := web.ProjectFormView{New: true, Kind: "image", Overlap: "1", LeaseMinutes: "30"}
+	v := web.ProjectFormView{New: true, Kind: "image", Overlap: "1", LeaseMinutes: "30", Rules: rulesForm(store.DefaultAgreementRules())}
 	return s.renderNewProject(w, r, http.StatusOK, v)
 }
 
@@ -114,7 +114,7 @@ func projectForm(r *http.Request) web.ProjectFormView {
 	return web.ProjectFormView{
 		Slug: r.PostFormValue("slug"), Name: r.PostFormValue("name"), Kind: "image", Description: r.PostFormValue("description"),
 		Overlap: r.PostFormValue("overlap"), LeaseMinutes: r.PostFormValue("lease_minutes"), Metadata: r.PostFormValue("metadata_keys"),
-		AcceptsTruth: r.PostFormValue("accepts_truth") != "", Version: version,
+		AcceptsTruth: r.PostFormValue("accepts_truth") != "", Rules: typedRules(r), Version: version,
 	}
 }
 
@@ -129,7 +129,7 @@ func projectEdit(v web.ProjectFormView) store.ProjectEdit {
 	}
 	return store.ProjectEdit{
 		Name: v.Name, Description: v.Description, Overlap: number(v.Overlap), LeaseMinutes: number(v.LeaseMinutes),
-		AcceptsTruth: v.AcceptsTruth, MetadataKeys: strings.Split(v.Metadata, "\n"), Version: v.Version,
+		AcceptsTruth: v.AcceptsTruth, MetadataKeys: strings.Split(v.Metadata, "\n"), Rules: rulesOf(v.Rules), Version: v.Version,
 	}
 }
 
@@ -138,7 +138,7 @@ func (s *Server) addProject(w http.ResponseWriter, r *http.Request) error {
 	e := projectEdit(v)
 	project, err := s.Store.AddProject(r.Context(), actorOf(r), store.NewProject{
 		Slug: v.Slug, Name: e.Name, Description: e.Description, Kind: v.Kind, Overlap: e.Overlap, LeaseMinutes: e.LeaseMinutes,
-		AcceptsTruth: e.AcceptsTruth, MetadataKeys: e.MetadataKeys,
+		AcceptsTruth: e.AcceptsTruth, MetadataKeys: e.MetadataKeys, Rules: e.Rules,
 	})
 	if refused, ok := refusalOf(err); ok {
 		v.New, v.Refused = true, refused
@@ -211,6 +211,7 @@ func projectFacts(p store.Project) []web.ProjectFact {
 	}
 	return []web.ProjectFact{
 		{Name: "Answers for each item", Value: strconv.Itoa(p.Overlap)},
+		{Name: "Where answers agree", Value: rulesText(p.AgreementRules)},
 		{Name: "Time for an item", Value: fmt.Sprintf("%d min", p.LeaseMinutes)},
 		{Name: bookName(p.Kind), Value: book},
 		{Name: "Imported truth", Value: truth},
@@ -226,6 +227,7 @@ func (s *Server) showProjectSettings(w http.ResponseWriter, r *http.Request) err
 	form := web.ProjectFormView{
 		Name: project.Name, Description: project.Description, Overlap: strconv.Itoa(project.Overlap), LeaseMinutes: strconv.Itoa(project.LeaseMinutes),
 		Metadata: strings.Join(project.MetadataKeys, "\n"), AcceptsTruth: project.AcceptsTruth, Version: project.Version,
+		Rules: rulesForm(project.AgreementRules),
 	}
 	return s.renderProjectSettings(w, r, http.StatusOK, project, form)
 }

@@ -23,6 +23,7 @@ type projectJSON struct {
 	LeaseMinutes int       `json:"lease_minutes" example:"30"`
 	AcceptsTruth bool      `json:"accepts_truth" doc:"Whether imported truth is taken."`
 	MetadataKeys []string  `json:"metadata_keys" doc:"What an import keeps of an item's metadata."`
+	Rules        rulesJSON `json:"rules" doc:"What becomes of answers that agree, or do not."`
 	Paused       bool      `json:"paused"`
 	CreatedAt    time.Time `json:"created_at"`
 }
@@ -30,7 +31,7 @@ type projectJSON struct {
 func projectAsJSON(p store.Project) projectJSON {
 	return projectJSON{
 		ID: p.ID, Slug: p.Slug, Name: p.Name, Kind: p.Kind, Overlap: p.Overlap, LeaseMinutes: p.LeaseMinutes,
-		AcceptsTruth: p.AcceptsTruth, MetadataKeys: p.MetadataKeys, Paused: p.Paused, CreatedAt: p.CreatedAt,
+		AcceptsTruth: p.AcceptsTruth, MetadataKeys: p.MetadataKeys, Rules: rulesJSON(p.AgreementRules), Paused: p.Paused, CreatedAt: p.CreatedAt,
 	}
 }
 
@@ -44,6 +45,8 @@ type newProjectInput struct {
 		LeaseMinutes int      `json:"lease_minutes,omitempty" minimum:"0" maximum:"1440" doc:"30 if missing."`
 		AcceptsTruth bool     `json:"accepts_truth,omitempty"`
 		MetadataKeys []string `json:"metadata_keys,omitempty"`
+
+		Rules *rulesJSON `json:"rules,omitempty" doc:"Nothing is accepted and nobody asked by itself if missing."`
 	}
 }
 
@@ -111,7 +114,7 @@ func (s *Server) apiAddProject(ctx context.Context, actor store.Actor, in *newPr
 	b := in.Body
 	project, err := s.Store.AddProject(ctx, actor, store.NewProject{
 		Slug: b.Slug, Name: b.Name, Description: b.Description, Kind: b.Kind, Overlap: b.Overlap, LeaseMinutes: b.LeaseMinutes,
-		AcceptsTruth: b.AcceptsTruth, MetadataKeys: b.MetadataKeys,
+		AcceptsTruth: b.AcceptsTruth, MetadataKeys: b.MetadataKeys, Rules: b.Rules.rules(),
 	})
 	if err != nil {
 		return nil, err

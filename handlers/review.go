@@ -58,6 +58,7 @@ var decisionWords = map[store.DecisionKind]struct {
 	store.Rejected:  {"Sent back", ui.Warn},
 	store.Discarded: {"Discarded", ui.Bad},
 	store.Undone:    {"Undone", ui.Neutral},
+	store.Accepted:  {"Accepted by rule", ui.OK},
 }
 
 // faultWords are what faults are called on pages.
@@ -118,6 +119,10 @@ func conflictText(r store.Reviewed, self string) string {
 		return "The answer was taken back by its labeler. Look at the item as it is now."
 	}
 	d := r.Decisions[0]
+	if d.Kind == store.Accepted {
+		return fmt.Sprintf("The project's rule accepted the item in the meantime, at %s, because its answers agree. You can undo that below.",
+			d.At.UTC().Format("15:04 UTC"))
+	}
 	who := d.Reviewer
 	if who == self {
 		who = "You"

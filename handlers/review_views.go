@@ -27,6 +27,9 @@ func waitingView(item store.WaitingItem, project string) web.WaitingView {
 		Href: reviewHref(item.Item), Thumb: itemMediaHref(item.Item, "thumb"), Name: item.Name, Project: project,
 		Classes: strings.Join(item.Classes, ", "), Boxes: item.Boxes, Since: item.Since, Word: "New", Tone: ui.Neutral,
 	}
+	if item.Agreement != nil {
+		v.Score, v.Finding = figure(*item.Agreement), findingWords[item.Worst]
+	}
 	switch {
 	case item.Disputed:
 		v.Word, v.Tone = "Disputed", ui.Bad

@@ -348,7 +348,9 @@ func skip(ctx context.Context, tx pgx.Tx, actor Actor, h held, reason SkipReason
 		return err
 	}
 	if reason == CannotDecide || reason == BrokenImage {
-		_, err := tx.Exec(ctx, `UPDATE tasks SET state = 'in_review', changed_at = now() WHERE id = $1 AND state = 'open'`, h.Task)
+		_, err := tx.Exec(ctx, `
+			UPDATE tasks SET state = CASE state WHEN 'open' THEN 'in_review' ELSE state END, agreement = 0,
+				changed_at = CASE state WHEN 'open' THEN now() ELSE changed_at END WHERE id = $1`, h.Task)
 		if err != nil {
 			return err
 		}
@@ -452,6 +454,9 @@ func (s *Store) Dispute(ctx context.Context, actor Actor, task, assignment int64
 		}
 		if tag.RowsAffected() == 0 {
 			return ErrNotFound
+		}
+		if _, err := tx.Exec(ctx, `UPDATE tasks SET agreement = 0 WHERE id = $1`, task); err != nil {
+			return err
 		}
 		return audit(ctx, tx, actor, auditEvent{
 			Action: "review.dispute", ObjectType: "assignment", ObjectID: assignment, ProjectID: h.Project, Detail: map[string]any{"task": task},

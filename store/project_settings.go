@@ -11,13 +11,15 @@ import (
 	"fiducial/internal/access"
 )
 
-// ProjectEdit is a project's settings as a person changed them. Version is the one that they read.
+// ProjectEdit is a project's settings as a person changed them; nil rules stay as they are. Version is the one that
+// they read.
 type ProjectEdit struct {
 	Name, Description string
 	Overlap           int
 	LeaseMinutes      int
 	AcceptsTruth      bool
 	MetadataKeys      []string
+	Rules             *AgreementRules
 	Version           int
 }
 
@@ -25,7 +27,7 @@ type ProjectEdit struct {
 const metadataKeysMost = 50
 
 func (e *ProjectEdit) complete() error {
-	n := NewProject{Slug: "a", Name: e.Name, Kind: "image", Overlap: e.Overlap, LeaseMinutes: e.LeaseMinutes, MetadataKeys: e.MetadataKeys}
+	n := NewProject{Slug: "a", Name: e.Name, Kind: "image", Overlap: e.Overlap, LeaseMinutes: e.LeaseMinutes, MetadataKeys: e.MetadataKeys, Rules: e.Rules}
 	if strings.TrimSpace(e.Name) == "" {
 		return invalid("name", "Give the project a name.")
 	}
@@ -70,7 +72,10 @@ func (s *Store) UpdateProject(ctx context.Context, actor Actor, id int64, e Proj
 		if tag.RowsAffected() == 0 {
 			return ErrConflict
 		}
-		return nil
+		if e.Rules == nil {
+			return p.AgreementRules.check(e.Overlap)
+		}
+		return s.writeRules(ctx, tx, p, *e.Rules)
 	})
 	if err != nil || e.Overlap == before {
 		return err

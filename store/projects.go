@@ -28,10 +28,12 @@ type Project struct {
 	Paused           bool
 	Version          int // raised by every change of the settings
 	CreatedAt        time.Time
+
+	AgreementRules
 }
 
 const projectColumns = `p.id, p.slug, p.name, p.description, p.kind, p.overlap, p.lease_minutes, p.accepts_truth, p.metadata_keys,
-	p.guideline_version, p.paused, p.version, p.created_at`
+	p.guideline_version, p.paused, p.version, p.created_at, ` + ruleColumns
 
 // sees is the condition that the actor sees project p; its arguments come from Actor.args.
 const sees = `sees_project(p.id, @role, @person, @token, @scope)`
@@ -73,12 +75,14 @@ func (s *Store) Projects(ctx context.Context, actor Actor) ([]Project, error) {
 	return projects, nil
 }
 
-// NewProject is what making a project needs. Overlap and LeaseMinutes of 0 take the defaults 1 and 30.
+// NewProject is what making a project needs. Overlap and LeaseMinutes of 0 take the defaults 1 and 30, rules that
+// are nil DefaultAgreementRules.
 type NewProject struct {
 	Slug, Name, Description, Kind string
 	Overlap, LeaseMinutes         int
 	AcceptsTruth                  bool
 	MetadataKeys                  []string
+	Rules                         *AgreementRules
 }
 
 var slugPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
@@ -107,6 +111,9 @@ func (n *NewProject) complete() (err error) {
 	if n.LeaseMinutes == 0 {
 		n.LeaseMinutes = 30
 	}
+	if n.Rules == nil {
+		n.Rules = new(DefaultAgreementRules())
+	}
 	switch {
 	case !slugPattern.MatchString(n.Slug):
 		return invalid("slug", "Use lower-case letters, digits and hyphens for the short name, at most 63.")
@@ -117,7 +124,7 @@ func (n *NewProject) complete() (err error) {
 	case n.LeaseMinutes < 1 || n.LeaseMinutes > 1440:
 		return invalid("lease_minutes", "Choose a lease between 1 minute and a day (1440).")
 	}
-	return nil
+	return n.Rules.check(n.Overlap)
 }
 
 // AddProject makes a project, with the secret under which its external keys are hashed. A person who makes it is
@@ -135,9 +142,11 @@ func (s *Store) AddProject(ctx context.Context, actor Actor, n NewProject) (Proj
 		_, _ = rand.Read(secret) // documented never to fail
 		var id int64
 		err = tx.QueryRow(ctx, `
-			INSERT INTO projects (slug, name, description, kind, overlap, lease_minutes, accepts_truth, metadata_keys, key_secret)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
-			n.Slug, n.Name, n.Description, n.Kind, n.Overlap, n.LeaseMinutes, n.AcceptsTruth, n.MetadataKeys, secret).Scan(&id)
+			INSERT INTO projects (slug, name, description, kind, overlap, lease_minutes, accepts_truth, metadata_keys, key_secret,
+				loose_limit, accept_above, look_share, ask_below, overlap_most)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id`,
+			n.Slug, n.Name, n.Description, n.Kind, n.Overlap, n.LeaseMinutes, n.AcceptsTruth, n.MetadataKeys, secret,
+			n.Rules.LooseLimit, n.Rules.AcceptAbove, n.Rules.LookShare, n.Rules.AskBelow, n.Rules.OverlapMost).Scan(&id)
 		if violates(err, "projects_slug_key") {
 			return invalid("slug", "There is a project with this short name already.")
 		}

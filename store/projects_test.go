@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -191,5 +192,61 @@ func TestRetainUntil(t *testing.T) {
 				t.Errorf("policy last: %v, want %v; %d items moved", got, tt.want, moved)
 			}
 		})
+	}
+}
+
+func TestAgreementRules(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 0, 0, 2)
+	rules := func(change func(*AgreementRules)) *AgreementRules {
+		r := DefaultAgreementRules()
+		change(&r)
+		return &r
+	}
+	nan := math.NaN()
+	tests := []struct {
+		name    string
+		overlap int
+		rules   *AgreementRules
+		field   string // that is refused, "" for none
+	}{
+		{"the defaults", 1, rules(func(*AgreementRules) {}), ""},
+		{"all of them", 2, rules(func(r *AgreementRules) { r.AcceptAbove, r.AskBelow = new(0.9), new(0.5) }), ""},
+		{"a limit of nothing", 2, rules(func(r *AgreementRules) { r.LooseLimit = 0 }), "loose_limit"},
+		{"a limit that is none", 2, rules(func(r *AgreementRules) { r.LooseLimit = nan }), "loose_limit"},
+		{"accepts everything", 2, rules(func(r *AgreementRules) { r.AcceptAbove = new(0.0) }), "accept_above"},
+		{"a score beyond", 2, rules(func(r *AgreementRules) { r.AcceptAbove = new(1.1) }), "accept_above"},
+		{"a score that is none", 2, rules(func(r *AgreementRules) { r.AcceptAbove = &nan }), "accept_above"},
+		{"more than all", 2, rules(func(r *AgreementRules) { r.LookShare = 1.5 }), "look_share"},
+		{"asks above what it accepts", 2, rules(func(r *AgreementRules) { r.AcceptAbove, r.AskBelow = new(0.5), new(0.6) }), "ask_below"},
+		{"asks nobody", 2, rules(func(r *AgreementRules) { r.AskBelow, r.OverlapMost = new(0.6), 2 }), "overlap_most"},
+		{"ten answers", 2, rules(func(r *AgreementRules) { r.OverlapMost = 10 }), "overlap_most"},
+		{"a single answer", 1, rules(func(r *AgreementRules) { r.AcceptAbove = new(0.9) }), "overlap"},
+	}
+	for _, tt := range tests {
+		project, err := f.Project(t.Context(), System(), f.project.Slug)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edit := ProjectEdit{Name: "Strip", Overlap: tt.overlap, LeaseMinutes: 30, Rules: tt.rules, Version: project.Version}
+		err = f.UpdateProject(t.Context(), System(), project.ID, edit)
+		if refused, ok := errors.AsType[*InvalidError](err); ok != (tt.field != "") || ok && refused.Field != tt.field || !ok && err != nil {
+			t.Errorf("%s: %v, want a refusal of %q", tt.name, err, tt.field)
+		}
+	}
+	project, err := f.Project(t.Context(), System(), f.project.Slug)
+	if err != nil || !project.AgreementRules.same(*tests[1].rules) {
+		t.Fatalf("rules %+v, %v", project.AgreementRules, err)
+	}
+	// Rules that are not given stay, unless they make no sense any more.
+	edit := ProjectEdit{Name: "Strip", Overlap: 1, LeaseMinutes: 30, Version: project.Version}
+	err = f.UpdateProject(t.Context(), System(), project.ID, edit)
+	if refused, ok := errors.AsType[*InvalidError](err); !ok || refused.Field != "overlap" {
+		t.Errorf("a single answer beside rules: %v", err)
+	}
+	var jobs int
+	f.scan(t, &jobs, `SELECT count(*) FROM river_job WHERE kind = 'score_project'`)
+	if jobs != 1 {
+		t.Errorf("%d jobs for one change of the rules", jobs)
 	}
 }

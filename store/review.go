@@ -17,13 +17,15 @@ import (
 // DecisionKind is what a reviewer decided.
 type DecisionKind string
 
-// The decisions. Undone takes another one back, and is written by Undo alone.
+// The decisions. Undone takes another one back, and is written by Undo alone; Accepted is nobody's, but what
+// the project's rules make of answers that agree.
 const (
 	Approved  DecisionKind = "approved"  // an answer, or the present truth, as it is
 	Amended   DecisionKind = "amended"   // the reviewer's own boxes
 	Rejected  DecisionKind = "rejected"  // back to its labeler, with marks
 	Discarded DecisionKind = "discarded" // thrown out of the training data
 	Undone    DecisionKind = "undone"
+	Accepted  DecisionKind = "accepted"
 )
 
 // Fault is why an answer is sent back.

@@ -60,8 +60,8 @@ type ReviewSkip struct {
 type Decision struct {
 	ID       int64
 	Kind     DecisionKind
-	Reviewer string
-	Undoes   int64 // of Undone
+	Reviewer string // "" of Accepted
+	Undoes   int64  // of Undone
 	Note     string
 	At       time.Time
 	Undone   bool
@@ -158,9 +158,9 @@ func reviewAnswers(ctx context.Context, tx pgx.Tx, r Reviewed) ([]ReviewAnswer, 
 
 func decisionsOf(ctx context.Context, tx pgx.Tx, task int64) ([]Decision, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT r.id, r.decision AS kind, coalesce(n.name, p.pseudonym) AS reviewer, coalesce(r.undoes, 0) AS undoes, r.note, r.decided_at AS at,
+		SELECT r.id, r.decision AS kind, coalesce(n.name, p.pseudonym, '') AS reviewer, coalesce(r.undoes, 0) AS undoes, r.note, r.decided_at AS at,
 			EXISTS (SELECT FROM reviews back WHERE back.undoes = r.id) AS undone, r.id = (`+standing+`) IS TRUE AS standing
-		FROM reviews r JOIN people p ON p.id = r.reviewer_id LEFT JOIN person_identities n ON n.person_id = p.id
+		FROM reviews r LEFT JOIN people p ON p.id = r.reviewer_id LEFT JOIN person_identities n ON n.person_id = p.id
 		WHERE r.task_id = $1 ORDER BY r.id DESC`, task)
 	if err != nil {
 		return nil, err

@@ -60,6 +60,8 @@ type WaitingItem struct {
 	Reworked  bool
 	Disputed  bool
 	Undecided bool
+	Agreement *float64 // of its answers, between 0 and 1; nil where there is nothing to compare
+	Worst     string   // the worst finding of internal/agreement, or ""
 }
 
 // WaitingForReview returns the first items that wait, over all projects that the actor sees, in the
@@ -76,15 +78,16 @@ func (s *Store) WaitingForReview(ctx context.Context, actor Actor, slug string, 
 			      WHERE an.task_id = t.id AND `+counts+` ORDER BY c.name) AS classes,
 			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.reason = 'rework' AND a.state = 'submitted') AS reworked,
 			EXISTS (SELECT FROM review_marks m JOIN annotations an ON an.id = m.annotation_id WHERE an.task_id = t.id AND m.disputed_at IS NOT NULL) AS disputed,
-			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.state = 'skipped' AND a.skip_reason IN ('cannot_decide', 'broken_image')) AS undecided
+			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.state = 'skipped' AND a.skip_reason IN ('cannot_decide', 'broken_image')) AS undecided,
+			g.score AS agreement, coalesce(g.worst, '') AS worst
 		FROM (
 			SELECT t.*, p.slug FROM projects p CROSS JOIN LATERAL (
-				SELECT t.id, t.item_id, t.priority, t.changed_at FROM tasks t WHERE t.project_id = p.id AND t.state = 'in_review'
-				ORDER BY t.priority DESC, t.changed_at, t.id LIMIT @limit) t
+				SELECT t.id, t.item_id, t.priority, t.agreement, t.changed_at FROM tasks t WHERE t.project_id = p.id AND t.state = 'in_review'
+				ORDER BY `+reviewOrder+` LIMIT @limit) t
 			WHERE p.archived_at IS NULL AND (@slug = '' OR p.slug = @slug) AND `+sees+`
-			ORDER BY t.priority DESC, t.changed_at, t.id LIMIT @limit) t
-		LEFT JOIN item_texts x ON x.item_id = t.item_id
-		ORDER BY t.priority DESC, t.changed_at, t.id`, actor.args(pgx.NamedArgs{"slug": slug, "limit": limit}))
+			ORDER BY `+reviewOrder+` LIMIT @limit) t
+		LEFT JOIN item_texts x ON x.item_id = t.item_id LEFT JOIN item_agreements g ON g.item_id = t.item_id
+		ORDER BY `+reviewOrder, actor.args(pgx.NamedArgs{"slug": slug, "limit": limit}))
 	if err != nil {
 		return nil, fmt.Errorf("waiting for review: %w", err)
 	}
@@ -94,6 +97,10 @@ func (s *Store) WaitingForReview(ctx context.Context, actor Actor, slug string, 
 	}
 	return items, nil
 }
+
+// reviewOrder is the order in which tasks t are handed out for review: the most urgent, of those the one whose
+// answers agree least (tasks.agreement), of those the one that has waited longest.
+const reviewOrder = `t.priority DESC, t.agreement, t.changed_at, t.id`
 
 // itemName is what people know an item by; x is its row of item_texts.
 const itemName = `coalesce(nullif(x.file_name, ''), x.external_key, '')`
@@ -128,12 +135,12 @@ func (s *Store) nextReview(ctx context.Context, actor Actor, slug string, after 
 	err = s.pool.QueryRow(ctx, `
 		WITH next AS (
 			SELECT t.id, t.item_id FROM projects p CROSS JOIN LATERAL (
-				SELECT t.id, t.item_id, t.priority, t.changed_at FROM tasks t
+				SELECT t.id, t.item_id, t.priority, t.agreement, t.changed_at FROM tasks t
 				WHERE t.project_id = p.id AND t.state = 'in_review' AND t.item_id <> @after
 				  AND NOT (@pass_over AND EXISTS (SELECT FROM review_looks l WHERE l.task_id = t.id AND l.person_id <> @person AND `+recent+`))
-				ORDER BY t.priority DESC, t.changed_at, t.id LIMIT 1) t
+				ORDER BY `+reviewOrder+` LIMIT 1) t
 			WHERE p.archived_at IS NULL AND (@slug = '' OR p.slug = @slug) AND `+sees+`
-			ORDER BY t.priority DESC, t.changed_at, t.id LIMIT 1
+			ORDER BY `+reviewOrder+` LIMIT 1
 		), noted AS (
 			INSERT INTO review_looks AS l (task_id, person_id) SELECT id, @person FROM next WHERE @person::bigint IS NOT NULL
 			ON CONFLICT (task_id) DO UPDATE SET person_id = excluded.person_id, at = now()

@@ -103,7 +103,9 @@ type WaitingView struct {
 	Project           string
 	Word              string
 	Tone              ui.Tone
-	Classes           string
+	// Score is how far the answers agree, "" where there is nothing to compare; Finding is the worst difference.
+	Score, Finding string
+	Classes        string
 	Boxes             int
 	Since             time.Time
 }

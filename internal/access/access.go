@@ -44,6 +44,7 @@ const (
 	EditBatches    Action = "edit batches"    // open rounds, make batches, give them owner and date, close them
 	EditProjects   Action = "edit projects"   // make, settings, members, pause
 	Import         Action = "import"          // media, truth, prefill, predictions
+	ReadAgreement  Action = "read agreement"  // how far answers agree, in figures that name no item and nobody
 	ReadDatasets   Action = "read datasets"   // datasets, versions, manifests, exports made
 	EditDatasets   Action = "edit datasets"   // freeze
 	Export         Action = "export"          // make and download an export
@@ -66,6 +67,7 @@ var table = map[Action][]Role{
 	Review:         {Reviewer, Admin},
 	EditGuideline:  {Reviewer, Admin},
 	EditBatches:    {Reviewer, Admin}, // who answers for the truth says what is labeled next; settings and members stay an admin's
+	ReadAgreement:  {Reviewer, Admin, Viewer},
 	ReadDatasets:   {Reviewer, Admin, Viewer},
 	ReadMetrics:    {Reviewer, Admin, Viewer},
 	EditDatasets:   {Admin},

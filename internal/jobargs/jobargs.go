@@ -61,3 +61,31 @@ type SumCounts struct{}
 
 // Kind implements river.JobArgs.
 func (SumCounts) Kind() string { return "sum_counts" }
+
+// ScoreItem compares the current answers to one item with each other and with its truth, and does what the
+// project's rules make of it. It is not unique: one that is at work may have looked already.
+type ScoreItem struct {
+	ItemID int64 `json:"item_id"`
+}
+
+// Kind implements river.JobArgs.
+func (ScoreItem) Kind() string { return "score_item" }
+
+// ScoreProject scores the items of a project with ids above After, some at a time, and then sums up.
+type ScoreProject struct {
+	ProjectID int64 `json:"project_id"`
+	After     int64 `json:"after"`
+}
+
+// Kind implements river.JobArgs.
+func (ScoreProject) Kind() string { return "score_project" }
+
+// SummarizeProject sums up the agreement of a project, or of one round or batch of it.
+type SummarizeProject struct {
+	ProjectID int64 `json:"project_id" river:"unique"`
+	RoundID   int64 `json:"round_id,omitempty" river:"unique"`
+	BatchID   int64 `json:"batch_id,omitempty" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (SummarizeProject) Kind() string { return "summarize_project" }
