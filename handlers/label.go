@@ -178,12 +178,24 @@ func (s *Server) workbenchState(r *http.Request, work store.Work) web.WorkbenchS
 		state.Classes = append(state.Classes, web.WorkbenchClass(c))
 	}
 	for _, m := range work.Marks {
-		state.Marks = append(state.Marks, web.WorkbenchMark{Box: m.Box, Reason: m.Reason, Note: m.Note, X: m.X, Y: m.Y})
+		state.Marks = append(state.Marks, web.WorkbenchMark{Box: m.Box, Reason: m.Reason, Note: markNote(m), X: m.X, Y: m.Y})
 	}
 	if work.Recallable != nil {
 		state.Recallable = &web.WorkbenchRecallable{Task: work.Recallable.Task, Title: work.Recallable.Name}
 	}
 	return state
+}
+
+// markNote is what a mark says beside its reason.
+func markNote(m store.Mark) string {
+	if m.Reason != store.Sharpened {
+		return m.Note
+	}
+	said := fmt.Sprintf("%s is at version %d now.", m.Class, m.Version)
+	if m.Note != "" {
+		said += " " + m.Note
+	}
+	return said
 }
 
 func draftBoxes(boxes []store.DraftBox) []web.WorkbenchBox {
@@ -201,7 +213,7 @@ func workbenchURLs(work store.Work) web.WorkbenchURLs {
 		Next: nextPath(work.Slug), State: task + "/state", Definition: project + "/classes/{class}/panel", Keys: "/label/keys",
 		Queue: queuePath, Classes: project + "/classes.css",
 	}
-	if len(work.Marks) > 0 {
+	if len(work.Marks) > 0 && work.Reason == "rework" {
 		urls.Dispute = task + "/dispute"
 	}
 	return urls

@@ -61,6 +61,9 @@ func noticeView(n store.Notice) web.NoticeView {
 	case store.AnswerRejected:
 		v.Title, v.Text = "An answer came back in "+n.ProjectName, "A reviewer left remarks on it. It is first in your queue."
 		v.Icon, v.Tone, v.Href, v.Act = "undo-2", ui.Warn, fmt.Sprintf("/label/%d", n.ObjectID), "Look at it"
+	case store.LabelsReturned:
+		v.Title, v.Text = "Answers came back in "+n.ProjectName, "A definition was sharpened after you gave them. They are first in your queue, the boxes in question marked."
+		v.Icon, v.Tone, v.Href, v.Act = "book-open", ui.Warn, queuePath, "To my queue"
 	case store.AnswerSetAside:
 		v.Title, v.Text = "A late answer was set aside in "+n.ProjectName, "Others had answered the item by then. There is nothing to do for you."
 	case store.RejectionUndone:

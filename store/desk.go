@@ -29,7 +29,7 @@ type DeskItem struct {
 	State      string // leased, expired or returned
 	LeaseUntil *time.Time
 	Drafted    *time.Time // when the draft was saved, nil for none
-	Reason     string     // the first remark of the review that returned it
+	Reason     string     // the first remark of the review that returned it, or Sharpened
 	Note       string
 	Remarks    int
 	Since      time.Time // when it was handed out, or came back
@@ -105,12 +105,17 @@ func (s *Store) deskItems(ctx context.Context, actor Actor) (held, returned []De
 		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = a.project_id
 		LEFT JOIN item_texts x ON x.item_id = i.id LEFT JOIN drafts d ON d.assignment_id = a.id
 		LEFT JOIN LATERAL (
-			SELECT rm.reason, rm.note, count(*) OVER () AS remarks
+			(SELECT rm.reason, rm.note, count(*) OVER () AS remarks
 			FROM review_marks rm JOIN annotations an ON an.id = rm.annotation_id AND an.task_id = t.id AND an.person_id = a.person_id
 			WHERE a.reason = 'rework' AND rm.review_id = (
 				SELECT max(lm.review_id) FROM review_marks lm JOIN annotations la ON la.id = lm.annotation_id
 				WHERE la.task_id = t.id AND la.person_id = a.person_id)
-			ORDER BY rm.id LIMIT 1) m ON true
+			ORDER BY rm.id LIMIT 1)
+			UNION ALL
+			(SELECT '`+Sharpened+`', c.name || ' v' || r.version || CASE r.note WHEN '' THEN '' ELSE ': ' || r.note END, count(*) OVER ()
+			FROM relabel_answers ra JOIN relabels r ON r.id = ra.relabel_id JOIN classes c ON c.id = r.class_id
+			WHERE a.reason = 'relabel' AND ra.assignment_id = a.id
+			ORDER BY r.id LIMIT 1)) m ON true
 		WHERE a.person_id = $1 AND `+stillMember+` AND a.state IN ('leased', 'expired', 'returned')
 		  AND i.state = 'ready' AND t.state IN ('open', 'in_review') AND p.archived_at IS NULL
 		ORDER BY a.state = 'leased' DESC, a.state = 'leased' AND d.saved_at IS NULL, CASE a.state WHEN 'returned' THEN -a.id ELSE a.id END DESC LIMIT 50`, actor.PersonID)

@@ -309,27 +309,30 @@ func beginDraft(ctx context.Context, tx pgx.Tx, class int64) (id int64, err erro
 
 // PublishDefinition makes the class's draft, as read at editVersion, its next definition and returns the version.
 func (s *Store) PublishDefinition(ctx context.Context, actor Actor, class int64, editVersion int) (version int, err error) {
-	err = s.changeClass(ctx, actor, class, "definition.publish", func(tx pgx.Tx, c Class) error {
-		var body string
-		err := tx.QueryRow(ctx, `
-			UPDATE definitions SET published_at = now(),
-				version = (SELECT coalesce(max(n.version), 0) + 1 FROM definitions n WHERE n.class_id = $1)
-			WHERE class_id = $1 AND version IS NULL AND edit_version = $2
-			RETURNING version, body`, class, editVersion).Scan(&version, &body)
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			return fmt.Errorf("publish class %d at %d: %w", class, editVersion, ErrConflict)
-		case err == nil && strings.TrimSpace(body) == "":
-			return invalid("body", "Write down what belongs to the class before publishing it.")
-		case err == nil:
-			_, err = tx.Exec(ctx, `UPDATE projects SET guideline_version = guideline_version + 1 WHERE id = $1`, c.ProjectID)
-		}
-		if err != nil {
-			return fmt.Errorf("publish: %w", err)
-		}
-		return nil
-	})
+	version, _, err = s.PublishAndSendBack(ctx, actor, class, editVersion, SendBack{})
 	return version, err
+}
+
+// publishDraft makes the class's draft, as read at editVersion, its next definition.
+func publishDraft(ctx context.Context, tx pgx.Tx, c Class, editVersion int) (version int, err error) {
+	var body string
+	err = tx.QueryRow(ctx, `
+		UPDATE definitions SET published_at = now(),
+			version = (SELECT coalesce(max(n.version), 0) + 1 FROM definitions n WHERE n.class_id = $1)
+		WHERE class_id = $1 AND version IS NULL AND edit_version = $2
+		RETURNING version, body`, c.ID, editVersion).Scan(&version, &body)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return 0, fmt.Errorf("publish class %d at %d: %w", c.ID, editVersion, ErrConflict)
+	case err == nil && strings.TrimSpace(body) == "":
+		return 0, invalid("body", "Write down what belongs to the class before publishing it.")
+	case err == nil:
+		_, err = tx.Exec(ctx, `UPDATE projects SET guideline_version = guideline_version + 1 WHERE id = $1`, c.ProjectID)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("publish: %w", err)
+	}
+	return version, nil
 }
 
 // DiscardDefinition throws a class's draft away; what is published stays.

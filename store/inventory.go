@@ -93,6 +93,13 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfItem, "row deleted"},
 		{"project_agreements", []string{"id", "project_id", "round_id", "batch_id", "items", "computed_at"}, OfNobody, ""},
 		{"project_agreements", []string{"summary"}, OfItem, "computed again without the item"},
+		{"label_counts", []string{"class_id", "definition_version", "counted", "change"}, OfNobody, ""},
+		{"relabels", []string{
+			"id", "project_id", "class_id", "version", "others", "note", "state", "items", "done_items", "answers", "reviews", "created_by", "token_id",
+			"created_at", "finished_at",
+		}, OfNobody, ""},
+		{"relabel_items", []string{"relabel_id", "item_id", "state"}, OfItem, "row deleted"},
+		{"relabel_answers", []string{"assignment_id", "relabel_id", "annotation_id", "positions"}, OfItem, "row deleted"},
 		{"notices", []string{"id", "person_id", "kind", "object_type", "object_id", "project_id", "created_at", "read_at"}, OfNobody, ""},
 
 		{"rounds", []string{

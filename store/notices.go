@@ -18,6 +18,7 @@ const (
 	AnswerRejected   NoticeKind = "answer.rejected"  // it waits for its labeler again
 	AnswerSetAside   NoticeKind = "answer.set_aside" // rejected, and not wanted again
 	RejectionUndone  NoticeKind = "rejection.undone" // the answer counts as it was
+	LabelsReturned   NoticeKind = "labels.returned"  // a definition changed; the object is the relabel
 	unreadNoticesTop            = 100
 )
 

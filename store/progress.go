@@ -76,14 +76,19 @@ func (p *Progress) add(c projectCount) {
 	}
 }
 
-// SumCounts replaces the changes of every project's counts by their sums.
+// SumCounts replaces the changes of every project's and every class's counts by their sums.
 func (s *Store) SumCounts(ctx context.Context) error {
-	_, err := s.pool.Exec(ctx, `
-		WITH gone AS (DELETE FROM project_counts RETURNING project_id, counted, state, change)
+	for _, sum := range []string{
+		`WITH gone AS (DELETE FROM project_counts RETURNING project_id, counted, state, change)
 		INSERT INTO project_counts
-		SELECT project_id, counted, state, sum(change) FROM gone GROUP BY project_id, counted, state HAVING sum(change) <> 0`)
-	if err != nil {
-		return fmt.Errorf("sum counts: %w", err)
+		SELECT project_id, counted, state, sum(change) FROM gone GROUP BY project_id, counted, state HAVING sum(change) <> 0`,
+		`WITH gone AS (DELETE FROM label_counts RETURNING class_id, definition_version, counted, change)
+		INSERT INTO label_counts
+		SELECT class_id, definition_version, counted, sum(change) FROM gone GROUP BY class_id, definition_version, counted HAVING sum(change) <> 0`,
+	} {
+		if _, err := s.pool.Exec(ctx, sum); err != nil {
+			return fmt.Errorf("sum counts: %w", err)
+		}
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // The queue of a project is its open tasks with a free place, in the order of priority (highest
-// first), then age. A place is taken by a lease, by a rework that waits for its labeler (both are
+// first), then age. A place is taken by a lease, by a rework or relabel that waits for its labeler (both are
 // counted in tasks.live), and by a submitted wanted vote (tasks.votes); live + votes never exceeds
 // overlap. A labeler's cursor says from where on the queue can hold something for them, so that a
 // claim does not look again at everything they have done.
@@ -403,7 +403,7 @@ func (s *Store) ReleaseLeases(ctx context.Context) (released int, err error) {
 }
 
 // releaseLeases releases up to releaseBatch leases of a project that ran out. Their labelers may still
-// answer. A rework keeps its place and waits for its labeler again: nobody else can mend their answer.
+// answer. A rework or relabel keeps its place and waits for its labeler again: nobody else can mend their answer.
 func (s *Store) releaseLeases(ctx context.Context, project int64) (released int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		//nolint:rowserrcheck // ForEachRow checks it
@@ -412,7 +412,7 @@ func (s *Store) releaseLeases(ctx context.Context, project int64) (released int,
 				SELECT a.id FROM assignments a JOIN tasks t ON t.id = a.task_id
 				WHERE a.project_id = $1 AND a.state = 'leased' AND a.lease_until < now()
 				ORDER BY a.lease_until LIMIT $2 FOR NO KEY UPDATE OF a, t SKIP LOCKED)
-			UPDATE assignments a SET lease_until = NULL, state = CASE a.reason WHEN 'rework' THEN 'returned' ELSE 'expired' END
+			UPDATE assignments a SET lease_until = NULL, state = CASE WHEN a.reason IN ('rework', 'relabel') THEN 'returned' ELSE 'expired' END
 			FROM due WHERE a.id = due.id RETURNING a.task_id, a.state = 'expired'`, project, releaseBatch)
 		if err != nil {
 			return err

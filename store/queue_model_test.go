@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
+	"fiducial/internal/access"
 	"fiducial/store/storetest"
 )
 
@@ -18,8 +19,10 @@ type modelTask struct {
 	priority  int
 	overlap   int
 	state     string
-	assigned  map[int]string // by labeler: leased, late (lease over, not noticed), expired, submitted, surplus, skipped
+	assigned  map[int]string // by labeler: leased, late (lease over, not noticed), returned, expired, submitted, surplus, aside, skipped
 	submitted map[int]int    // by labeler: when
+	again     map[int]bool   // by labeler: it came back to them
+	earlier   map[int]int    // by labeler: when they gave the answer that came back
 }
 
 func (m *modelTask) count(states ...string) (n int) {
@@ -31,7 +34,7 @@ func (m *modelTask) count(states ...string) (n int) {
 	return n
 }
 
-func (m *modelTask) live() int  { return m.count("leased", "late") }
+func (m *modelTask) live() int  { return m.count("leased", "late", "returned") }
 func (m *modelTask) votes() int { return m.count("submitted") }
 func (m *modelTask) free() bool { return m.state == "open" && m.live()+m.votes() < m.overlap }
 
@@ -55,6 +58,9 @@ func (q *queueModel) release() {
 		for who, s := range m.assigned {
 			if s == "late" {
 				m.assigned[who] = "expired"
+				if m.again[who] {
+					m.assigned[who] = "returned"
+				}
 			}
 		}
 	}
@@ -62,7 +68,7 @@ func (q *queueModel) release() {
 
 // expected is the task that a labeler must get next, or nil.
 func (q *queueModel) expected(who int) *modelTask {
-	for _, state := range []string{"leased", "expired"} {
+	for _, state := range []string{"leased", "returned", "expired"} {
 		var oldest *modelTask
 		for _, m := range q.tasks {
 			decided := m.state != "open" && m.state != "in_review"
@@ -171,7 +177,7 @@ func (q *queueModel) recall(rt *rapid.T) {
 	m, who := q.drawAssigned(rt, "submitted", "surplus")
 	last := m
 	for _, other := range q.tasks {
-		if s := other.assigned[who]; (s == "submitted" || s == "surplus") && other.submitted[who] > last.submitted[who] {
+		if max(other.submitted[who], other.earlier[who]) > last.submitted[who] {
 			last = other
 		}
 	}
@@ -185,6 +191,7 @@ func (q *queueModel) recall(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
+	delete(m.submitted, who)
 	if m.assigned[who] == "surplus" {
 		m.assigned[who] = "expired"
 		return
@@ -218,7 +225,7 @@ func (q *queueModel) add(rt *rapid.T) {
 	before := len(q.floor.tasks)
 	q.addItems(q.t, 1, priority)
 	for _, id := range q.floor.tasks[before:] {
-		q.tasks = append(q.tasks, &modelTask{id: id, priority: priority, overlap: q.overlap, state: "open", assigned: map[int]string{}, submitted: map[int]int{}})
+		q.tasks = append(q.tasks, &modelTask{id: id, priority: priority, overlap: q.overlap, state: "open", assigned: map[int]string{}, submitted: map[int]int{}, again: map[int]bool{}, earlier: map[int]int{}})
 	}
 }
 
@@ -252,7 +259,7 @@ func (q *queueModel) setOverlap(rt *rapid.T) {
 func (q *queueModel) youngest(m *modelTask) (who int) {
 	var newest int64
 	for w, s := range m.assigned {
-		if id := q.ids[q.key(m.id, w)]; (s == "leased" || s == "late") && id > newest {
+		if id := q.ids[q.key(m.id, w)]; (s == "leased" || s == "late" || s == "returned") && id > newest {
 			who, newest = w, id
 		}
 	}
@@ -273,6 +280,51 @@ func (q *queueModel) discard(rt *rapid.T) {
 	m := inReview[rapid.IntRange(0, len(inReview)-1).Draw(rt, "task")]
 	q.exec(q.t, `UPDATE tasks SET state = 'discarded' WHERE id = $1`, m.id)
 	m.state = "discarded"
+}
+
+// relabel publishes the class's next definition and sends every label back that is older.
+func (q *queueModel) relabel(rt *rapid.T) {
+	q.exec(q.t, `INSERT INTO definitions (class_id, version, published_at) SELECT $1, max(version) + 1, now() FROM definitions WHERE class_id = $1`, q.class)
+	id, err := q.Relabel(q.t.Context(), Actor{Role: access.Admin}, q.class, SendBack{All: true})
+	if err != nil {
+		rt.Fatal(err)
+	}
+	if err := q.RunRelabel(q.t.Context(), id); err != nil {
+		rt.Fatal(err)
+	}
+	for _, m := range q.tasks {
+		if m.state != "discarded" && m.count("submitted", "surplus") > 0 {
+			q.sendBack(m)
+		}
+	}
+}
+
+// sendBack takes every answer to a task back to its labeler, the first given first.
+func (q *queueModel) sendBack(m *modelTask) {
+	undecided := m.state == "in_review" && m.votes() < m.overlap
+	m.state = "in_review"
+	var answered []int
+	for who, s := range m.assigned {
+		if s == "submitted" || s == "surplus" {
+			answered = append(answered, who)
+		}
+	}
+	slices.SortFunc(answered, func(a, b int) int { return m.submitted[a] - m.submitted[b] })
+	for _, who := range answered {
+		held := m.assigned[who] == "submitted"
+		m.assigned[who] = "aside"
+		m.earlier[who] = m.submitted[who]
+		delete(m.submitted, who)
+		if held || m.live()+m.votes() < m.overlap {
+			m.assigned[who], m.again[who] = "returned", true
+			var id int64
+			q.scan(q.t, &id, `SELECT id FROM assignments WHERE task_id = $1 AND person_id = $2 ORDER BY pass DESC LIMIT 1`, m.id, q.labelers[who].PersonID)
+			q.ids[q.key(m.id, who)] = id
+		}
+	}
+	if m.votes() < m.overlap && !undecided {
+		m.state = "open"
+	}
 }
 
 // breachEvery is after how many steps the books are gone through: it takes longer than a step.
@@ -322,7 +374,7 @@ func TestQueueIsItsModel(t *testing.T) {
 		q := &queueModel{floor: newFloorOf(t, st, 3, 0, 2), t: t, overlap: 2, ids: map[string]int64{}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"add": q.add, "claim": q.claim, "claim again": q.claim, "submit": q.submit, "skip": q.skip, "recall": q.recall,
-			"fall asleep": q.fallAsleep, "heartbeat": q.beat, "overlap": q.setOverlap, "discard": q.discard, "": q.check,
+			"fall asleep": q.fallAsleep, "heartbeat": q.beat, "overlap": q.setOverlap, "discard": q.discard, "relabel": q.relabel, "": q.check,
 		})
 	})
 }

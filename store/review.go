@@ -237,8 +237,16 @@ func (u *undecided) write(ctx context.Context, tx pgx.Tx) error {
 // approval.
 func truthOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) ([]Box, error) {
 	base, err := baseOf(ctx, tx, u, a)
-	if err != nil || a.Kind == Approved {
-		return base, err
+	if err != nil {
+		return nil, err
+	}
+	if a.Annotation == 0 && !u.settledBefore() {
+		if err := renew(ctx, tx, u.Project, base); err != nil {
+			return nil, err
+		}
+	}
+	if a.Kind == Approved {
+		return base, nil
 	}
 	definitions, err := checkBoxes(ctx, tx, held{Project: u.Project, Width: u.Width, Height: u.Height}, a.Boxes)
 	if err != nil {
@@ -249,6 +257,19 @@ func truthOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) ([]B
 		a.Kind = Approved
 	}
 	return boxes, nil
+}
+
+// settledBefore reports whether the item was decided when the decision came.
+func (u *undecided) settledBefore() bool { return u.State == "adjudicated" || u.State == "discarded" }
+
+// renew gives boxes the present versions of their definitions: a truth that is confirmed while it waits to be looked
+// at again is confirmed under these.
+func renew(ctx context.Context, tx pgx.Tx, project int64, boxes []Box) error {
+	versions, err := definitionVersions(ctx, tx, project)
+	for i := range boxes {
+		boxes[i].DefinitionVersion = versions[boxes[i].ClassID]
+	}
+	return err
 }
 
 // baseOf returns the boxes of the answer, or of the truth, that a decision goes out from.

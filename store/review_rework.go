@@ -33,9 +33,13 @@ func reject(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, marks 
 			return err
 		}
 	}
+	decided := u.State == "adjudicated"
 	u.State = "in_review"
 	if u.Votes < u.Overlap {
 		u.State = "open"
+	}
+	if !decided {
+		return nil // a truth that stands while its labels are made again is not what was rejected
 	}
 	return retireTruth(ctx, tx, u.Item)
 }
@@ -161,7 +165,7 @@ func undo(ctx context.Context, tx pgx.Tx, reviewer Actor, u *undecided, decision
 			return err
 		}
 	}
-	if u.State, err = u.settled(ctx, tx, state); err != nil {
+	if u.State, err = u.settled(ctx, tx, state, former); err != nil {
 		return err
 	}
 	err = audit(ctx, tx, reviewer, auditEvent{
@@ -174,14 +178,24 @@ func undo(ctx context.Context, tx pgx.Tx, reviewer Actor, u *undecided, decision
 	return u.write(ctx, tx)
 }
 
-// settled returns the state that fits what the item has after an undo; wanted is the one it had before.
-func (u *undecided) settled(ctx context.Context, tx pgx.Tx, wanted string) (state string, err error) {
-	var truth bool
-	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM truths WHERE item_id = $1 AND current)`, u.Item).Scan(&truth); err != nil {
+// settled returns the state that fits what the item has after an undo; wanted is the one it had before, and former
+// the truth that it had then.
+func (u *undecided) settled(ctx context.Context, tx pgx.Tx, wanted string, former int64) (state string, err error) {
+	var truth int64
+	var relabel bool
+	err = tx.QueryRow(ctx, `
+		SELECT coalesce((SELECT id FROM truths WHERE item_id = $1 AND current), 0),
+			EXISTS (SELECT FROM assignments WHERE task_id = $2 AND reason = 'relabel' AND state IN ('leased', 'returned'))`,
+		u.Item, u.Task).Scan(&truth, &relabel)
+	if err != nil {
 		return "", err
 	}
+	// A truth that stood beside an open or waiting task was being looked at again.
+	again := truth != 0 && truth == former && (wanted == "open" || wanted == "in_review")
 	switch {
-	case truth:
+	case relabel && u.Votes < u.Overlap:
+		return "open", nil
+	case truth != 0 && !again:
 		return "adjudicated", nil
 	case wanted == "discarded":
 		return wanted, nil

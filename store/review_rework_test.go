@@ -400,7 +400,8 @@ func init() {
 	broken["adjudicated without a truth"] = `SELECT t.id FROM tasks t
 		WHERE state = 'adjudicated' AND NOT EXISTS (SELECT FROM truths WHERE item_id = t.item_id AND current)`
 	broken["a truth of what is undecided"] = `SELECT t.id FROM tasks t
-		WHERE state <> 'adjudicated' AND EXISTS (SELECT FROM truths WHERE item_id = t.item_id AND current)`
+		WHERE state <> 'adjudicated' AND EXISTS (SELECT FROM truths WHERE item_id = t.item_id AND current)
+		  AND (state = 'discarded' OR NOT EXISTS (SELECT FROM relabel_items r WHERE r.item_id = t.item_id AND r.state IN ('sent', 'review')))`
 	broken["two answers of one person"] = `SELECT min(id) FROM annotations WHERE superseded_at IS NULL AND recalled_at IS NULL
 		GROUP BY task_id, person_id HAVING count(*) > 1`
 }

@@ -38,17 +38,22 @@ type Work struct {
 	Recallable   *Recallable `db:"-"`
 }
 
-// Mark is a reviewer's remark on the answer that came back. Box is the id of the draft's box that it
-// is about, nil if it is about a place (X, Y) or the whole.
+// Mark is why an answer came back: a reviewer's remark on it, or a definition that changed. Box is the id of the
+// draft's box that it is about, nil if it is about a place (X, Y) or the whole.
 type Mark struct {
 	ID      int64
 	Box     *string
 	X       *float64
 	Y       *float64
-	Reason  string
+	Reason  string // a fault, or Sharpened
 	Note    string
 	Dispute string
+	Class   string // of Sharpened: the class whose definition changed, and its version
+	Version int
 }
+
+// Sharpened is the reason of a mark on a box whose definition changed after it was drawn.
+const Sharpened = "definition"
 
 // WorkClass is a class that a labeler can choose; Definition is the newest published version, 0 for none.
 type WorkClass struct {
@@ -167,9 +172,13 @@ func (s *Store) startingBoxes(ctx context.Context, actor Actor, w Work) ([]Draft
 	return boxes, nil
 }
 
-// marks are the remarks of the last review of the actor's answer, while they mend it.
+// marks are the remarks of the last review of the actor's answer, while they mend it, or what else it came back for.
 func (s *Store) marks(ctx context.Context, actor Actor, w Work) ([]Mark, error) {
-	if w.Reason != "rework" {
+	switch w.Reason {
+	case "rework":
+	case "relabel":
+		return s.sharpened(ctx, w.Assignment)
+	default:
 		return nil, nil
 	}
 	rows, err := s.pool.Query(ctx, `
@@ -186,6 +195,22 @@ func (s *Store) marks(ctx context.Context, actor Actor, w Work) ([]Mark, error) 
 			id := strconv.Itoa(*position)
 			m.Box = &id
 		}
+		return m, err
+	})
+}
+
+// sharpened are the boxes that an answer came back for because definitions changed.
+func (s *Store) sharpened(ctx context.Context, assignment int64) ([]Mark, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT x.position::text AS box, c.name AS class, r.version, r.note
+		FROM relabel_answers a JOIN relabels r ON r.id = a.relabel_id JOIN classes c ON c.id = r.class_id CROSS JOIN LATERAL unnest(a.positions) AS x (position)
+		WHERE a.assignment_id = $1 ORDER BY x.position, r.id`, assignment)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Mark, error) {
+		m := Mark{Reason: Sharpened, Box: new("")}
+		err := row.Scan(m.Box, &m.Class, &m.Version, &m.Note)
 		return m, err
 	})
 }

@@ -44,6 +44,14 @@ type WriteExport struct {
 // Kind implements river.JobArgs.
 func (WriteExport) Kind() string { return "write_export" }
 
+// SendBack sends the labels back that one relabel is about.
+type SendBack struct {
+	RelabelID int64 `json:"relabel_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (SendBack) Kind() string { return "send_back" }
+
 // ReleaseLeases returns to the queue whatever ran out.
 type ReleaseLeases struct{}
 

@@ -24,7 +24,7 @@ export interface ClassInfo {
   readonly definition: number;
 }
 
-export type Reason = "loose_box" | "missed_defect" | "wrong_class" | "split_needed" | "other";
+export type Reason = "loose_box" | "missed_defect" | "wrong_class" | "split_needed" | "other" | "definition";
 
 /** A reviewer's remark, about a box or about a place. */
 export interface Mark {

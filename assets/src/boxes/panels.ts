@@ -197,9 +197,10 @@ const reasons: Readonly<Record<Reason, string>> = {
   wrong_class: "Wrong class",
   split_needed: "Split needed",
   other: "Other",
+  definition: "Definition changed",
 };
 
-/** The reviewer's remarks, each with a field to dispute it. */
+/** Why an answer came back: remarks, each with a field to dispute it. */
 export class MarkList {
   private readonly list: HTMLElement | null;
   private readonly section: HTMLElement | null;
@@ -232,7 +233,7 @@ export class MarkList {
     const head = element("button", { type: "button", class: "remark", "data-mark": String(at) }, element("span", { class: "pin" }, String(at + 1)), element("b", {}, reasons[mark.reason]));
     const item = element("li", {}, head);
     if (mark.note !== "") item.append(element("p", { class: "quiet" }, mark.note));
-    if (disputable) {
+    if (disputable && mark.reason !== "definition") {
       const label = `Dispute remark ${at + 1}`;
       item.append(
         element(
