@@ -118,7 +118,6 @@ func (s *Server) renderVersion(w http.ResponseWriter, r *http.Request, status in
 		VersionRow: versionRow(version), Recipe: version.Recipe.YAML(), NewExport: form,
 		CanFreeze: access.Allows(role, access.EditDatasets), CanExport: access.Allows(role, access.Export),
 	}
-	v.NewExport.Formats = exportOptions()
 	if version.State == store.VersionFrozen {
 		if err := s.fillVersion(r, version, &v); err != nil {
 			return err

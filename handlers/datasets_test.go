@@ -159,7 +159,7 @@ func TestAnExportIsMadeFollowedAndTakenAway(t *testing.T) {
 	s.withTruth("hot", 5)
 	s.frozen("hot-test", "hot")
 	admin := s.browser(access.Admin)
-	admin.post("/datasets/hot-test/1/exports", "format", "word").want(http.StatusUnprocessableEntity).shows("Choose coco or voc")
+	admin.post("/datasets/hot-test/1/exports", "format", "word").want(http.StatusUnprocessableEntity).shows("Choose one of coco")
 	admin.post("/datasets/hot-test/1/exports", "format", "voc", "media", "on").to("/exports/1")
 	admin.get("/exports/1").shows("Writing the archive", "Pascal VOC", "With images")
 	admin.get("/exports/1/download").want(http.StatusNotFound)

@@ -22,10 +22,6 @@ func (s *Server) exportRoutes(r router) {
 	r.get("/exports/{id}/download", access.Export, s.downloadExport)
 }
 
-func exportOptions() []ui.Option {
-	return []ui.Option{{Value: "coco", Label: "COCO"}, {Value: "voc", Label: "Pascal VOC"}}
-}
-
 func exportRow(e store.Export, v store.DatasetVersion) web.ExportRow {
 	return web.ExportRow{
 		ID: e.ID, Format: e.Format, State: e.State, Media: e.Media, Done: e.DoneItems, Total: v.Lines, Bytes: e.Bytes, Losses: e.Losses, At: e.CreatedAt,

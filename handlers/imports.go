@@ -261,7 +261,8 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, i store.Import, 
 		ID: i.ID, Back: "/projects/" + i.Project + "/imports", Items: "/projects/" + i.Project + "/items", Format: i.Format, Purpose: i.Purpose, Model: i.Model, Source: i.Source,
 		Options: importOptions(i), State: i.State, Error: i.Error, At: i.CreatedAt, Expected: i.Expected, DryRun: i.Options.DryRun,
 		Files: progress.Files, Complete: progress.Complete, Bytes: progress.Bytes, Received: progress.Received,
-		Added: counts.Added, Changed: counts.Changed, Unchanged: counts.Unchanged, Refused: counts.Refused, Boxes: counts.Boxes,
+		Added: counts.Added, Changed: counts.Changed, Unchanged: counts.Unchanged, Refused: counts.Refused, Lost: counts.Lost,
+		Boxes: counts.Boxes, NewClasses: i.NewClasses,
 	}, i, nil
 }
 
@@ -283,7 +284,7 @@ func importOptions(i store.Import) (words []string) {
 func (s *Server) addResults(r *http.Request, v *web.ImportView) error {
 	v.Outcome = r.URL.Query().Get("outcome")
 	switch v.Outcome {
-	case store.OutcomeAdded, store.OutcomeChanged, store.OutcomeUnchanged, store.OutcomeRefused:
+	case store.OutcomeAdded, store.OutcomeChanged, store.OutcomeUnchanged, store.OutcomeRefused, store.OutcomeLost:
 	default:
 		v.Outcome = firstOutcome(v)
 	}

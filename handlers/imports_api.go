@@ -22,7 +22,7 @@ const partTime = 10 * time.Minute
 type importJSON struct {
 	ID         int64      `json:"id" example:"1"`
 	Project    string     `json:"project" example:"steel"`
-	Format     string     `json:"format" enum:"images,coco,voc"`
+	Format     string     `json:"format" enum:"images,coco,voc,cvat"`
 	Purpose    string     `json:"purpose" enum:"media,truth,prefill,prediction"`
 	Model      string     `json:"model,omitempty" example:"strip-detector@2.1"`
 	Source     string     `json:"source" example:"Line 2"`
@@ -38,7 +38,9 @@ type importJSON struct {
 	Changed    int        `json:"changed"`
 	Unchanged  int        `json:"unchanged"`
 	Refused    int        `json:"refused"`
+	Lost       int        `json:"lost" doc:"Places at which something came in otherwise than it stood: clipped, rounded, renamed, left out."`
 	Boxes      int        `json:"boxes" doc:"Boxes of what was added, changed or found unchanged."`
+	NewClasses []string   `json:"new_classes" example:"[\"scratch\"]" doc:"Classes that it added, or would add if it is a dry run."`
 	CreatedAt  time.Time  `json:"created_at"`
 	FinishedAt *time.Time `json:"finished_at"`
 }
@@ -46,7 +48,7 @@ type importJSON struct {
 type newImportInput struct {
 	Slug string `path:"slug" example:"steel"`
 	Body struct {
-		Format     string `json:"format" enum:"images,coco,voc"`
+		Format     string `json:"format" enum:"images,coco,voc,cvat"`
 		Purpose    string `json:"purpose,omitempty" enum:"media,truth,prefill,prediction" default:"media" doc:"What labels become. media brings in pictures alone."`
 		Model      string `json:"model,omitempty" example:"strip-detector@2.1" doc:"Which model version predicted, as NAME@VERSION."`
 		Source     string `json:"source,omitempty" example:"Line 2" doc:"Whose data it is, made if it is missing; the project's name if empty."`
@@ -103,14 +105,14 @@ type resultsInput struct {
 	PageQuery
 
 	ID      int64  `path:"id" example:"1"`
-	Outcome string `query:"outcome" enum:"added,changed,unchanged,refused" doc:"Only results with this outcome."`
+	Outcome string `query:"outcome" enum:"added,changed,unchanged,refused,lost" doc:"Only results with this outcome."`
 }
 
 type resultJSON struct {
 	ID      int64  `json:"id"`
 	Name    string `json:"name" doc:"The file, and the place inside it."`
-	Outcome string `json:"outcome" enum:"added,changed,unchanged,refused"`
-	Reason  string `json:"reason,omitempty" doc:"Why it was refused, or what is odd about it."`
+	Outcome string `json:"outcome" enum:"added,changed,unchanged,refused,lost"`
+	Reason  string `json:"reason,omitempty" doc:"Why it was refused, what was lost, or what is odd about it."`
 	Item    int64  `json:"item,omitempty"`
 	Boxes   int    `json:"boxes"`
 }
@@ -171,7 +173,7 @@ func (s *Server) apiImport(ctx context.Context, actor store.Actor, in *importInp
 		ID: i.ID, Project: i.Project, Format: i.Format, Purpose: i.Purpose, Model: i.Model, Source: i.Source, DryRun: i.Options.DryRun,
 		State: i.State, Error: i.Error, Files: progress.Files, Complete: progress.Complete, Bytes: progress.Bytes, Received: progress.Received,
 		Expected: i.Expected, Added: counts.Added, Changed: counts.Changed, Unchanged: counts.Unchanged, Refused: counts.Refused,
-		Boxes: counts.Boxes, CreatedAt: i.CreatedAt, FinishedAt: i.FinishedAt,
+		Lost: counts.Lost, Boxes: counts.Boxes, NewClasses: i.NewClasses, CreatedAt: i.CreatedAt, FinishedAt: i.FinishedAt,
 	}}, nil
 }
 

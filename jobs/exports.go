@@ -100,6 +100,7 @@ type exporting struct {
 	export  store.Export
 	version store.DatasetVersion
 	sum     store.VersionSummary
+	layout  exportLayout
 	zip     *archiveWriter
 	report  formats.Report
 	// several tells that items of more than one project are in it: then folders keep them apart.
@@ -108,7 +109,7 @@ type exporting struct {
 
 func newExporting(d deps, export store.Export, version store.DatasetVersion, sum store.VersionSummary, out io.Writer) *exporting {
 	return &exporting{
-		deps: d, export: export, version: version, sum: sum,
+		deps: d, export: export, version: version, sum: sum, layout: exportLayouts[export.Format],
 		zip: newArchiveWriter(out, *version.FrozenAt), several: len(version.Recipe.Projects) > 1,
 	}
 }
@@ -117,11 +118,7 @@ func (e *exporting) write(ctx context.Context) error {
 	if err := e.zip.add("README.txt", func(w io.Writer) error { return e.writeReadme(w) }); err != nil {
 		return err
 	}
-	labels := e.writeCOCO
-	if e.export.Format == "voc" {
-		labels = e.writeVOC
-	}
-	if err := labels(ctx); err != nil {
+	if err := e.layout.labels(e, ctx); err != nil {
 		return err
 	}
 	if err := e.writeManifest(ctx); err != nil {

@@ -14,15 +14,66 @@ import (
 	"fiducial/store"
 )
 
+// exportLayout is how an archive of one format is laid out.
+type exportLayout struct {
+	labels func(*exporting, context.Context) error
+	// places says where each image lies, asked once for each line in their order.
+	places func() func(*store.ExportLine, fileName) string
+	about  string // for the README
+}
+
+var exportLayouts = map[string]exportLayout{
+	"coco": {
+		labels: (*exporting).writeCOCO, places: imagesFolder,
+		about: "annotations/{training,validation,test}.json, images/   COCO; a category's id stays the same from version to version\n",
+	},
+	"voc": {
+		labels: (*exporting).writeVOC, places: vocFolder,
+		about: "Annotations/, ImageSets/Main/{train,val,test}.txt, JPEGImages/   Pascal VOC: whole pixels, counted from 1, corners inclusive\n",
+	},
+	"cvat": {
+		labels: (*exporting).writeCVAT, places: imagesFolder,
+		about: "annotations/{training,validation,test}.xml, images/   CVAT for images 1.1: make a task of the images, then upload its annotations\n",
+	},
+}
+
+// imagesFolder keeps every image under its own name.
+func imagesFolder() func(*store.ExportLine, fileName) string {
+	return func(_ *store.ExportLine, name fileName) string { return "images/" + name.path }
+}
+
+func vocFolder() func(*store.ExportLine, fileName) string {
+	var places formats.VOCPlaces
+	return func(_ *store.ExportLine, name fileName) string { return places.Place(name.path).Image }
+}
+
 // writeCOCO writes one document a split.
 func (e *exporting) writeCOCO(ctx context.Context) error {
-	info := formats.COCOInfo{
-		Name: e.version.Dataset, Version: fmt.Sprint(e.version.Number), Hash: hexOf(e.version.Hash), Created: *e.version.FrozenAt,
-	}
+	return e.writeSplits(ctx, ".json", func(w io.Writer, images iter.Seq2[formats.Image, error]) (formats.Report, error) {
+		return formats.WriteCOCO(w, e.set(), categories(e.sum.Classes), images)
+	})
+}
+
+// writeCVAT writes one document a split.
+func (e *exporting) writeCVAT(ctx context.Context) error {
+	return e.writeSplits(ctx, ".xml", func(w io.Writer, images iter.Seq2[formats.Image, error]) (formats.Report, error) {
+		return formats.WriteCVAT(w, e.set(), classNames(e.sum.Classes), images)
+	})
+}
+
+// set names what is exported.
+func (e *exporting) set() formats.Set {
+	return formats.Set{Name: e.version.Dataset, Version: fmt.Sprint(e.version.Number), Hash: hexOf(e.version.Hash), Created: *e.version.FrozenAt}
+}
+
+// writeSplits writes one document of annotations a split.
+func (e *exporting) writeSplits(ctx context.Context, extension string,
+	write func(io.Writer, iter.Seq2[formats.Image, error]) (formats.Report, error),
+) error {
 	for _, split := range e.sides() {
-		file := fmt.Sprintf("annotations/%s.json", split)
+		file := "annotations/" + string(split) + extension
 		err := e.zip.add(file, func(w io.Writer) error {
-			report, err := formats.WriteCOCO(w, info, categories(e.sum.Classes), e.images(ctx, split))
+			report, err := write(w, e.images(ctx, split))
 			e.report.Merge(file, report)
 			return err
 		})
@@ -55,6 +106,14 @@ func categories(classes []store.VersionClass) (list []formats.COCOCategory) {
 		}
 	}
 	return list
+}
+
+// classNames are the names of the classes, each once.
+func classNames(classes []store.VersionClass) (names []string) {
+	for _, category := range categories(classes) {
+		names = append(names, category.Name)
+	}
+	return names
 }
 
 // vocSets are the names that VOC has for the splits.
@@ -105,11 +164,7 @@ func (e *exporting) writeReadme(w io.Writer) error {
 		fmt.Fprintf(&b, "  %4d  %s: %s\n", c.ID, c.Name, definitions(c.Definitions))
 	}
 	fmt.Fprintf(&b, "\nRecipe\n%s\n", v.Recipe.YAML())
-	if e.export.Format == "voc" {
-		b.WriteString("Annotations/, ImageSets/Main/{train,val,test}.txt, JPEGImages/   Pascal VOC: whole pixels, counted from 1, corners inclusive\n")
-	} else {
-		b.WriteString("annotations/{training,validation,test}.json, images/   COCO; a category's id stays the same from version to version\n")
-	}
+	b.WriteString(e.layout.about)
 	b.WriteString(readmeEnd)
 	_, err := io.WriteString(w, b.String())
 	return err

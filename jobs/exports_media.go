@@ -117,12 +117,9 @@ func (e *exporting) writeMedia(ctx context.Context) (err error) {
 
 // openMedia opens the images of all lines, each into a slot of its own, which the queue keeps in order.
 func (e *exporting) openMedia(ctx context.Context, queue chan<- chan mediaFile) error {
-	var places formats.VOCPlaces
+	place := e.layout.places()
 	return e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
-		at := "images/" + name.path
-		if e.export.Format == "voc" {
-			at = places.Place(name.path).Image
-		}
+		at := place(line, name)
 		choice := e.mediaOf(line)
 		if choice == noMedia || choice == noRendition {
 			return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -52,10 +53,11 @@ func (f *importFolder) open(ctx context.Context, run *store.ImportRun) error {
 // sort puts the files in the order of their names and refuses what is there twice.
 func (f *importFolder) sort() {
 	slices.SortStableFunc(f.files, func(a, b importEntry) int { return strings.Compare(a.name, b.name) })
+	archives := f.archives()
 	kept := f.files[:0]
 	for _, file := range f.files {
 		switch {
-		case isLeftover(file.name):
+		case isLeftover(file.name), archives[path.Dir(file.name)] && slices.Contains(archiveNotes, path.Base(file.name)):
 		case len(kept) > 0 && kept[len(kept)-1].name == file.name:
 			f.refuse(file.name, "Another file of this import has the same name.")
 		default:
@@ -63,6 +65,21 @@ func (f *importFolder) sort() {
 		}
 	}
 	f.files = kept
+}
+
+// archiveNotes are the files of an archive of this product that say something of it, and hold no labels.
+var archiveNotes = []string{"README.txt", "manifest.jsonl", "report.json", "checksums.txt"}
+
+// archives are the folders that an archive of this product was unpacked into.
+func (f *importFolder) archives() map[string]bool {
+	notes, found := map[string]int{}, map[string]bool{}
+	for _, file := range f.files {
+		if dir := path.Dir(file.name); slices.Contains(archiveNotes, path.Base(file.name)) {
+			notes[dir]++
+			found[dir] = notes[dir] >= len(archiveNotes)
+		}
+	}
+	return found
 }
 
 // isLeftover recognises what operating systems leave in folders beside their content.
@@ -124,36 +141,38 @@ func (f *importFolder) Close() error {
 	return failed
 }
 
-// importLosses makes results of what a report refused, under the name of its file.
+// importLosses makes results of what a report refused and lost, under the name of its file.
 func importLosses(file string, report formats.Report) []store.ImportResult {
-	var results []store.ImportResult
+	results := make([]store.ImportResult, 0, len(report.Losses))
+	listed := map[formats.Kind]int{}
 	for _, loss := range report.Losses {
+		listed[loss.Kind] += loss.Count
+		result := store.ImportResult{Name: file, Outcome: store.OutcomeRefused, Reason: loss.Reason}
+		if loss.ID != "" {
+			result.Name += ": " + loss.ID
+		}
 		if loss.Kind != formats.Refused {
+			result.Outcome, result.Reason = store.OutcomeLost, kindInWords(loss.Kind)+": "+loss.Reason
+		}
+		if loss.Count > 1 {
+			result.Reason = fmt.Sprintf("%s (%d times)", result.Reason, loss.Count)
+		}
+		results = append(results, result)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(report.Counts)) {
+		more := report.Counts[kind] - listed[kind]
+		if more <= 0 {
 			continue
 		}
-		name := file
-		if loss.ID != "" {
-			name += ": " + loss.ID
+		result := store.ImportResult{
+			Name: file, Outcome: store.OutcomeRefused, Reason: fmt.Sprintf("%d more were %s, which are not listed one by one.", more, kindInWords(kind)),
 		}
-		reason := loss.Reason
-		if loss.Count > 1 {
-			reason = fmt.Sprintf("%s (%d times)", reason, loss.Count)
+		if kind != formats.Refused {
+			result.Outcome = store.OutcomeLost
 		}
-		results = append(results, store.ImportResult{Name: name, Outcome: store.OutcomeRefused, Reason: reason})
-	}
-	if more := report.Counts[formats.Refused] - listedCount(report); more > 0 {
-		results = append(results, store.ImportResult{
-			Name: file, Outcome: store.OutcomeRefused, Reason: fmt.Sprintf("%d more were refused, which are not listed one by one.", more),
-		})
+		results = append(results, result)
 	}
 	return results
 }
 
-func listedCount(report formats.Report) (n int) {
-	for _, loss := range report.Losses {
-		if loss.Kind == formats.Refused {
-			n += loss.Count
-		}
-	}
-	return n
-}
+func kindInWords(kind formats.Kind) string { return strings.ReplaceAll(string(kind), "_", " ") }

@@ -97,7 +97,7 @@ func (r *importReading) readVOCFile(ctx context.Context, p *pictures, file impor
 	}
 	filename := image.Key
 	record := store.ImportRecord{
-		Name: file.name, Label: &image, Refused: importLosses(file.name, report),
+		Name: file.name, Label: &image, Losses: importLosses(file.name, report),
 		Alike: func(m *formats.Media) (string, error) { return formats.VOCMedia(m, file.name, filename) },
 	}
 	found, err := formats.VOCMedia(p.media, file.name, filename)
@@ -196,13 +196,11 @@ func (r *importReading) readCOCOFile(ctx context.Context, p *pictures, file impo
 	if r.run.Purpose != store.PurposeTruth {
 		read = formats.ReadCOCOAsWritten // detectors reach over the border
 	}
-	return r.readCOCOWith(ctx, p, file, func(content io.Reader, yield func(formats.Image) error) (formats.Report, error) {
-		return read(content, yield)
-	})
+	return r.readImages(ctx, p, file, read)
 }
 
 func (r *importReading) readCOCOResults(ctx context.Context, p *pictures, set, file importEntry) error {
-	return r.readCOCOWith(ctx, p, file, func(content io.Reader, yield func(formats.Image) error) (report formats.Report, err error) {
+	return r.readImages(ctx, p, file, func(content io.Reader, yield func(formats.Image) error) (report formats.Report, err error) {
 		err = readEntry(ctx, set, func(truth io.Reader) (err error) {
 			report, err = formats.ReadCOCOResults(truth, content, yield)
 			return err
@@ -211,16 +209,33 @@ func (r *importReading) readCOCOResults(ctx context.Context, p *pictures, set, f
 	})
 }
 
-// readCOCOWith adds every image that read yields of a file. An error of the file itself refuses what it
+// readCVAT brings in documents of CVAT with their pictures, then the pictures that have no labels.
+func (r *importReading) readCVAT(ctx context.Context) error {
+	labels, files := r.folder.with(".xml")
+	p := newPictures(files)
+	if r.run.Purpose != store.PurposeMedia {
+		for _, file := range labels {
+			err := r.readImages(ctx, p, file, func(content io.Reader, yield func(formats.Image) error) (formats.Report, error) {
+				return formats.ReadCVAT(content, r.run.Purpose != store.PurposeTruth, yield)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return r.readPictures(ctx, p.left(files))
+}
+
+// readImages adds every image that read yields of a file. An error of the file itself refuses what it
 // still holds.
-func (r *importReading) readCOCOWith(ctx context.Context, p *pictures, file importEntry,
+func (r *importReading) readImages(ctx context.Context, p *pictures, file importEntry,
 	read func(io.Reader, func(formats.Image) error) (formats.Report, error),
 ) error {
 	var merging error
 	var report formats.Report
 	err := readEntry(ctx, file, func(content io.Reader) (err error) {
 		report, err = read(content, func(image formats.Image) error {
-			merging = r.addCOCO(ctx, p, file, &image)
+			merging = r.addImage(ctx, p, file, &image)
 			return merging
 		})
 		return err
@@ -236,7 +251,8 @@ func (r *importReading) readCOCOWith(ctx context.Context, p *pictures, file impo
 	return err
 }
 
-func (r *importReading) addCOCO(ctx context.Context, p *pictures, file importEntry, image *formats.Image) error {
+// addImage adds an image of a file that holds many, under the name that the file gives it.
+func (r *importReading) addImage(ctx context.Context, p *pictures, file importEntry, image *formats.Image) error {
 	record := store.ImportRecord{
 		Name: file.name + ": " + image.Key, Keys: []string{image.Key}, Label: image,
 		Alike: func(m *formats.Media) (string, error) { return m.Find(image.Key) },
@@ -244,7 +260,7 @@ func (r *importReading) addCOCO(ctx context.Context, p *pictures, file importEnt
 	found, err := p.media.Find(image.Key)
 	switch {
 	case errors.Is(err, formats.ErrManyMedia):
-		record.Fault = "Several of the uploaded pictures could be meant. Give file_name with its folders."
+		record.Fault = "Several of the uploaded pictures could be meant. Give the name of the image with its folders."
 	case err == nil && found != image.Key:
 		record.Keys = append(record.Keys, found)
 	}

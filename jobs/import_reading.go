@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"golang.org/x/sync/semaphore"
 
@@ -38,7 +40,8 @@ type importReading struct {
 	batch    []store.ImportRecord
 	boxes    int
 	pictures int
-	losses   []store.ImportResult // what was refused beside the records
+	losses   []store.ImportResult // what was refused or lost beside the records
+	dropped  map[string]int       // marks of boxes that are not kept
 }
 
 func newImportReading(run *store.ImportRun, pixels *semaphore.Weighted) (*importReading, error) {
@@ -46,7 +49,7 @@ func newImportReading(run *store.ImportRun, pixels *semaphore.Weighted) (*import
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	return &importReading{run: run, spool: spool, pixels: pixels}, nil
+	return &importReading{run: run, spool: spool, pixels: pixels, dropped: map[string]int{}}, nil
 }
 
 // Close removes the copies of what was uploaded.
@@ -54,8 +57,35 @@ func (r *importReading) Close() error {
 	return errors.Join(r.folder.Close(), r.spool.Close(), os.Remove(r.spool.Name()))
 }
 
-// refused lists what was refused beside the records.
-func (r *importReading) refused() []store.ImportResult { return append(r.folder.losses, r.losses...) }
+// refused lists what was refused or lost beside the records.
+func (r *importReading) refused() []store.ImportResult {
+	results := append(r.folder.losses, r.losses...)
+	for _, mark := range slices.Sorted(maps.Keys(r.dropped)) {
+		reason := fmt.Sprintf("left out: %s, which is not kept (of %d boxes)", mark, r.dropped[mark])
+		results = append(results, store.ImportResult{Name: "All labels", Outcome: store.OutcomeLost, Reason: reason})
+	}
+	return results
+}
+
+// drop counts what a box says that is not kept with it.
+func (r *importReading) drop(box *formats.Box) {
+	truth := r.run.Purpose == store.PurposeTruth
+	for _, mark := range [...]struct {
+		there bool
+		name  string
+	}{
+		{box.Occluded, "the mark of an occluded object"},
+		{box.Truncated, "the mark of a truncated object"},
+		{box.Difficult, "the mark of a difficult object"},
+		{box.Area != 0, "an area other than width times height"},
+		{box.Scored && truth, "the score of a box of truth"},
+		{box.Crowd && !truth, "the mark of a crowd in a prediction"},
+	} {
+		if mark.there {
+			r.dropped[mark.name]++
+		}
+	}
+}
 
 // refuse refuses a whole file of labels.
 func (r *importReading) refuse(name, reason string) {
@@ -72,6 +102,8 @@ func (r *importReading) read(ctx context.Context) error {
 		err = r.readVOC(ctx)
 	case store.FormatCOCO:
 		err = r.readCOCO(ctx)
+	case store.FormatCVAT:
+		err = r.readCVAT(ctx)
 	default:
 		err = r.readPictures(ctx, r.folder.files)
 	}
@@ -97,6 +129,11 @@ func (r *importReading) readPictures(ctx context.Context, files []importEntry) e
 
 // add puts a record into the batch, with its picture if it has one.
 func (r *importReading) add(ctx context.Context, record store.ImportRecord, picture *importEntry) error {
+	if record.Label != nil {
+		for i := range record.Label.Boxes {
+			r.drop(&record.Label.Boxes[i])
+		}
+	}
 	if r.run.Done(record.Name) {
 		return nil
 	}

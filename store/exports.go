@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,7 +28,7 @@ const (
 )
 
 // exportFormats lists what a version can be written as.
-var exportFormats = []string{"coco", "voc"}
+var exportFormats = []string{"coco", "voc", "cvat"}
 
 // Export is an archive of a version, or one on its way.
 type Export struct {
@@ -74,7 +75,7 @@ func (s *Store) AddExport(ctx context.Context, actor Actor, version DatasetVersi
 	case version.State != VersionFrozen:
 		return Export{}, invalid("", "This version is not frozen, so it cannot be exported yet.")
 	case !slices.Contains(exportFormats, format):
-		return Export{}, invalid("format", "Choose coco or voc as the format.")
+		return Export{}, invalid("format", "Choose one of "+strings.Join(exportFormats, ", ")+" as the format.")
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		// The lock lets only one of two requests at once find nothing on its way.

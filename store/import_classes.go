@@ -56,7 +56,22 @@ func (b *importBatch) class(ctx context.Context, name string) (id int64, refusal
 		}
 	}
 	b.classes[className(name)] = class
+	b.newClasses = append(b.newClasses, norm.NFC.String(name))
 	return class.ID, "", nil
+}
+
+// noteClasses keeps the names of the classes that the batch added, or would have.
+func (b *importBatch) noteClasses(ctx context.Context) error {
+	if len(b.newClasses) == 0 {
+		return nil
+	}
+	_, err := b.tx.Exec(ctx, `
+		UPDATE imports SET new_classes = (SELECT array_agg(DISTINCT c ORDER BY c) FROM unnest(new_classes || $2::text[]) c) WHERE id = $1`,
+		b.run.ID, b.newClasses)
+	if err != nil {
+		return fmt.Errorf("note classes: %w", err)
+	}
+	return nil
 }
 
 // addClass adds a class to the defect book, under the first digit that is free.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -249,12 +250,19 @@ func (b *importBatch) same(item *knownItem, boxes []Box) bool {
 	for i, have := range there[owner] {
 		want := boxes[i]
 		scored := (have.Score == nil) == (want.Score == nil) && (have.Score == nil || *have.Score == *want.Score)
-		have.Score, want.Score = nil, nil
-		if have != want || !scored {
+		if have.ClassID != want.ClassID || have.Crowd != want.Crowd || !scored || !samePlace(&have, &want) {
 			return false
 		}
 	}
 	return true
+}
+
+// samePlace tells whether two boxes differ by no more than what arithmetic leaves: a format that writes fractions, or
+// corners instead of sizes, gives a box back some billionths of a pixel off.
+func samePlace(a, b *Box) bool {
+	const noise = 1e-6
+	return math.Abs(a.X-b.X) < noise && math.Abs(a.Y-b.Y) < noise && math.Abs(a.W-b.W) < noise && math.Abs(a.H-b.H) < noise &&
+		math.Abs(math.Remainder(a.Rotation-b.Rotation, 360)) < noise
 }
 
 // boxes turns the labels of a file into boxes of the project's classes. A class that is missing refuses

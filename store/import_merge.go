@@ -39,8 +39,8 @@ type ImportRecord struct {
 	Label *formats.Image // nil: a picture alone
 	Place string         // where the labels stand, when that is elsewhere than Name
 	Fault string         // why it is refused whatever else there is; "" if it may come in
-	// Refused are single boxes and the like that reading refused already.
-	Refused []ImportResult
+	// Losses are single boxes and the like that reading refused already, and what it lost.
+	Losses []ImportResult
 }
 
 // Merge brings records in, all of them in one transaction: what each is about is added, completed, or
@@ -119,6 +119,9 @@ func (r *ImportRun) merge(ctx context.Context, records []ImportRecord) error {
 				return err
 			}
 		}
+		if err := b.noteClasses(ctx); err != nil {
+			return err
+		}
 		return insertResults(ctx, tx, r.ID, b.results)
 	})
 	if err != nil {
@@ -166,6 +169,7 @@ type importBatch struct {
 	truths      map[int64][]Box // by truth
 	predictions map[int64][]Box // by prediction
 	twins       map[string]int64
+	newClasses  []string
 
 	plans   []*itemPlan
 	planned map[string]bool // key hashes of items to be made
@@ -194,7 +198,7 @@ type itemPlan struct {
 	width, height int
 	labels        []Box
 	labeled       bool // labels are to be written
-	result        int  // index in results
+	first, result int  // index in results of the first that is about it, and of its outcome
 }
 
 func (b *importBatch) decide(ctx context.Context) error {
@@ -209,7 +213,8 @@ func (b *importBatch) decide(ctx context.Context) error {
 
 // decideOne says what is to be done about one record, and what its result is.
 func (b *importBatch) decideOne(ctx context.Context, record *ImportRecord) error {
-	b.results = append(b.results, record.Refused...)
+	first := len(b.results)
+	b.results = append(b.results, record.Losses...)
 	if record.Fault != "" {
 		b.results = append(b.results, ImportResult{Name: record.Name, Outcome: OutcomeRefused, Reason: record.Fault})
 		return nil
@@ -218,7 +223,7 @@ func (b *importBatch) decideOne(ctx context.Context, record *ImportRecord) error
 	if err != nil {
 		return err
 	}
-	plan := &itemPlan{record: record, item: item}
+	plan := &itemPlan{record: record, item: item, first: first}
 	if reason := b.planMedia(plan); reason != "" {
 		b.results = append(b.results, ImportResult{Name: record.Name, Outcome: OutcomeRefused, Reason: reason, ItemID: plan.itemID()})
 		return nil
@@ -254,6 +259,9 @@ func (b *importBatch) planMedia(p *itemPlan) (refusal string) {
 	if item == nil {
 		if b.planned[string(keyHash(b.run.secret, record.Keys[0]))] {
 			return "Another file of this import has the same name."
+		}
+		if other := b.run.pretended(record); other != "" {
+			return fmt.Sprintf("It is about the same item as %s of this import.", other)
 		}
 	} else {
 		if other, taken := b.run.taken[item.ID]; taken {
@@ -292,7 +300,7 @@ func (b *importBatch) accept(p *itemPlan) {
 		sha := string(p.record.Media.SHA256)
 		if twin, ok := b.twins[sha]; ok && twin != 0 {
 			result.Reason = fmt.Sprintf("Item %d has the same picture, byte for byte.", twin)
-		} else if ok {
+		} else if ok || b.run.pretendedMedia[sha] {
 			result.Reason = "Another file of this import has the same picture, byte for byte."
 		} else {
 			b.twins[sha] = 0
@@ -330,4 +338,29 @@ func (b *importBatch) settle() {
 			b.run.taken[p.id] = p.record.Name
 		}
 	}
+	if b.run.Options.DryRun {
+		b.pretend()
+	}
+}
+
+// pretend remembers what the batch of a dry run would have made, since no later batch finds it in the database.
+func (b *importBatch) pretend() {
+	for _, p := range b.plans {
+		if p.item == nil {
+			b.run.pretendedItems[string(keyHash(b.run.secret, p.record.Keys[0]))] = p.record.Name
+		}
+		if p.attach {
+			b.run.pretendedMedia[string(p.record.Media.SHA256)] = true
+		}
+	}
+}
+
+// pretended is the record that would have made the item which this one is about, if this is a dry run; "" for none.
+func (r *ImportRun) pretended(record *ImportRecord) string {
+	for _, key := range record.Keys {
+		if other := r.pretendedItems[string(keyHash(r.secret, key))]; other != "" {
+			return other
+		}
+	}
+	return ""
 }

@@ -15,6 +15,8 @@ const (
 	OutcomeChanged   = "changed"
 	OutcomeUnchanged = "unchanged"
 	OutcomeRefused   = "refused"
+	// OutcomeLost is of what came in otherwise than it stood in its file: clipped, rounded, renamed, or left out in part.
+	OutcomeLost = "lost"
 )
 
 // ImportResult says what became of one record of an import.
@@ -31,10 +33,11 @@ type ImportResult struct {
 // ImportCounts sums up the results of an import.
 type ImportCounts struct {
 	Added, Changed, Unchanged, Refused int
+	Lost                               int // places at which something was lost, beside these
 	Boxes                              int // of what was added, changed or found unchanged
 }
 
-// Total is how many results there are.
+// Total is how many results there are, losses left out.
 func (c ImportCounts) Total() int { return c.Added + c.Changed + c.Unchanged + c.Refused }
 
 // ImportCounts sums up the results of each of these imports, which the caller has read as actor. One
@@ -67,6 +70,8 @@ func (s *Store) ImportCounts(ctx context.Context, actor Actor, ids ...int64) (ma
 		case OutcomeRefused:
 			c.Refused = n
 			boxes = 0
+		case OutcomeLost:
+			c.Lost, boxes = n, 0
 		}
 		c.Boxes += boxes
 		counts[id] = c

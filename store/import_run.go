@@ -35,6 +35,10 @@ type ImportRun struct {
 	files    *itemNames
 	labels   *itemNames
 	reserved []int64
+
+	// What a dry run would have made: the record of each item by the hash of its key, and pictures by their hash.
+	pretendedItems map[string]string
+	pretendedMedia map[string]bool
 }
 
 var (
@@ -52,7 +56,9 @@ func (s *Store) BeginImport(ctx context.Context, id int64) (run *ImportRun, err 
 	if err != nil {
 		return nil, fmt.Errorf("begin import %d: %w", id, err)
 	}
-	run = &ImportRun{store: s, conn: conn, done: map[string]bool{}, taken: map[int64]string{}}
+	run = &ImportRun{
+		store: s, conn: conn, done: map[string]bool{}, taken: map[int64]string{}, pretendedItems: map[string]string{}, pretendedMedia: map[string]bool{},
+	}
 	defer func() {
 		if err != nil {
 			run.Close()

@@ -61,7 +61,9 @@ func (b *importBatch) identify(ctx context.Context) error {
 		default:
 			p.id, fresh = fresh[0], fresh[1:]
 		}
-		b.results[p.result].ItemID = p.id
+		for i := p.first; i <= p.result; i++ {
+			b.results[i].ItemID = p.id
+		}
 	}
 	b.used = len(used)
 	if _, err := b.tx.Exec(ctx, `DELETE FROM import_reservations WHERE item_id = ANY($1)`, used); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 	FormatImages = "images"
 	FormatCOCO   = "coco"
 	FormatVOC    = "voc"
+	FormatYOLO   = "yolo"
+	FormatCVAT   = "cvat"
+	// FormatLabelStudio is Label Studio's own JSON.
+	FormatLabelStudio = "labelstudio"
 
 	PurposeMedia      = "media"
 	PurposeTruth      = "truth"
@@ -32,12 +37,16 @@ const (
 	ImportCancelled = "cancelled"
 )
 
+// importFormats lists what can be imported.
+var importFormats = []string{FormatImages, FormatCOCO, FormatVOC, FormatCVAT}
+
 // ImportOptions are the choices of an import that change how its files are read.
 type ImportOptions struct {
 	VOCBase    int    `json:"voc_base"`           // 1: corners are counted from 1 and inclusive; 0: plain coordinates
 	GroupBy    string `json:"group_by,omitempty"` // "folder": items of one folder stay on one side of a split; "" for no groups
 	AddClasses bool   `json:"add_classes"`        // classes that the project lacks are added; else what names them is refused
 	DryRun     bool   `json:"dry_run"`            // everything is checked and nothing changed
+	Source     string `json:"source,omitempty"`   // of a dry run: the source that would be made
 }
 
 // Import is one bringing in of files, from their upload to the result of each.
@@ -52,8 +61,9 @@ type Import struct {
 	Source     string
 	Options    ImportOptions
 	State      string
-	Error      string // why it failed, for people
-	Expected   int    // records found so far; 0 while unknown
+	Error      string   // why it failed, for people
+	Expected   int      // records found so far; 0 while unknown
+	NewClasses []string // the classes that it added, or would add if it is a dry run
 	CreatedAt  time.Time
 	FinishedAt *time.Time
 
@@ -65,15 +75,15 @@ func (i Import) Open() bool {
 	return i.State == ImportUploading || i.State == ImportQueued || i.State == ImportRunning
 }
 
-const importColumns = `i.id, i.project_id, p.slug, i.format, i.purpose, coalesce(m.name || '@' || v.version, ''), i.source_id, s.name,
-	i.options, i.state, i.error, i.expected, i.created_at, i.finished_at, coalesce(i.model_version_id, 0)`
+const importColumns = `i.id, i.project_id, p.slug, i.format, i.purpose, coalesce(m.name || '@' || v.version, ''), coalesce(i.source_id, 0),
+	coalesce(s.name, i.options->>'source', ''), i.options, i.state, i.error, i.expected, i.new_classes, i.created_at, i.finished_at, coalesce(i.model_version_id, 0)`
 
-const importTables = `imports i JOIN projects p ON p.id = i.project_id JOIN sources s ON s.id = i.source_id
+const importTables = `imports i JOIN projects p ON p.id = i.project_id LEFT JOIN sources s ON s.id = i.source_id
 	LEFT JOIN model_versions v ON v.id = i.model_version_id LEFT JOIN models m ON m.id = v.model_id`
 
 func scanImport(row pgx.CollectableRow) (i Import, err error) {
 	err = row.Scan(&i.ID, &i.ProjectID, &i.Project, &i.Format, &i.Purpose, &i.Model, &i.SourceID, &i.Source,
-		&i.Options, &i.State, &i.Error, &i.Expected, &i.CreatedAt, &i.FinishedAt, &i.modelVersion)
+		&i.Options, &i.State, &i.Error, &i.Expected, &i.NewClasses, &i.CreatedAt, &i.FinishedAt, &i.modelVersion)
 	return i, err
 }
 
@@ -92,8 +102,8 @@ func (n *NewImport) check(project Project) error {
 	switch {
 	case project.Kind != "image":
 		return invalid("format", "This project holds recordings; images and boxes go into a project of images.")
-	case n.Format != FormatImages && n.Format != FormatCOCO && n.Format != FormatVOC:
-		return invalid("format", "Choose images, coco or voc.")
+	case !slices.Contains(importFormats, n.Format):
+		return invalid("format", "Choose one of "+strings.Join(importFormats, ", ")+".")
 	case n.Purpose != PurposeMedia && n.Purpose != PurposeTruth && n.Purpose != PurposePrefill && n.Purpose != PurposePrediction:
 		return invalid("purpose", "Choose media, truth, prefill or prediction.")
 	case n.Format == FormatImages && n.Purpose != PurposeMedia:
@@ -125,7 +135,7 @@ func (s *Store) AddImport(ctx context.Context, actor Actor, slug string, n NewIm
 		if err := n.check(project); err != nil {
 			return err
 		}
-		source, err := importSource(ctx, tx, actor, n.Source)
+		source, err := importSource(ctx, tx, actor, &n)
 		if err != nil {
 			return err
 		}
@@ -137,7 +147,7 @@ func (s *Store) AddImport(ctx context.Context, actor Actor, slug string, n NewIm
 		err = tx.QueryRow(ctx, `
 			INSERT INTO imports (project_id, person_id, token_id, format, purpose, model_version_id, source_id, options)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
-			project.ID, orNull(actor.PersonID), orNull(actor.TokenID), n.Format, n.Purpose, version, source, n.Options).Scan(&id)
+			project.ID, orNull(actor.PersonID), orNull(actor.TokenID), n.Format, n.Purpose, version, orNull(source), n.Options).Scan(&id)
 		if err != nil {
 			return fmt.Errorf("add import: %w", err)
 		}
@@ -152,15 +162,21 @@ func (s *Store) AddImport(ctx context.Context, actor Actor, slug string, n NewIm
 	return added, err
 }
 
-// importSource finds a source by name, or makes it: a source belongs to no project, so that a token
-// that is bound to one must name what is there.
-func importSource(ctx context.Context, tx pgx.Tx, actor Actor, name string) (id int64, err error) {
+// importSource finds the source of an import, or makes it: a source belongs to no project, so that a token
+// that is bound to one must name what is there. A dry run makes none: then the id is 0, and n keeps the name.
+func importSource(ctx context.Context, tx pgx.Tx, actor Actor, n *NewImport) (id int64, err error) {
+	name := n.Source
+	n.Options.Source = ""
 	err = tx.QueryRow(ctx, `SELECT id FROM sources WHERE name = $1`, name).Scan(&id)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return id, err
 	}
 	if actor.Scope != 0 || actor.may(access.ManageSources) != nil {
 		return 0, invalid("source", "There is no source of that name. An admin of the installation can make it.")
+	}
+	if n.Options.DryRun {
+		n.Options.Source = name
+		return 0, nil
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO sources (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name RETURNING id`, name).Scan(&id)

@@ -53,7 +53,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"model_versions", []string{"id", "model_id", "version", "created_at"}, OfNobody, ""},
 		{"imports", []string{
 			"id", "project_id", "person_id", "token_id", "format", "purpose", "model_version_id", "source_id", "options", "state",
-			"error", "created_at", "finished_at", "active_at", "expected",
+			"error", "created_at", "finished_at", "active_at", "expected", "new_classes",
 		}, OfNobody, ""},
 		{"import_reservations", []string{"item_id", "import_id"}, OfItem, "row deleted with its objects when the import runs again or has ended"},
 		{"import_files", []string{"id", "import_id", "name", "size", "received", "complete"}, OfItem, "rows of the import deleted"},

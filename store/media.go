@@ -156,7 +156,7 @@ func (s *Store) SetBroken(ctx context.Context, item int64, fault string) error {
 		}
 		_, err := tx.Exec(ctx, `
 			UPDATE import_results SET outcome = 'refused', reason = $2
-			WHERE id = (SELECT max(id) FROM import_results WHERE item_id = $1 AND outcome <> 'refused')`, item, fault)
+			WHERE id = (SELECT max(id) FROM import_results WHERE item_id = $1 AND outcome NOT IN ('refused', 'lost'))`, item, fault)
 		if err != nil {
 			return fmt.Errorf("result of item %d: %w", item, err)
 		}

@@ -15,7 +15,7 @@ type importCommand struct {
 
 	Project    string `arg:"" help:"Short name of the project."`
 	Path       string `arg:"" help:"A file, a folder, or a zip." type:"path"`
-	Format     string `help:"images alone, or the format of the labels: coco or voc." enum:"images,coco,voc" required:""`
+	Format     string `help:"images alone, or the format of the labels: coco, voc or cvat." enum:"images,coco,voc,cvat" required:""`
 	As         string `help:"What labels become: truth, prefill or prediction; media brings in pictures alone." enum:",media,truth,prefill,prediction" default:""`
 	Model      string `help:"Which model version predicted." placeholder:"NAME@VERSION"`
 	Media      string `help:"Folder of the pictures, when they lie elsewhere than the labels." type:"existingdir"`
@@ -38,7 +38,10 @@ type importAnswer struct {
 	Changed   int    `json:"changed"`
 	Unchanged int    `json:"unchanged"`
 	Refused   int    `json:"refused"`
+	Lost      int    `json:"lost"`
 	Boxes     int    `json:"boxes"`
+
+	NewClasses []string `json:"new_classes"`
 }
 
 func (a importAnswer) ended() bool {

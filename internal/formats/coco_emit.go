@@ -116,7 +116,7 @@ func (c *cocoReader) fitAll(entry *cocoImage, boxes []int32) []Box {
 	for _, i := range boxes {
 		b := c.box(i)
 		category := &c.categories[b.category]
-		box, clipped, err := c.fit(b.unpack(category.name), &entry.Image)
+		box, clipped, err := fitOr(c.asWritten, b.unpack(category.name), entry.Width, entry.Height)
 		switch {
 		case !category.listed:
 			err = fmt.Errorf("no category has the id %s", c.show(category.id))
@@ -134,13 +134,6 @@ func (c *cocoReader) fitAll(entry *cocoImage, boxes []int32) []Box {
 		fitted = append(fitted, box)
 	}
 	return fitted
-}
-
-func (c *cocoReader) fit(b Box, im *Image) (fitted Box, clipped bool, err error) {
-	if c.asWritten {
-		return b, false, checkFinite(b)
-	}
-	return Fit(b, im.Width, im.Height)
 }
 
 func (b *cocoBox) unpack(class string) Box {

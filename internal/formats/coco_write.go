@@ -12,14 +12,6 @@ import (
 	"time"
 )
 
-// COCOInfo names the data set that a COCO document holds.
-type COCOInfo struct {
-	Name, Version string
-	// Hash is the version's hash, in hexadecimal.
-	Hash    string
-	Created time.Time
-}
-
 // COCOCategory is a class with the id that stands for it; ids begin at 1 and should stay the same from version to version.
 type COCOCategory struct {
 	ID            int    `json:"id"`
@@ -32,7 +24,7 @@ type COCOCategory struct {
 // iterated twice and must give the same both times, so that nothing is held in memory. A rotated box is written as its
 // hull, with rotation and the box before rotation in attributes. An image that is not labeled is left out, since COCO
 // would take it for a negative; a box of no category in categories, or that is not finite, is refused. Both stand in the report.
-func WriteCOCO(w io.Writer, info COCOInfo, categories []COCOCategory, images iter.Seq2[Image, error]) (Report, error) {
+func WriteCOCO(w io.Writer, info Set, categories []COCOCategory, images iter.Seq2[Image, error]) (Report, error) {
 	c := cocoWriter{out: bufio.NewWriterSize(w, 64<<10), categoryID: make(map[string]int, len(categories))}
 	c.json = json.NewEncoder(c.out)
 	c.json.SetEscapeHTML(false)

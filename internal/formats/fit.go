@@ -43,6 +43,14 @@ func Fit(b Box, width, height int) (fitted Box, clipped bool, err error) {
 	return b, far > noise, nil
 }
 
+// fitOr is Fit, or a check for finite numbers alone where boxes are to stay as they are written.
+func fitOr(asWritten bool, b Box, width, height int) (fitted Box, clipped bool, err error) {
+	if asWritten {
+		return b, false, checkFinite(b)
+	}
+	return Fit(b, width, height)
+}
+
 // Clip cuts a box that is not rotated off at the borders of its image, however far it reaches; ok is false when nothing
 // of it lies inside. It is for detections: labels go through Fit.
 func Clip(b Box, width, height int) (clipped Box, ok bool) {
@@ -75,4 +83,22 @@ func fitSpan(at, length, limit float64) (start, size, far float64) {
 
 func coordinates(b Box) string {
 	return fmt.Sprintf("x=%.6g y=%.6g w=%.6g h=%.6g", b.X, b.Y, b.W, b.H)
+}
+
+// writable reports whether a writer can take the box: its class is one of known, and its numbers are finite. What cannot be
+// taken is refused at key.
+func writable(report *Report, known map[string]bool, key string, box Box) bool {
+	if !known[box.Class] {
+		report.Add(Refused, key, fmt.Sprintf("box of class %q, which is not a class of this export", box.Class))
+		return false
+	}
+	if _, _, err := Fit(box, 0, 0); err != nil {
+		report.Add(Refused, key, err.Error())
+		return false
+	}
+	if math.IsInf(box.X+box.W, 0) || math.IsInf(box.Y+box.H, 0) {
+		report.Add(Refused, key, "box with a number that cannot be written")
+		return false
+	}
+	return true
 }

@@ -7,6 +7,7 @@ package formats
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"path"
 	"strings"
@@ -16,6 +17,14 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 )
+
+// Set names the data set that a written file belongs to.
+type Set struct {
+	Name, Version string
+	// Hash is the version's hash, in hexadecimal.
+	Hash    string
+	Created time.Time
+}
 
 // Image is one image with its boxes, as every format of this package reads and writes it.
 type Image struct {
@@ -71,11 +80,21 @@ func (b Box) labeledArea() float64 {
 	return b.W * b.H
 }
 
+const (
+	// longestName bounds a path, in bytes.
+	longestName = 4096
+	// maxBoxes bounds what one image may hold.
+	maxBoxes = 1 << 20
+)
+
 // CleanKey returns name as a key: backslashes read as folder separators, Unicode NFC, "." and empty folders removed. It
-// fails for a name that is empty, absolute, climbs with "..", or holds control characters or broken UTF-8.
+// fails for a name that is empty, longer than 4,096 bytes, absolute, climbs with "..", or holds control characters or broken UTF-8.
 func CleanKey(name string) (string, error) {
 	if !utf8.ValidString(name) {
 		return "", errors.New("the file name is not valid UTF-8")
+	}
+	if len(name) > longestName {
+		return "", fmt.Errorf("the file name is longer than %d bytes", longestName)
 	}
 	if strings.ContainsFunc(name, unicode.IsControl) {
 		return "", errors.New("the file name holds control characters")

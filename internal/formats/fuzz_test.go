@@ -79,6 +79,46 @@ func FuzzReadCOCO(f *testing.F) {
 	})
 }
 
+// FuzzReadCVAT reads what it is given, and reads what it then writes to the same again.
+func FuzzReadCVAT(f *testing.F) {
+	seed(f, "cvat", "input", func(input string) { f.Add([]byte(input)) })
+	f.Fuzz(func(t *testing.T, document []byte) {
+		images, classes, keep := gather(t)
+		_, _ = formats.ReadCVAT(bytes.NewReader(document), false, keep) // most of what is tried is no XML
+		back := 0
+		var out bytes.Buffer
+		if _, err := formats.WriteCVAT(&out, formats.Set{}, *classes, each(*images)); err != nil {
+			t.Fatal(err)
+		}
+		if report, err := formats.ReadCVAT(&out, true, func(formats.Image) error { back++; return nil }); err != nil || back != len(*images) {
+			t.Errorf("%d images became %d: %v %+v", len(*images), back, err, report)
+		}
+	})
+}
+
+// gather checks the images that a reader yields, and keeps the labeled ones and their classes.
+func gather(t *testing.T) (images *[]formats.Image, classes *[]string, keep func(formats.Image) error) {
+	t.Helper()
+	images, classes = &[]formats.Image{}, &[]string{}
+	keys := map[string]bool{}
+	return images, classes, func(im formats.Image) error {
+		if keys[im.Key] {
+			t.Errorf("%q came twice", im.Key)
+		}
+		keys[im.Key] = true
+		if err := checkImage(im, true); err != nil {
+			t.Error(err)
+		}
+		if im.Labeled {
+			*images = append(*images, im)
+		}
+		for _, b := range im.Boxes {
+			*classes = append(*classes, b.Class)
+		}
+		return nil
+	}
+}
+
 func FuzzReadVOC(f *testing.F) {
 	seed(f, "voc", "input", func(input string) { f.Add([]byte(input), 1) })
 	seed(f, "voc", "input", func(input string) { f.Add([]byte(input), 0) })

@@ -26,6 +26,9 @@ func TestGolden(t *testing.T) {
 		"results": goldenResults,
 		"voc":     goldenVOC,
 		"write":   goldenWrite,
+
+		"cvat":       goldenCVAT,
+		"write_cvat": goldenWriteCVAT,
 	}
 	for kind, run := range runs {
 		paths, err := filepath.Glob(filepath.Join("testdata", kind, "*.golden"))
@@ -101,15 +104,47 @@ func goldenVOC(in map[string]string) (string, error) {
 	return out.String(), nil
 }
 
-// goldenWrite writes the images of its input, one JSON object a line, as COCO and as VOC.
-func goldenWrite(in map[string]string) (string, error) {
-	var images []formats.Image
+// goldenCVAT reads a document as truth, and again as it is written.
+func goldenCVAT(in map[string]string) (string, error) {
+	var out strings.Builder
+	var failed error
+	for _, asWritten := range []bool{false, true} {
+		fmt.Fprintf(&out, "as written: %v\n", asWritten)
+		report, err := formats.ReadCVAT(strings.NewReader(in["input"]), asWritten, describeTo(&out))
+		describeReport(&out, report)
+		failed = err
+	}
+	return out.String(), failed
+}
+
+func goldenWriteCVAT(in map[string]string) (string, error) {
+	images, err := imagesOf(in)
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	report, err := formats.WriteCVAT(&out, goldenInfo, []string{"scratch", `scale <pit> & "é"`}, each(images))
+	describeReport(&out, report)
+	return out.String(), err
+}
+
+// imagesOf are the images of an input, one JSON object a line.
+func imagesOf(in map[string]string) (images []formats.Image, err error) {
 	for line := range strings.Lines(in["images"]) {
 		var im formats.Image
 		if err := json.Unmarshal([]byte(line), &im); err != nil {
-			return "", err
+			return nil, err
 		}
 		images = append(images, im)
+	}
+	return images, nil
+}
+
+// goldenWrite writes the images of its input as COCO and as VOC.
+func goldenWrite(in map[string]string) (string, error) {
+	images, err := imagesOf(in)
+	if err != nil {
+		return "", err
 	}
 	var out bytes.Buffer
 	report, err := formats.WriteCOCO(&out, goldenInfo, goldenCategories, each(images))
@@ -131,7 +166,7 @@ func goldenWrite(in map[string]string) (string, error) {
 }
 
 var (
-	goldenInfo = formats.COCOInfo{
+	goldenInfo = formats.Set{
 		Name: "strip", Version: "3", Hash: "5f70bf18", Created: time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC),
 	}
 	goldenCategories = []formats.COCOCategory{{ID: 1, Name: "scratch"}, {ID: 4, Name: "scale pit", Supercategory: "pit"}}

@@ -67,6 +67,31 @@ func TestHostileVOC(t *testing.T) {
 	}
 }
 
+func TestHostileCVAT(t *testing.T) {
+	t.Parallel()
+	image := `<annotations><image name="a.jpg" width="9" height="9">`
+	tests := []struct{ name, document, want string }{
+		{"deep", "<annotations>" + strings.Repeat("<a>", 1_000_000), "deep"},
+		{"deep in a shape", image + "<box>" + strings.Repeat("<a>", 1_000_000), "deep"},
+		{"endless attribute", `<annotations><image name="` + strings.Repeat("a", 20<<20), "a piece of markup of more than 16 MB"},
+		{"endless text", "<annotations>" + strings.Repeat("a", 20<<20), "a piece of markup of more than 16 MB"},
+		{"endless value", image + `<box label="a"><attribute name="b">` + strings.Repeat("c<!-- -->", 2<<20), "a text of more than"},
+		{"endless comment", "<annotations><!--" + strings.Repeat("a", 20<<20), "a piece of markup of more than 16 MB"},
+		{"entities", `<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;">]><annotations><version>&y;</version>`, "entity"},
+		{"cut off", image + `<box label="a"/>`, "in the middle"},
+		{"empty", "", "in the middle"},
+		{"crossed", "<annotations></a></annotations>", "should end"},
+		{"unknown character set", `<?xml version="1.0" encoding="klingon"?><annotations/>`, "klingon"},
+		{"VOC", "<annotation/>", "not a CVAT document"},
+	}
+	for _, tt := range tests {
+		_, err := formats.ReadCVAT(strings.NewReader(tt.document), false, func(formats.Image) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
 func TestVOCCharacterSets(t *testing.T) {
 	t.Parallel()
 	const body = "<annotation><filename>黑线.jpg</filename></annotation>"

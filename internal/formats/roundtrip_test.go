@@ -73,7 +73,7 @@ func drawImages(t *rapid.T) []formats.Image {
 // throughCOCO writes images and reads them back; nothing may be refused on the way back.
 func throughCOCO(t interface{ Fatalf(string, ...any) }, categories []formats.COCOCategory, images []formats.Image) []formats.Image {
 	var out bytes.Buffer
-	if _, err := formats.WriteCOCO(&out, formats.COCOInfo{}, categories, each(images)); err != nil {
+	if _, err := formats.WriteCOCO(&out, formats.Set{}, categories, each(images)); err != nil {
 		t.Fatalf("write: %v", err)
 	}
 	back := []formats.Image{}
@@ -171,16 +171,18 @@ func testData(t *testing.T) string {
 
 var corner = regexp.MustCompile(`<(?:name|[xy]m(?:in|ax))>[^<]*<`)
 
-// TestSteel reads 1,500 real VOC files and writes them back: the same classes and whole numbers, box for box; by way of
-// COCO also, exactly.
-func TestSteel(t *testing.T) {
-	t.Parallel()
+// steelClasses are the classes of the real set.
+var steelClasses = []string{"crazing", "inclusion", "patches", "pitted_surface", "rolled-in_scale", "scratches"}
+
+// steel reads the 1,500 real images of the steel set with their boxes, and what stands in their files.
+func steel(t *testing.T) (images []formats.Image, raw map[string][]byte) {
+	t.Helper()
 	folder := filepath.Join(testData(t), "steel")
 	entries, err := os.ReadDir(filepath.Join(folder, "images"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := []string{}
+	keys, boxes, raw := []string{}, 0, map[string][]byte{}
 	for _, entry := range entries {
 		keys = append(keys, "images/"+entry.Name())
 	}
@@ -189,13 +191,12 @@ func TestSteel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	images, boxes := []formats.Image{}, 0
 	for _, path := range paths {
-		raw, err := os.ReadFile(path)
+		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		im, report, err := formats.ReadVOC(bytes.NewReader(raw), 1)
+		im, report, err := formats.ReadVOC(bytes.NewReader(content), 1)
 		if err != nil || !report.Empty() {
 			t.Fatalf("%s: %v, %+v", path, err, report)
 		}
@@ -203,21 +204,30 @@ func TestSteel(t *testing.T) {
 		if err != nil || im.Key != "images/"+strings.TrimSuffix(filepath.Base(path), ".xml")+".jpg" {
 			t.Fatalf("%s: %q, %v", path, im.Key, err)
 		}
-		var out bytes.Buffer
-		if report, err = formats.WriteVOC(&out, im, new(formats.VOCPlaces).Place(im.Key), "steel"); err != nil || !report.Empty() {
-			t.Fatalf("%s: %v, %+v", path, err, report)
-		}
-		if want, got := corner.FindAllString(string(raw), -1), corner.FindAllString(out.String(), -1); !reflect.DeepEqual(want, got) {
-			t.Fatalf("%s: read %v, wrote %v", path, want, got)
-		}
+		images, raw[im.Key] = append(images, im), content
 		boxes += len(im.Boxes)
-		images = append(images, im)
 	}
 	if len(images) != 1500 || boxes != 3482 {
-		t.Errorf("%d images, %d boxes; want 1500 and 3482", len(images), boxes)
+		t.Fatalf("%d images, %d boxes; want 1500 and 3482", len(images), boxes)
+	}
+	return images, raw
+}
+
+// TestSteel writes the real VOC files back: the same classes and whole numbers, box for box; by way of COCO also, exactly.
+func TestSteel(t *testing.T) {
+	t.Parallel()
+	images, raw := steel(t)
+	for _, im := range images {
+		var out bytes.Buffer
+		if report, err := formats.WriteVOC(&out, im, new(formats.VOCPlaces).Place(im.Key), "steel"); err != nil || !report.Empty() {
+			t.Fatalf("%s: %v, %+v", im.Key, err, report)
+		}
+		if want, got := corner.FindAllString(string(raw[im.Key]), -1), corner.FindAllString(out.String(), -1); !reflect.DeepEqual(want, got) {
+			t.Fatalf("%s: read %v, wrote %v", im.Key, want, got)
+		}
 	}
 	categories := []formats.COCOCategory{}
-	for i, name := range []string{"crazing", "inclusion", "patches", "pitted_surface", "rolled-in_scale", "scratches"} {
+	for i, name := range steelClasses {
 		categories = append(categories, formats.COCOCategory{ID: i + 1, Name: name})
 	}
 	for i := range images {

@@ -147,7 +147,7 @@ func (v *vocReader) element(start *xml.StartElement) error {
 	case "size":
 		var size vocSize
 		err := v.xml.DecodeElement(&size, start)
-		v.image.Width, v.image.Height, v.image.Depth = vocSide(size.Width), vocSide(size.Height), vocSide(size.Depth)
+		v.image.Width, v.image.Height, v.image.Depth = sideOf(size.Width), sideOf(size.Height), sideOf(size.Depth)
 		return err
 	case "segmented":
 		var segmented string
@@ -187,8 +187,8 @@ func (v *vocReader) filename(start *xml.StartElement) error {
 	return nil
 }
 
-// vocSide reads a width, height or depth; 0 for one that cannot be true.
-func vocSide(text string) int {
+// sideOf reads a width, height or depth; 0 for one that cannot be true.
+func sideOf(text string) int {
 	f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || !(f >= 1 && f <= maxSide) || f != math.Trunc(f) {
 		return 0
