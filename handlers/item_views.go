@@ -80,6 +80,7 @@ var itemEvents = map[string]struct{ word, icon string }{
 	"approved":  {"approved", "circle-check"},
 	"amended":   {"amended and approved", "pencil"},
 	"accepted":  {"accepted by the project's rule", "scale"},
+	"merged":    {"decided as its answers have in common", "combine"},
 	"rejected":  {"sent back", "undo-2"},
 	"discarded": {"discarded", "ban"},
 	"undone":    {"decision undone", "history"},

@@ -55,6 +55,7 @@ var decisionWords = map[store.DecisionKind]struct {
 }{
 	store.Approved:  {"Approved", ui.OK},
 	store.Amended:   {"Amended", ui.OK},
+	store.Merged:    {"Merged", ui.OK},
 	store.Rejected:  {"Sent back", ui.Warn},
 	store.Discarded: {"Discarded", ui.Bad},
 	store.Undone:    {"Undone", ui.Neutral},
@@ -309,7 +310,7 @@ func (s *Server) startReview(w http.ResponseWriter, r *http.Request) error {
 	for _, item := range items {
 		v.Items = append(v.Items, waitingView(item, names[item.Project]))
 	}
-	for _, kind := range []store.DecisionKind{store.Approved, store.Amended, store.Rejected, store.Discarded, store.Undone} {
+	for _, kind := range []store.DecisionKind{store.Approved, store.Amended, store.Merged, store.Rejected, store.Discarded, store.Undone} {
 		v.Figures = append(v.Figures, web.FigureView{Name: decisionWords[kind].word, Count: day.Counts[kind]})
 	}
 	for _, d := range day.Decisions {

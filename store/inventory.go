@@ -78,7 +78,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, "row deleted"},
 		{"prediction_boxes", []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}, OfItem, "row deleted"},
 
-		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "note", "active_ms", "decided_at", "former_state", "former_truth_id", "batch_id"}, OfItem, "row deleted"},
+		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "note", "active_ms", "decided_at", "former_state", "former_truth_id", "batch_id", "origins"}, OfItem, "row deleted"},
 		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "note", "dispute", "disputed_at"}, OfItem, "row deleted"},
 		{"review_looks", []string{"task_id", "person_id", "at"}, OfItem, "row deleted"},
 		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, "row deleted"},

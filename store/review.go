@@ -22,6 +22,7 @@ type DecisionKind string
 const (
 	Approved  DecisionKind = "approved"  // an answer, or the present truth, as it is
 	Amended   DecisionKind = "amended"   // the reviewer's own boxes
+	Merged    DecisionKind = "merged"    // what several answers make together
 	Rejected  DecisionKind = "rejected"  // back to its labeler, with marks
 	Discarded DecisionKind = "discarded" // thrown out of the training data
 	Undone    DecisionKind = "undone"
@@ -57,12 +58,15 @@ type Adjudication struct {
 	Item    int64
 	Version int // of the task as it was read; 0 where there was none
 	Kind    DecisionKind
-	// Annotation is the answer that is taken, or that the boxes were begun from; 0 for the present truth.
+	// Annotation is the answer that is taken, or that the boxes were begun from; 0 for the present truth, or for
+	// several answers.
 	Annotation int64
 	Boxes      []DraftBox // of Amended; a box that was begun from another has its position as ID
 	Marks      []NewMark  // of Rejected
 	Note       string     // why; Discarded needs one
 	ActiveMS   int64      // how long the reviewer was at it
+
+	origins *Origins // of the boxes that were decided on
 }
 
 const marksLimit = 500
@@ -70,8 +74,8 @@ const marksLimit = 500
 func (a *Adjudication) check() error {
 	a.Note = strings.TrimSpace(a.Note)
 	switch {
-	case !slices.Contains([]DecisionKind{Approved, Amended, Rejected, Discarded}, a.Kind):
-		return invalid("decision", "Choose approve, amend, reject or discard.")
+	case !slices.Contains([]DecisionKind{Approved, Amended, Merged, Rejected, Discarded}, a.Kind):
+		return invalid("decision", "Choose approve, amend, merge, reject or discard.")
 	case a.Kind == Rejected && len(a.Marks) == 0:
 		return invalid("marks", "Choose a reason for sending the answer back.")
 	case a.Kind == Discarded && a.Note == "":
@@ -184,15 +188,15 @@ func lockUndecided(ctx context.Context, tx pgx.Tx, actor Actor, item int64, vers
 
 func decide(ctx context.Context, tx pgx.Tx, reviewer Actor, u *undecided, a Adjudication) (decision int64, err error) {
 	var truth []Box
-	if a.Kind == Approved || a.Kind == Amended {
+	if a.Kind == Approved || a.Kind == Amended || a.Kind == Merged {
 		if truth, err = truthOf(ctx, tx, u, &a); err != nil {
 			return 0, err
 		}
 	}
 	err = tx.QueryRow(ctx, `
-		INSERT INTO reviews (task_id, item_id, reviewer_id, decision, note, active_ms, former_state, former_truth_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
-		u.Task, u.Item, reviewer.PersonID, a.Kind, a.Note, max(a.ActiveMS, 0), u.State, orNull(u.Truth)).Scan(&decision)
+		INSERT INTO reviews (task_id, item_id, reviewer_id, decision, note, active_ms, former_state, former_truth_id, origins)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
+		u.Task, u.Item, reviewer.PersonID, a.Kind, a.Note, max(a.ActiveMS, 0), u.State, orNull(u.Truth), a.origins).Scan(&decision)
 	if err != nil {
 		return 0, err
 	}
@@ -233,9 +237,22 @@ func (u *undecided) write(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// truthOf returns the boxes that a decides on. Boxes that turn out to be the answer's own make it an
-// approval.
+// truthOf returns the boxes that a decides on, and notes in a where they come from. Boxes that turn out to be
+// an answer's own make it an approval, those that the answers make together a merging.
 func truthOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) ([]Box, error) {
+	v, err := votesFor(ctx, tx, u.Task)
+	if err != nil {
+		return nil, err
+	}
+	if a.Kind == Merged {
+		if len(v.ids) < 2 {
+			return nil, invalid("decision", "There are no answers to merge. Load the page again.")
+		}
+		a.Annotation = 0
+		boxes := v.merged()
+		a.origins = v.origins(boxes, nil, 0)
+		return boxes, nil
+	}
 	base, err := baseOf(ctx, tx, u, a)
 	if err != nil {
 		return nil, err
@@ -245,17 +262,20 @@ func truthOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) ([]B
 			return nil, err
 		}
 	}
-	if a.Kind == Approved {
-		return base, nil
+	boxes := slices.Clone(base)
+	if a.Kind == Amended {
+		definitions, err := checkBoxes(ctx, tx, held{Project: u.Project, Width: u.Width, Height: u.Height}, a.Boxes)
+		if err != nil {
+			return nil, err
+		}
+		changed := false
+		if boxes, changed = amended(base, a.Boxes, definitions); !changed && a.Annotation != 0 {
+			a.Kind = Approved
+		} else if a.Annotation == 0 && len(v.ids) > 1 {
+			base = v.settle(a, boxes, base)
+		}
 	}
-	definitions, err := checkBoxes(ctx, tx, held{Project: u.Project, Width: u.Width, Height: u.Height}, a.Boxes)
-	if err != nil {
-		return nil, err
-	}
-	boxes, changed := amended(base, a.Boxes, definitions)
-	if !changed && a.Annotation != 0 {
-		a.Kind = Approved
-	}
+	a.origins = v.origins(boxes, base, a.Annotation)
 	return boxes, nil
 }
 

@@ -23,6 +23,7 @@ type Reviewed struct {
 	State       string // of the task; "" without one
 	Version     int    // to be sent with the decision; 0 without a task
 	Overlap     int
+	LooseLimit  float64 // the least IoU of a box with its object that the project wants
 	Votes, Live int
 	Width       int
 	Height      int
@@ -67,6 +68,7 @@ type Decision struct {
 	Undone   bool
 	Standing bool         // the last that stands: it can be undone
 	Marks    []ReviewMark `db:"-"`
+	Origins  *Origins     // of the boxes that were decided on, nil for none
 }
 
 // ReviewMark is a fault that was pinned to an answer. X, Y, W and H are the box that it is about as it
@@ -101,7 +103,7 @@ func (s *Store) ReviewItem(ctx context.Context, actor Actor, item int64) (r Revi
 func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Reviewed, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT i.id AS item, coalesce(t.id, 0) AS task, p.id AS project, p.slug, p.name AS project_name, `+itemName+` AS name,
-			coalesce(t.state, '') AS state, coalesce(t.version, 0) AS version, coalesce(t.overlap, p.overlap) AS overlap,
+			coalesce(t.state, '') AS state, coalesce(t.version, 0) AS version, coalesce(t.overlap, p.overlap) AS overlap, p.loose_limit,
 			coalesce(t.votes, 0) AS votes, coalesce(t.live, 0) AS live, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height,
 			coalesce((SELECT jsonb_agg(jsonb_build_object('kind', s.kind, 'width', s.width, 'height', s.height, 'facts', s.facts) ORDER BY s.kind)
 			          FROM assets s WHERE s.item_id = i.id), '[]') AS assets
@@ -148,10 +150,16 @@ func reviewAnswers(ctx context.Context, tx pgx.Tx, r Reviewed) ([]ReviewAnswer, 
 	if err != nil {
 		return nil, err
 	}
+	ids := make([]int64, len(answers))
+	for i, a := range answers {
+		ids[i] = a.ID
+	}
+	boxes, err := boxesOfAnswers(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
 	for i := range answers {
-		if answers[i].Boxes, err = boxesOf(ctx, tx, "annotation_boxes", "annotation_id", answers[i].ID); err != nil {
-			return nil, err
-		}
+		answers[i].Boxes = boxes[i]
 	}
 	return answers, nil
 }
@@ -159,7 +167,7 @@ func reviewAnswers(ctx context.Context, tx pgx.Tx, r Reviewed) ([]ReviewAnswer, 
 func decisionsOf(ctx context.Context, tx pgx.Tx, task int64) ([]Decision, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT r.id, r.decision AS kind, coalesce(n.name, p.pseudonym, '') AS reviewer, coalesce(r.undoes, 0) AS undoes, r.note, r.decided_at AS at,
-			EXISTS (SELECT FROM reviews back WHERE back.undoes = r.id) AS undone, r.id = (`+standing+`) IS TRUE AS standing
+			EXISTS (SELECT FROM reviews back WHERE back.undoes = r.id) AS undone, r.id = (`+standing+`) IS TRUE AS standing, r.origins
 		FROM reviews r LEFT JOIN people p ON p.id = r.reviewer_id LEFT JOIN person_identities n ON n.person_id = p.id
 		WHERE r.task_id = $1 ORDER BY r.id DESC`, task)
 	if err != nil {
