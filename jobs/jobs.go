@@ -46,6 +46,8 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &freezeVersion{deps: d})
 	river.AddWorker(workers, &verifyVersion{deps: d})
 	river.AddWorker(workers, &writeExport{deps: d})
+	river.AddWorker(workers, &scoreItem{deps: d})
+	river.AddWorker(workers, &scoreProject{deps: d})
 	return &river.Config{
 		ID:              cfg.Name,
 		Logger:          Quiet(cfg.Log),

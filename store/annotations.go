@@ -119,8 +119,11 @@ func (s *Store) Submit(ctx context.Context, actor Actor, a NewAnnotation) (recei
 		if err := sameDraft(ctx, tx, a); err != nil {
 			return err
 		}
-		receipt, err = record(ctx, tx, actor, h, a)
-		return err
+		var comparable bool
+		if receipt, comparable, err = record(ctx, tx, actor, h, a); err != nil || !comparable {
+			return err
+		}
+		return s.askForScore(ctx, tx, h.Item)
 	})
 	if err != nil {
 		return Receipt{}, fmt.Errorf("submit assignment %d: %w", a.Assignment, err)
@@ -171,13 +174,14 @@ func sameDraft(ctx context.Context, tx pgx.Tx, a NewAnnotation) error {
 	return nil
 }
 
-// record writes the answer and what follows from it for assignment, task and draft.
-func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation) (Receipt, error) {
+// record writes the answer and what follows from it for assignment, task and draft. It says whether there is anything
+// that the answer can be compared with.
+func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation) (receipt Receipt, comparable bool, err error) {
 	definitions, err := checkBoxes(ctx, tx, h, a.Boxes)
 	if err != nil {
-		return Receipt{}, err
+		return Receipt{}, false, err
 	}
-	receipt := Receipt{Surplus: !h.placed() && !h.free(), Project: h.Slug}
+	receipt = Receipt{Surplus: !h.placed() && !h.free(), Project: h.Slug}
 	active := min(h.ActiveMS+max(a.ActiveMS, 0), h.WallMS)
 	err = tx.QueryRow(ctx, `
 		WITH former AS (
@@ -185,19 +189,21 @@ func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation
 			WHERE task_id = $2 AND person_id = $4 AND superseded_at IS NULL AND recalled_at IS NULL)
 		INSERT INTO annotations (assignment_id, task_id, item_id, person_id, surplus, active_ms, prefilled)
 		SELECT $1, $2, $3, $4, $5, $6, EXISTS (SELECT FROM predictions WHERE item_id = $3 AND purpose = 'prefill')
-		RETURNING id`, a.Assignment, h.Task, h.Item, actor.PersonID, receipt.Surplus, active).Scan(&receipt.Annotation)
+		RETURNING id, EXISTS (SELECT FROM annotations an WHERE an.task_id = $2 AND an.person_id <> $4 AND `+counts+`)
+			OR EXISTS (SELECT FROM truths WHERE item_id = $3 AND current)`,
+		a.Assignment, h.Task, h.Item, actor.PersonID, receipt.Surplus, active).Scan(&receipt.Annotation, &comparable)
 	if err != nil {
-		return Receipt{}, err
+		return Receipt{}, false, err
 	}
 	boxes := make([]Box, len(a.Boxes))
 	for i, b := range a.Boxes {
 		boxes[i] = Box{ClassID: b.ClassID, X: b.X, Y: b.Y, W: b.W, H: b.H, Rotation: b.Rotation}
 	}
 	if err := insertBoxes(ctx, tx, "annotation_boxes", "annotation_id", receipt.Annotation, boxes, definitions); err != nil {
-		return Receipt{}, err
+		return Receipt{}, false, err
 	}
 	if err := finish(ctx, tx, h, "submitted", active); err != nil {
-		return Receipt{}, err
+		return Receipt{}, false, err
 	}
 	if !receipt.Surplus {
 		_, err := tx.Exec(ctx, `
@@ -205,10 +211,10 @@ func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation
 				state = CASE WHEN state = 'open' AND votes + 1 >= overlap THEN 'in_review' ELSE state END
 			WHERE id = $1`, h.Task, placesOf(h))
 		if err != nil {
-			return Receipt{}, err
+			return Receipt{}, false, err
 		}
 	}
-	return receipt, audit(ctx, tx, actor, auditEvent{
+	return receipt, comparable, audit(ctx, tx, actor, auditEvent{
 		Action: "annotation.submit", ObjectType: "annotation", ObjectID: receipt.Annotation, ProjectID: h.Project,
 		Detail: map[string]any{"task": h.Task, "boxes": len(boxes), "surplus": receipt.Surplus},
 	})
@@ -401,7 +407,10 @@ func (s *Store) Recall(ctx context.Context, actor Actor, task int64) error {
 		if _, err := saveDraft(ctx, tx, assignment, 0, begun(boxes)); err != nil {
 			return err
 		}
-		return takeBack(ctx, tx, actor, h, annotation, surplus)
+		if err := takeBack(ctx, tx, actor, h, annotation, surplus); err != nil {
+			return err
+		}
+		return s.askForScore(ctx, tx, h.Item)
 	})
 	if err != nil {
 		return fmt.Errorf("recall task %d: %w", task, err)

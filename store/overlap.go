@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/jobargs"
 )
 
 // overlapBatch is how many tasks get a new overlap in one transaction, while nobody can claim them.
@@ -40,6 +41,9 @@ func (s *Store) SetOverlap(ctx context.Context, actor Actor, project int64, over
 		if last, more, err = s.setOverlapOfSome(ctx, project, overlap, last); !more {
 			break
 		}
+	}
+	if err == nil {
+		_, err = s.queue.Insert(ctx, jobargs.ScoreProject{ProjectID: project}, scoreLater())
 	}
 	if err != nil {
 		return fmt.Errorf("overlap of project %d: %w", project, err)

@@ -210,7 +210,7 @@ func TestAgreementRules(t *testing.T) {
 		rules   *AgreementRules
 		field   string // that is refused, "" for none
 	}{
-		{"the defaults", 1, rules(func(*AgreementRules) {}), ""},
+		{"the defaults", 2, rules(func(*AgreementRules) {}), ""},
 		{"all of them", 2, rules(func(r *AgreementRules) { r.AcceptAbove, r.AskBelow = new(0.9), new(0.5) }), ""},
 		{"a limit of nothing", 2, rules(func(r *AgreementRules) { r.LooseLimit = 0 }), "loose_limit"},
 		{"a limit that is none", 2, rules(func(r *AgreementRules) { r.LooseLimit = nan }), "loose_limit"},

@@ -139,6 +139,9 @@ func (s *Store) Adjudicate(ctx context.Context, reviewer Actor, a Adjudication) 
 		if err != nil {
 			return err
 		}
+		if err := s.askForScore(ctx, tx, a.Item); err != nil {
+			return err
+		}
 		decision, err = decide(ctx, tx, reviewer, u, a)
 		return err
 	})

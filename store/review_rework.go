@@ -126,6 +126,9 @@ func (s *Store) Undo(ctx context.Context, reviewer Actor, decision int64) (item 
 		if err != nil {
 			return err
 		}
+		if err := s.askForScore(ctx, tx, item); err != nil {
+			return err
+		}
 		return undo(ctx, tx, reviewer, u, decision)
 	})
 	if err != nil {

@@ -1,0 +1,243 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/agreement"
+	"fiducial/internal/jobargs"
+)
+
+// askForScore has the item scored once this transaction has ended.
+func (s *Store) askForScore(ctx context.Context, tx pgx.Tx, item int64) error {
+	if _, err := s.queue.InsertTx(ctx, tx, jobargs.ScoreItem{ItemID: item}, nil); err != nil {
+		return fmt.Errorf("ask for the score of item %d: %w", item, err)
+	}
+	return nil
+}
+
+// ScoreItem compares the current answers to an item with each other and with its truth, keeps what it found, and
+// does what the project's rules make of it: accepts the item, or asks another labeler. Doing it again comes to the
+// same. What was never in the queue, or was erased, has nothing to score.
+func (s *Store) ScoreItem(ctx context.Context, item int64) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		u, err := lockScored(ctx, tx, item)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		v, err := votesOn(ctx, tx, u)
+		if err != nil {
+			return err
+		}
+		found := v.compare(u.AgreementRules)
+		verdict := u.verdict(v, found)
+		if verdict == acceptIt {
+			if v.truth, err = accept(ctx, tx, u, v, found); err != nil {
+				return err
+			}
+			found = v.compare(u.AgreementRules)
+		}
+		if _, err := writeScore(ctx, tx, u, v, found); err != nil {
+			return err
+		}
+		if verdict == askAnother {
+			return askOneMore(ctx, tx, u)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("score item %d: %w", item, err)
+	}
+	return nil
+}
+
+// scored is an item while it is scored, its task locked.
+type scored struct {
+	undecided
+	AgreementRules
+
+	Secret    []byte // of the project
+	Archived  bool
+	Undecided bool // a labeler could not decide
+	Disputed  bool // a labeler contests a mark
+	Judged    bool // a person has decided about it, however that ended
+	Askable   bool // some labeler of the project never had it
+}
+
+// lockScored locks the item's task and reads what the rules ask of it.
+func lockScored(ctx context.Context, tx pgx.Tx, item int64) (u *scored, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(`SELECT FROM tasks WHERE item_id = $1 FOR NO KEY UPDATE`, item)
+	batch.Queue(`
+		SELECT t.id AS task, t.item_id AS item, t.project_id AS project, t.state, t.version, t.overlap, t.live, t.votes,
+			coalesce((SELECT id FROM truths WHERE item_id = t.item_id AND current), 0) AS truth,
+			coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, `+ruleColumns+`, p.key_secret AS secret, p.archived_at IS NOT NULL AS archived,
+			`+taskUndecided+` AS undecided, `+taskDisputed+` AS disputed,
+			EXISTS (SELECT FROM reviews r WHERE r.task_id = t.id AND r.reviewer_id IS NOT NULL) AS judged,
+			EXISTS (SELECT FROM members m JOIN people q ON q.id = m.person_id
+				WHERE m.project_id = p.id AND q.role = 'labeler' AND q.left_at IS NULL
+				  AND NOT EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.person_id = q.id)) AS askable
+		FROM tasks t JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id WHERE t.item_id = $1`, item).
+		Query(func(rows pgx.Rows) (err error) {
+			u, err = pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByName[scored])
+			return notFound(err)
+		})
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// Conditions on task t: a labeler could not decide about it; one contests a mark on their answer.
+const (
+	taskUndecided = `EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.state = 'skipped' AND a.skip_reason IN ('cannot_decide', 'broken_image'))`
+	taskDisputed  = `EXISTS (SELECT FROM review_marks m JOIN annotations an ON an.id = m.annotation_id WHERE an.task_id = t.id AND m.disputed_at IS NOT NULL)`
+)
+
+// votes are the current answers to an item, and its truth.
+type votes struct {
+	answers []vote
+	truth   Truth // its ID is 0 for none
+}
+
+// vote is a current answer.
+type vote struct {
+	ID, Person int64
+	Prefilled  bool
+	Boxes      []Box `db:"-"`
+}
+
+// votesOn reads the answers that count, but for those that were asked to measure their labeler, and the truth.
+func votesOn(ctx context.Context, tx pgx.Tx, u *scored) (v votes, err error) {
+	rows, err := tx.Query(ctx, `
+		SELECT an.id, an.person_id AS person, an.prefilled FROM annotations an JOIN assignments a ON a.id = an.assignment_id
+		WHERE an.task_id = $1 AND `+counts+` AND a.reason <> 'gold' ORDER BY an.id`, u.Task)
+	if err != nil {
+		return v, err
+	}
+	if v.answers, err = pgx.CollectRows(rows, pgx.RowToStructByName[vote]); err != nil {
+		return v, err
+	}
+	for i := range v.answers {
+		if v.answers[i].Boxes, err = boxesOf(ctx, tx, "annotation_boxes", "annotation_id", v.answers[i].ID); err != nil {
+			return v, err
+		}
+	}
+	if u.Truth != 0 {
+		v.truth, err = currentTruth(ctx, tx, u.Item)
+	}
+	return v, err
+}
+
+// comparison is what the answers to an item are worth beside each other and beside its truth. Its zero value
+// is that of an item with nothing to compare.
+type comparison struct {
+	agreement.Matching // of the answers; of a single one with the truth
+
+	withTruth  agreement.Matching // of the answers and, behind them, the truth; the same as Matching without one
+	score      *float64
+	truthScore *float64
+	iou        *float64
+}
+
+// comparable reports whether there is anything to compare.
+func (v votes) comparable() bool { return len(v.answers) > 1 || len(v.answers) == 1 && v.truth.ID != 0 }
+
+// compare matches the answers with each other and with the truth.
+func (v votes) compare(rules AgreementRules) (c comparison) {
+	if !v.comparable() {
+		return c
+	}
+	limits := agreement.Limits{Loose: rules.LooseLimit}
+	boxes := make([][]agreement.Box, len(v.answers), len(v.answers)+1)
+	for i, a := range v.answers {
+		boxes[i] = matchable(a.Boxes)
+	}
+	if len(v.answers) > 1 {
+		c.Matching = agreement.Match(boxes, limits)
+		c.withTruth = c.Matching
+		c.score = &c.Score
+	}
+	if v.truth.ID != 0 {
+		truth := matchable(v.truth.Boxes)
+		c.withTruth = agreement.Match(append(boxes, truth), limits)
+		if len(v.answers) == 1 {
+			c.Matching = c.withTruth
+		}
+		sum := 0.0
+		for _, answer := range boxes {
+			sum += agreement.Match([][]agreement.Box{answer, truth}, limits).Score
+		}
+		c.truthScore = new(sum / float64(len(boxes)))
+	}
+	c.iou = meanIoU(c.Objects)
+	return c
+}
+
+// matchable are boxes as internal/agreement takes them.
+func matchable(boxes []Box) []agreement.Box {
+	list := make([]agreement.Box, len(boxes))
+	for i, b := range boxes {
+		list[i] = agreement.Box{Class: b.ClassID, X: b.X, Y: b.Y, W: b.W, H: b.H, Rotation: b.Rotation, Crowd: b.Crowd}
+	}
+	return list
+}
+
+// meanIoU is that of the objects that several answers have, nil where there is none.
+func meanIoU(objects []agreement.Object) *float64 {
+	sum, n := 0.0, 0
+	for _, o := range objects {
+		if len(o.Members) > 1 {
+			sum += o.IoU
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return new(min(sum/float64(n), 1))
+}
+
+// scoreSome is how many items ScoreSome scores.
+const scoreSome = 100
+
+// ScoreSome scores the next answered items of a project after one of them, each in a transaction of its own. Last is
+// where to go on, 0 when all are done.
+func (s *Store) ScoreSome(ctx context.Context, project, after int64) (last int64, err error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT i.id FROM items i JOIN tasks t ON t.item_id = i.id
+		WHERE i.project_id = $1 AND i.id > $2
+		  AND (EXISTS (SELECT FROM annotations an WHERE an.task_id = t.id AND `+counts+`) OR EXISTS (SELECT FROM item_agreements g WHERE g.item_id = i.id))
+		ORDER BY i.id LIMIT $3`, project, after, scoreSome)
+	if err != nil {
+		return 0, fmt.Errorf("score project %d: %w", project, err)
+	}
+	items, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return 0, fmt.Errorf("score project %d: %w", project, err)
+	}
+	for _, item := range items {
+		if err := s.ScoreItem(ctx, item); err != nil {
+			return 0, err
+		}
+		last = item
+	}
+	if len(items) < scoreSome {
+		return 0, nil
+	}
+	return last, nil
+}
+
+// GoOnScoring has the items of a project after one of them scored by another job.
+func (s *Store) GoOnScoring(ctx context.Context, project, after int64) error {
+	if _, err := s.queue.Insert(ctx, jobargs.ScoreProject{ProjectID: project, After: after}, scoreLater()); err != nil {
+		return fmt.Errorf("score project %d: %w", project, err)
+	}
+	return nil
+}

@@ -1,0 +1,595 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"fiducial/internal/agreement"
+)
+
+// panel is a floor on which several labelers answer each item.
+type panel struct {
+	*bench
+
+	other int64 // a second class
+}
+
+func newPanel(tb testing.TB, labelers, items, overlap int, change func(*AgreementRules)) *panel {
+	tb.Helper()
+	p := &panel{bench: newBench(tb, labelers, items, overlap)}
+	p.scan(tb, &p.other, `INSERT INTO classes (project_id, name, slot) VALUES ($1, 'dent', 1) RETURNING id`, p.project.ID)
+	p.exec(tb, `INSERT INTO definitions (class_id, version, published_at) VALUES ($1, 1, now())`, p.other)
+	rules := DefaultAgreementRules()
+	rules.LookShare = 0
+	if change != nil {
+		change(&rules)
+	}
+	if err := p.SetAgreementRules(tb.Context(), System(), p.project.ID, rules); err != nil {
+		tb.Fatal(err)
+	}
+	p.exec(tb, `DELETE FROM river_job`)
+	return p
+}
+
+// box is one of the first class.
+func (p *panel) box(x float64) DraftBox {
+	return DraftBox{ID: "a", ClassID: p.class, X: x, Y: 2, W: 20, H: 40}
+}
+
+// dent is the same of the second class.
+func (p *panel) dent(x float64) DraftBox {
+	b := p.box(x)
+	b.ClassID = p.other
+	return b
+}
+
+// vote has a labeler answer their next item.
+func (p *panel) vote(tb testing.TB, who int, boxes ...DraftBox) Claimed {
+	tb.Helper()
+	c := p.mustClaim(tb, p.labelers[who])
+	work, err := p.Work(tb.Context(), p.labelers[who], c.Task)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	answer := NewAnnotation{Task: c.Task, Assignment: c.Assignment, Version: work.DraftVersion, Boxes: boxes}
+	if _, err := p.Submit(tb.Context(), p.labelers[who], answer); err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// work does what the jobs would: it scores whatever asks for it, in their order, and says how many that were.
+func (p *panel) work(tb testing.TB) (n int) {
+	tb.Helper()
+	rows, err := p.pool.Query(tb.Context(), `DELETE FROM river_job WHERE kind = 'score_item' RETURNING (args->>'item_id')::bigint`)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	items, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, item := range items {
+		for range 2 { // run twice, it comes to the same
+			if err := p.ScoreItem(tb.Context(), item); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	return len(items)
+}
+
+// kept is everything that is kept of agreement, ids included.
+func (p *panel) kept(tb testing.TB) (rows []string) {
+	tb.Helper()
+	for _, table := range []string{"item_agreements", "confusions"} {
+		found, err := p.pool.Query(tb.Context(), `SELECT to_jsonb(t)::text FROM `+table+` t ORDER BY item_id, 1`)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		list, err := pgx.CollectRows(found, pgx.RowTo[string])
+		if err != nil {
+			tb.Fatal(err)
+		}
+		rows = append(rows, list...)
+	}
+	return rows
+}
+
+type itemScore struct {
+	Answers int
+	Score   *float64
+	Worst   string
+	Objects int
+	Truth   bool
+}
+
+func (p *panel) score(tb testing.TB, item int64) (s itemScore) {
+	tb.Helper()
+	err := p.pool.QueryRow(tb.Context(), `SELECT answers, score, worst, objects, truth_id IS NOT NULL FROM item_agreements WHERE item_id = $1`, item).
+		Scan(&s.Answers, &s.Score, &s.Worst, &s.Objects, &s.Truth)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func TestScoreFollowsTheAnswers(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 3, 1, 3, nil)
+	item, task := p.items[0], p.tasks[0]
+	p.vote(t, 0, p.box(1))
+	if n := p.work(t); n != 0 || p.score(t, item).Answers != 0 {
+		t.Fatalf("%d jobs for a single answer, %+v", n, p.score(t, item))
+	}
+	p.vote(t, 1, p.box(1))
+	p.work(t)
+	if s := p.score(t, item); s.Answers != 2 || *s.Score != 1 || s.Worst != "agreed" {
+		t.Fatalf("two alike: %+v", s)
+	}
+	p.vote(t, 2, p.dent(1), p.box(60))
+	if n := p.work(t); n != 1 {
+		t.Fatalf("%d jobs", n)
+	}
+	s := p.score(t, item)
+	if s.Answers != 3 || *s.Score > 0.5 || s.Objects != 2 || s.Worst != string(agreement.Missed) {
+		t.Fatalf("three that differ: %+v", s)
+	}
+	var order *float64
+	p.scan(t, &order, `SELECT agreement FROM tasks WHERE id = $1`, task)
+	if *order != *s.Score {
+		t.Fatalf("ordered by %v", *order)
+	}
+	before := p.kept(t)
+	if err := p.ScoreItem(t.Context(), item); err != nil || !slices.Equal(before, p.kept(t)) {
+		t.Fatalf("scored again: %v\n%v\n%v", err, before, p.kept(t))
+	}
+	if err := p.Recall(t.Context(), p.labelers[2], task); err != nil {
+		t.Fatal(err)
+	}
+	p.work(t)
+	if s := p.score(t, item); s.Answers != 2 || *s.Score != 1 {
+		t.Fatalf("after the recall: %+v", s)
+	}
+	if err := p.Recall(t.Context(), p.labelers[1], task); err != nil {
+		t.Fatal(err)
+	}
+	p.work(t)
+	if rows := p.kept(t); len(rows) != 0 {
+		t.Fatalf("nothing to compare, and kept: %v", rows)
+	}
+}
+
+func TestConfusionsNameTheBoxes(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 3, 1, 3, nil)
+	item := p.items[0]
+	p.vote(t, 0, p.box(60), p.box(1))
+	p.vote(t, 1, p.dent(1), p.box(60))
+	p.vote(t, 2, p.box(2), p.dent(60))
+	p.work(t)
+	type row struct {
+		A, B    []int64 // who
+		At      []int   // where A has it
+		Truth   *int64
+		Decided bool
+	}
+	read := func() []row {
+		rows, err := p.pool.Query(t.Context(), `
+			SELECT people_a, people_b, positions_a, truth_class, decided FROM confusions WHERE item_id = $1 AND class_a = $2 AND class_b = $3 ORDER BY x`,
+			item, p.class, p.other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	id := func(who int) int64 { return p.labelers[who].PersonID }
+	rows := read()
+	if len(rows) != 2 || !slices.Equal(rows[0].A, []int64{id(0), id(2)}) || !slices.Equal(rows[0].At, []int{1, 0}) || !slices.Equal(rows[0].B, []int64{id(1)}) ||
+		rows[0].Truth != nil || rows[0].Decided || !slices.Equal(rows[1].B, []int64{id(2)}) {
+		t.Fatalf("%+v", rows)
+	}
+	// The decision is one more voice, and no answer's.
+	decision := p.mustDecide(t, item, Approved) // the first answer
+	p.work(t)
+	rows = read()
+	if len(rows) != 2 || rows[0].Truth == nil || *rows[0].Truth != p.class || !rows[0].Decided || len(rows[0].A) != 2 {
+		t.Fatalf("decided: %+v", rows)
+	}
+	if s := p.score(t, item); !s.Truth {
+		t.Fatalf("%+v", s)
+	}
+	p.mustUndo(t, decision)
+	p.work(t)
+	if rows = read(); len(rows) != 2 || rows[0].Truth != nil || rows[0].Decided {
+		t.Fatalf("undone: %+v", rows)
+	}
+}
+
+// A single answer is compared with the truth, which is what a project of single answers learns from.
+func TestSingleAnswerBesideTheTruth(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 1, 1, 1, nil)
+	item := p.items[0]
+	p.vote(t, 0, p.dent(1))
+	if n := p.work(t); n != 0 {
+		t.Fatalf("%d jobs", n)
+	}
+	a := p.adjudication(t, item, Amended)
+	a.Boxes = []DraftBox{p.box(1)}
+	if _, err := p.Adjudicate(t.Context(), p.reviewer, a); err != nil {
+		t.Fatal(err)
+	}
+	p.work(t)
+	var truthScore float64
+	p.scan(t, &truthScore, `SELECT truth_score FROM item_agreements WHERE item_id = $1`, item)
+	if s := p.score(t, item); s.Score != nil || s.Answers != 1 || s.Worst != string(agreement.Class) || truthScore != 0 {
+		t.Fatalf("%+v, %v with the truth", s, truthScore)
+	}
+	if rows := p.kept(t); len(rows) != 2 {
+		t.Fatalf("%v", rows)
+	}
+}
+
+func TestAnswersThatMeasureTheirLabelerAreNoVotes(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 3, 1, 3, nil)
+	p.vote(t, 0, p.box(1))
+	p.vote(t, 1, p.dent(1))
+	p.exec(t, `UPDATE assignments SET reason = 'gold' WHERE person_id = $1`, p.labelers[1].PersonID)
+	p.work(t)
+	if rows := p.kept(t); len(rows) != 0 {
+		t.Fatalf("%v", rows)
+	}
+}
+
+func accepting(r *AgreementRules) { r.AcceptAbove = new(0.9) }
+
+func TestAcceptance(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		before   func(*testing.T, *panel)
+		votes    [][]DraftBox
+		accepted bool
+	}{
+		{"alike", nil, [][]DraftBox{{{X: 1}}, {{X: 1}}}, true},
+		{"nearly alike", nil, [][]DraftBox{{{X: 1}}, {{X: 2}}}, true},
+		{"both empty", nil, [][]DraftBox{{}, {}}, true},
+		{"not alike enough", nil, [][]DraftBox{{{X: 1}}, {{X: 6}}}, false},
+		{"all from a prefill", func(t *testing.T, p *panel) {
+			p.exec(t, `INSERT INTO predictions (item_id, purpose) VALUES ($1, 'prefill')`, p.items[0])
+		}, [][]DraftBox{{{X: 1}}, {{X: 1}}}, false},
+		{"in the sample", func(t *testing.T, p *panel) { p.exec(t, `UPDATE projects SET look_share = 1`) }, [][]DraftBox{{{X: 1}}, {{X: 1}}}, false},
+		{"nothing is accepted", func(t *testing.T, p *panel) { p.exec(t, `UPDATE projects SET accept_above = NULL`) }, [][]DraftBox{{{X: 1}}, {{X: 1}}}, false},
+		{"archived", func(t *testing.T, p *panel) {
+			c := p.mustClaim(t, p.labelers[0])
+			p.mustSubmit(t, p.labelers[0], c)
+			p.mustSubmit(t, p.labelers[1], p.mustClaim(t, p.labelers[1]))
+			if err := p.ArchiveProject(t.Context(), System(), p.project.ID); err != nil {
+				t.Fatal(err)
+			}
+			p.work(t)
+			if err := p.RestoreProject(t.Context(), System(), p.project.Slug); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPanel(t, 3, 1, 2, accepting)
+			if tt.before != nil {
+				tt.before(t, p)
+			}
+			for who, boxes := range tt.votes {
+				for i := range boxes {
+					boxes[i] = p.box(boxes[i].X)
+				}
+				p.vote(t, who, boxes...)
+			}
+			p.work(t)
+			r := p.look(t, p.items[0])
+			if (r.Truth != nil) != tt.accepted || (r.State == "adjudicated") != tt.accepted || (len(r.Decisions) == 1) != tt.accepted {
+				t.Fatalf("state %s, truth %+v, decisions %+v", r.State, r.Truth, r.Decisions)
+			}
+			p.mustHold(t)
+			if !tt.accepted {
+				return
+			}
+			if d := r.Decisions[0]; d.Kind != Accepted || d.Reviewer != "" || !d.Standing {
+				t.Errorf("%+v", d)
+			}
+			if s := p.score(t, p.items[0]); !s.Truth {
+				t.Errorf("%+v", s)
+			}
+			var events int
+			p.scan(t, &events, `SELECT count(*) FROM audit_events WHERE action = 'review.accepted' AND person_id IS NULL AND token_id IS NULL`)
+			if events != 1 {
+				t.Errorf("%d audit events", events)
+			}
+		})
+	}
+}
+
+// What is accepted is the middle of what was drawn, under the oldest definition that it was drawn under.
+func TestAcceptedTruthIsTheMergedAnswers(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 3, 1, 3, accepting)
+	p.vote(t, 0, p.box(1))
+	p.exec(t, `UPDATE annotation_boxes SET definition_version = 1`)
+	p.vote(t, 1, p.box(1.5))
+	p.vote(t, 2, p.box(2))
+	p.work(t)
+	truth, err := p.CurrentTruth(t.Context(), p.reviewer, p.items[0])
+	if err != nil || len(truth.Boxes) != 1 || truth.Annotation != 0 {
+		t.Fatalf("%+v, %v", truth, err)
+	}
+	if b := truth.Boxes[0]; b.X != 1.5 || b.W != 20 || b.ClassID != p.class || *b.DefinitionVersion != 1 {
+		t.Fatalf("%+v", b)
+	}
+}
+
+func TestNoAcceptanceAfterAPerson(t *testing.T) {
+	t.Parallel()
+	t.Run("undone", func(t *testing.T) {
+		t.Parallel()
+		p := newPanel(t, 2, 1, 2, accepting)
+		p.vote(t, 0, p.box(1))
+		p.vote(t, 1, p.box(1))
+		p.work(t)
+		accepted := p.look(t, p.items[0])
+		p.mustUndo(t, accepted.Decisions[0].ID)
+		p.work(t)
+		r := p.look(t, p.items[0])
+		if r.State != "in_review" || r.Truth != nil || !r.Decisions[1].Undone {
+			t.Fatalf("state %s, decisions %+v", r.State, r.Decisions)
+		}
+		p.mustHold(t)
+		// And the next decision is the reviewer's.
+		p.mustDecide(t, p.items[0], Approved)
+		if n := p.work(t); n != 1 {
+			t.Fatalf("%d jobs", n)
+		}
+	})
+	t.Run("sent back", func(t *testing.T) {
+		t.Parallel()
+		p := newPanel(t, 2, 1, 2, func(r *AgreementRules) { r.AcceptAbove = new(0.99) })
+		p.vote(t, 0, p.box(1))
+		p.vote(t, 1, p.box(5))
+		p.mustDecide(t, p.items[0], Rejected) // the first answer
+		p.vote(t, 0, p.box(5))
+		p.work(t)
+		if r := p.look(t, p.items[0]); r.State != "in_review" || r.Truth != nil {
+			t.Fatalf("state %s", r.State)
+		}
+	})
+	t.Run("undecided", func(t *testing.T) {
+		t.Parallel()
+		p := newPanel(t, 3, 1, 2, accepting)
+		first, second := p.mustClaim(t, p.labelers[0]), p.mustClaim(t, p.labelers[1])
+		if _, err := p.Skip(t.Context(), p.labelers[0], first.Task, first.Assignment, CannotDecide, ""); err != nil {
+			t.Fatal(err)
+		}
+		p.mustSubmit(t, p.labelers[1], second)
+		p.exec(t, `UPDATE tasks SET state = 'open'`) // as if a third labeler were let at it
+		third := p.mustClaim(t, p.labelers[2])
+		p.mustSubmit(t, p.labelers[2], third)
+		p.work(t)
+		r := p.look(t, p.items[0])
+		var order float64
+		p.scan(t, &order, `SELECT agreement FROM tasks`)
+		if r.State != "in_review" || r.Truth != nil || order != 0 {
+			t.Fatalf("state %s, order %v", r.State, order)
+		}
+	})
+}
+
+func TestSampleOfTheAccepted(t *testing.T) {
+	t.Parallel()
+	secret, another := []byte("a secret of thirty-two bytes 123"), []byte("another one of thirty-two bytes!")
+	seen, same := 0, 0
+	const items = 20_000
+	for item := range int64(items) {
+		looks := looksAt(secret, item, 0.1)
+		if looks != looksAt(secret, item, 0.1) || looks && !looksAt(secret, item, 0.2) || looksAt(secret, item, 0) || !looksAt(secret, item, 1) {
+			t.Fatalf("item %d", item)
+		}
+		if looks {
+			seen++
+			if looksAt(another, item, 0.1) {
+				same++
+			}
+		}
+	}
+	if seen < 1850 || seen > 2150 || same < 130 || same > 270 {
+		t.Errorf("%d of %d are looked at, %d of them under another secret too", seen, items, same)
+	}
+}
+
+func TestAskingAnother(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 5, 1, 2, func(r *AgreementRules) { r.AskBelow, r.OverlapMost = new(0.5), 4 })
+	task := p.tasks[0]
+	for who, x := range []float64{1, 70, 35} {
+		if s := p.state(t, task, p.labelers[who]); s.State != "open" || s.Overlap != max(2, who+1) {
+			t.Fatalf("before answer %d: %+v", who+1, s)
+		}
+		p.vote(t, who, p.box(x))
+		p.work(t)
+		p.mustHold(t)
+	}
+	if s := p.state(t, task, p.labelers[3]); s.Overlap != 4 || s.State != "open" {
+		t.Fatalf("%+v", s)
+	}
+	p.vote(t, 3, p.dent(1))
+	p.work(t)
+	if s := p.state(t, task, p.labelers[4]); s.Overlap != 4 || s.State != "in_review" || s.Votes != 4 {
+		t.Fatalf("beyond the most: %+v", s)
+	}
+	p.mustHold(t)
+}
+
+// Nobody is asked where nobody is left, nor twice for the same answers.
+func TestAskingNobody(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 2, 1, 2, func(r *AgreementRules) { r.AskBelow = new(0.5) })
+	p.vote(t, 0, p.box(1))
+	p.vote(t, 1, p.box(70))
+	p.work(t)
+	if s := p.state(t, p.tasks[0], p.labelers[0]); s.State != "in_review" || s.Overlap != 2 {
+		t.Fatalf("%+v", s)
+	}
+	p.hire(t)
+	if err := p.ScoreItem(t.Context(), p.items[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if s := p.state(t, p.tasks[0], p.labelers[2]); s.State != "open" || s.Overlap != 3 {
+			t.Fatalf("%+v", s)
+		}
+		if err := p.ScoreItem(t.Context(), p.items[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.mustHold(t)
+}
+
+// A reviewer who decides at the moment of an acceptance wins, or is told; there are never two decisions.
+func TestReviewerAndRuleAtOnce(t *testing.T) {
+	t.Parallel()
+	const items = 12
+	p := newPanel(t, 3, items, 2, accepting)
+	for range items {
+		p.vote(t, 0, p.box(1))
+		p.vote(t, 1, p.box(1))
+	}
+	var all sync.WaitGroup
+	won := make([]bool, items)
+	for i, item := range p.items {
+		decision := p.adjudication(t, item, Discarded)
+		all.Go(func() {
+			if err := p.ScoreItem(t.Context(), item); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Go(func() {
+			_, err := p.Adjudicate(t.Context(), p.reviewer, decision)
+			if won[i] = err == nil; err != nil && !errors.Is(err, ErrConflict) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for i, item := range p.items {
+		r := p.look(t, item)
+		want := map[bool]string{true: "discarded", false: "adjudicated"}[won[i]]
+		if len(r.Decisions) != 1 || r.State != want || (r.Truth == nil) != won[i] {
+			t.Errorf("item %d: reviewer won %v, state %s, decisions %+v", item, won[i], r.State, r.Decisions)
+		}
+	}
+	p.mustHold(t)
+}
+
+func TestReviewGoesFromTheWorstOn(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 3, 5, 2, nil)
+	for _, x := range []float64{1, 3, 9, 50} { // the second answers, farther and farther from the first
+		p.vote(t, 0, p.box(1))
+		p.vote(t, 1, p.box(x))
+	}
+	c := p.mustClaim(t, p.labelers[0])
+	if _, err := p.Skip(t.Context(), p.labelers[0], c.Task, c.Assignment, BrokenImage, ""); err != nil {
+		t.Fatal(err)
+	}
+	p.work(t)
+	p.exec(t, `UPDATE tasks SET changed_at = now() WHERE id = $1`, p.tasks[4]) // of two at 0, the older first
+	waiting, err := p.WaitingForReview(t.Context(), p.reviewer, "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	for _, w := range waiting {
+		got = append(got, w.Item)
+	}
+	if want := []int64{p.items[3], p.items[4], p.items[2], p.items[1], p.items[0]}; !slices.Equal(got, want) {
+		t.Fatalf("order %v, want %v", got, want)
+	}
+	if w := waiting[2]; *w.Agreement >= 0.7 || w.Worst != "loose" || waiting[1].Agreement != nil {
+		t.Errorf("%+v", w)
+	}
+	next, err := p.NextReview(t.Context(), p.reviewer, p.project.Slug, 0)
+	if err != nil || next != p.items[3] {
+		t.Errorf("next %d, %v", next, err)
+	}
+}
+
+func TestScoreSomeGoesThroughTheProject(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 2, scoreSome+5, 2, nil)
+	p.exec(t, `
+		WITH a AS (INSERT INTO assignments (task_id, project_id, person_id, state, finished_at)
+			SELECT t.id, t.project_id, m.person_id, 'submitted', now() FROM tasks t JOIN members m ON m.project_id = t.project_id AND m.person_id = ANY($1) RETURNING *)
+		INSERT INTO annotations (assignment_id, task_id, item_id, person_id) SELECT a.id, t.id, t.item_id, a.person_id FROM a JOIN tasks t ON t.id = a.task_id`,
+		[]int64{p.labelers[0].PersonID, p.labelers[1].PersonID})
+	p.exec(t, `UPDATE tasks SET votes = 2, state = 'in_review'`)
+	last, err := p.ScoreSome(t.Context(), p.project.ID, 0)
+	if err != nil || last != p.items[scoreSome-1] {
+		t.Fatalf("last %d, %v", last, err)
+	}
+	if last, err = p.ScoreSome(t.Context(), p.project.ID, last); err != nil || last != 0 {
+		t.Fatalf("last %d, %v", last, err)
+	}
+	var scores int
+	p.scan(t, &scores, `SELECT count(*) FROM item_agreements WHERE score = 1`)
+	if scores != len(p.items) {
+		t.Errorf("%d scores", scores)
+	}
+}
+
+// Whatever is said of an item in whatever order, its rows are those that its answers give.
+func TestRowsAreWhatTheAnswersGive(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 4, 0, 4, nil)
+	rapid.Check(t, func(rt *rapid.T) {
+		p.addItems(t, 1, 0)
+		item := p.items[len(p.items)-1]
+		for who := range rapid.IntRange(1, 4).Draw(rt, "answers") {
+			var boxes []DraftBox
+			for range rapid.IntRange(0, 3).Draw(rt, "boxes") {
+				b := p.box(rapid.Float64Range(0, 70).Draw(rt, "x"))
+				if rapid.Bool().Draw(rt, "dent") {
+					b.ClassID = p.other
+				}
+				boxes = append(boxes, b)
+			}
+			p.vote(t, who, boxes...)
+			if rapid.Bool().Draw(rt, "score") {
+				p.work(t)
+			}
+		}
+		p.work(t)
+		before := p.kept(t)
+		p.exec(t, `DELETE FROM confusions WHERE item_id = $1`, item)
+		p.exec(t, `DELETE FROM item_agreements WHERE item_id = $1`, item)
+		if err := p.ScoreItem(t.Context(), item); err != nil {
+			rt.Fatal(err)
+		}
+		if n, m := len(before), len(p.kept(t)); n != m {
+			rt.Fatal(fmt.Sprintf("%d rows, then %d", n, m))
+		}
+		for who := range p.labelers { // nobody is left with a place on it
+			p.exec(t, `UPDATE assignments SET state = 'submitted', lease_until = NULL WHERE person_id = $1 AND state = 'leased'`, p.labelers[who].PersonID)
+		}
+		p.exec(t, `UPDATE tasks SET state = 'discarded', live = 0 WHERE state = 'open'`)
+	})
+}
