@@ -126,6 +126,14 @@ func (s *Server) showTask(w http.ResponseWriter, r *http.Request) error {
 	if v.Book, v.Definition, err = s.openBook(r, work); err != nil {
 		return err
 	}
+	// Of an item that came back alone, so that no other looks different from a gold one.
+	if work.Reason == "rework" || work.Reason == "relabel" {
+		panel, err := s.discussionPanel(r, work.Item, taskPath(task))
+		if err != nil {
+			return err
+		}
+		v.Discussion = web.DiscussionPanel(panel)
+	}
 	return render(w, r, http.StatusOK, web.LabelPage(v))
 }
 

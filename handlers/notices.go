@@ -69,6 +69,12 @@ func noticeView(n store.Notice) web.NoticeView {
 	case store.RejectionUndone:
 		v.Title, v.Text = "An answer counts again in "+n.ProjectName, "The reviewer took the rejection back. There is nothing to do for you."
 		v.Icon, v.Tone = "circle-check", ui.OK
+	case store.CommentMention:
+		v.Title, v.Text = "Somebody mentioned you in "+n.ProjectName, "In the discussion of an item."
+		v.Icon, v.Href, v.Act = "message-square", fmt.Sprintf("/comments/%d", n.ObjectID), "Read it"
+	case store.CommentReply:
+		v.Title, v.Text = "A discussion goes on in "+n.ProjectName, "You said something there, or it is about an answer of yours."
+		v.Icon, v.Href, v.Act = "message-square", discussionHref(n.ObjectID), "Read it"
 	}
 	return v
 }

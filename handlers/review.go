@@ -106,6 +106,11 @@ func (s *Server) renderReview(w http.ResponseWriter, r *http.Request, status int
 		ui.Crumb{Label: "Review", Href: reviewPath}, ui.Crumb{Label: reviewed.ProjectName, Href: reviewPath + "?project=" + reviewed.Slug}, ui.Crumb{Label: reviewed.Name})
 	v := reviewView(reviewed, classes)
 	v.Page, v.State.Keys = page, personOf(r).Keys()
+	panel, err := s.discussionPanel(r, item, reviewHref(item))
+	if err != nil {
+		return err
+	}
+	v.Discussion = web.DiscussionPanel(panel)
 	if errors.Is(refused, store.ErrConflict) {
 		v.Conflict = conflictText(reviewed, personOf(r).Name)
 	} else if refused != nil {

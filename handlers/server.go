@@ -76,6 +76,7 @@ func (s *Server) Routes() http.Handler {
 		s.metricsRoutes(r)
 		s.reviewRoutes(r)
 		s.noticeRoutes(r)
+		s.discussionRoutes(r)
 		s.apiRoutes(r)
 		s.guidelineRoutes(r)
 		s.queueRoutes(r)

@@ -100,6 +100,12 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfNobody, ""},
 		{"relabel_items", []string{"relabel_id", "item_id", "state"}, OfItem, "row deleted"},
 		{"relabel_answers", []string{"assignment_id", "relabel_id", "annotation_id", "positions"}, OfItem, "row deleted"},
+		{"discussions", []string{"item_id", "project_id", "opened_at", "last_at", "resolved_at"}, OfItem, "row deleted"},
+		{"comments", []string{
+			"id", "item_id", "person_id", "kind", "annotation_id", "truth_id", "position", "x", "y", "version", "at", "edited_at", "deleted_at",
+		}, OfItem, "row deleted"},
+		{"comment_texts", []string{"item_id", "comment_id", "version", "body"}, OfItem, "row deleted, its partition rewritten"},
+		{"comment_mentions", []string{"comment_id", "person_id"}, OfItem, "row deleted"},
 		{"notices", []string{"id", "person_id", "kind", "object_type", "object_id", "project_id", "created_at", "read_at"}, OfNobody, ""},
 
 		{"rounds", []string{

@@ -13,12 +13,14 @@ import (
 // NoticeKind is what a notice tells.
 type NoticeKind string
 
-// What people are told of. The object of each is a task.
+// What people are told of. The object of the first three is a task.
 const (
 	AnswerRejected   NoticeKind = "answer.rejected"  // it waits for its labeler again
 	AnswerSetAside   NoticeKind = "answer.set_aside" // rejected, and not wanted again
 	RejectionUndone  NoticeKind = "rejection.undone" // the answer counts as it was
 	LabelsReturned   NoticeKind = "labels.returned"  // a definition changed; the object is the relabel
+	CommentMention   NoticeKind = "comment.mention"  // the object is the comment
+	CommentReply     NoticeKind = "comment.reply"    // the object is the item
 	unreadNoticesTop            = 100
 )
 

@@ -139,6 +139,8 @@ type LabelView struct {
 	Book string
 	// Definition shows the first class's definition; others are fetched.
 	Definition templ.Component
+	// Discussion is what is said about an item that came back, nil for any other.
+	Discussion templ.Component
 }
 
 // LabelEmptyView is shown where the queue has nothing for this person.

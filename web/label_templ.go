@@ -116,7 +116,7 @@ func LabelPage(v LabelView) templ.Component {
 func (v LabelView) page() PageView {
 	page := v.Page
 	page.Bench = true
-	page.Scripts = append(page.Scripts, "boxes.ts")
+	page.Scripts = append(page.Scripts, "boxes.ts", discussionScript)
 	page.Styles = append(page.Styles, "boxes.css")
 	if v.State.URLs.Classes != "" {
 		page.StyleURLs = append(page.StyleURLs, v.State.URLs.Classes)
@@ -663,20 +663,30 @@ func labelSide(v LabelView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "><div class=\"side-head\"><h2>Remarks of the reviewer</h2></div><ol class=\"remarks\" data-part=\"marks\"></ol></section><section><div class=\"side-head\"><h2>Defect book</h2><span class=\"faint\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "><div class=\"side-head\"><h2>Remarks of the reviewer</h2></div><ol class=\"remarks\" data-part=\"marks\"></ol></section><div data-talk>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		if v.Discussion != nil {
+			templ_7745c5c3_Err = v.Discussion.Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "</div><section><div class=\"side-head\"><h2>Defect book</h2><span class=\"faint\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var22 string
 		templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(v.Book)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `label.templ`, Line: 151, Col: 32}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `label.templ`, Line: 156, Col: 32}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "</span></div><label class=\"seek\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "</span></div><label class=\"seek\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -684,7 +694,7 @@ func labelSide(v LabelView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<input placeholder=\"Class by name\" aria-label=\"Filter classes\" autocomplete=\"off\" spellcheck=\"false\" data-part=\"class-filter\"> <kbd>c</kbd></label><ol class=\"classes\" data-part=\"classes\" aria-label=\"Classes\"></ol></section><section class=\"definition\" data-part=\"definition\" aria-label=\"Definition\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "<input placeholder=\"Class by name\" aria-label=\"Filter classes\" autocomplete=\"off\" spellcheck=\"false\" data-part=\"class-filter\"> <kbd>c</kbd></label><ol class=\"classes\" data-part=\"classes\" aria-label=\"Classes\"></ol></section><section class=\"definition\" data-part=\"definition\" aria-label=\"Definition\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -694,20 +704,20 @@ func labelSide(v LabelView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "</section><section><div class=\"side-head\"><h2>Boxes</h2><span class=\"faint\" data-part=\"box-count\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "</section><section><div class=\"side-head\"><h2>Boxes</h2><span class=\"faint\" data-part=\"box-count\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var23 string
 		templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(strconv.Itoa(len(v.State.Boxes)))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `label.templ`, Line: 168, Col: 80}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `label.templ`, Line: 173, Col: 80}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "</span> <span class=\"faint push row\">previous, next <kbd>[</kbd><kbd>]</kbd></span></div><ol class=\"box-list\" data-part=\"boxes\" aria-label=\"Boxes\"></ol></section></aside>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</span> <span class=\"faint push row\">previous, next <kbd>[</kbd><kbd>]</kbd></span></div><ol class=\"box-list\" data-part=\"boxes\" aria-label=\"Boxes\"></ol></section></aside>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -738,7 +748,7 @@ func tooNarrow() templ.Component {
 			templ_7745c5c3_Var24 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "<div class=\"too-narrow blank\"><h1>Drawing needs a wider window</h1><p>Boxes are drawn on a screen of at least 1024 pixels, with a mouse, a pen or the keyboard. Your task stays yours for as long as its lease lasts, and its draft is kept.</p><p>On this screen you can review, read and follow the figures.</p><div class=\"row\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "<div class=\"too-narrow blank\"><h1>Drawing needs a wider window</h1><p>Boxes are drawn on a screen of at least 1024 pixels, with a mouse, a pen or the keyboard. Your task stays yours for as long as its lease lasts, and its draft is kept.</p><p>On this screen you can review, read and follow the figures.</p><div class=\"row\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -746,7 +756,7 @@ func tooNarrow() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "<label class=\"btn bare\"><input type=\"checkbox\" data-anyway> Work here all the same</label></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<label class=\"btn bare\"><input type=\"checkbox\" data-anyway> Work here all the same</label></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -788,41 +798,41 @@ func LabelEmptyPage(v LabelEmptyView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<div class=\"page\"><div class=\"blank\"><svg class=\"art\" viewBox=\"0 0 144 144\" aria-hidden=\"true\"><rect class=\"dash\" x=\"24.5\" y=\"34.5\" width=\"95\" height=\"75\"></rect><path class=\"ink\" d=\"M24.5 44V34.5H34M110 34.5h9.5V44M119.5 100v9.5H110M34 109.5h-9.5V100\"></path><path class=\"sig\" d=\"M72.5 58v9M72.5 77v9M58 72.5h9M78 72.5h9\"></path></svg><h1>Nothing waits for you</h1><p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 52, "<div class=\"page\"><div class=\"blank\"><svg class=\"art\" viewBox=\"0 0 144 144\" aria-hidden=\"true\"><rect class=\"dash\" x=\"24.5\" y=\"34.5\" width=\"95\" height=\"75\"></rect><path class=\"ink\" d=\"M24.5 44V34.5H34M110 34.5h9.5V44M119.5 100v9.5H110M34 109.5h-9.5V100\"></path><path class=\"sig\" d=\"M72.5 58v9M72.5 77v9M58 72.5h9M78 72.5h9\"></path></svg><h1>Nothing waits for you</h1><p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			switch {
 			case v.Done == 1:
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 52, "You finished one task today, and your queue is empty.")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "You finished one task today, and your queue is empty.")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			case v.Done > 1:
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "You finished ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "You finished ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var27 string
 				templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(ui.Number(v.Done))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `label.templ`, Line: 202, Col: 39}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `label.templ`, Line: 207, Col: 39}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, " tasks today, and your queue is empty.")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, " tasks today, and your queue is empty.")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			default:
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "Your queue is empty: no batch is open in your projects, or others hold what is left.")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "Your queue is empty: no batch is open in your projects, or others hold what is left.")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "</p><p>New tasks appear when an admin opens a batch, when a lease runs out, or when a reviewer sends something back.</p><div class=\"row\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 57, "</p><p>New tasks appear when an admin opens a batch, when a lease runs out, or when a reviewer sends something back.</p><div class=\"row\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -830,7 +840,7 @@ func LabelEmptyPage(v LabelEmptyView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 57, "</div></div></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, "</div></div></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -162,7 +162,7 @@ func NoticesPage(v NoticesView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(v.Notices) == 0 {
-				templ_7745c5c3_Err = ui.Empty("No notices", "You are told here when an answer of yours comes back from review.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Empty("No notices", "You are told here when an answer of yours comes back from review, and when somebody mentions you.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -40,6 +40,7 @@ const (
 	Label          Action = "label"           // claim, draft, submit, skip, recall, dispute
 	ReadItems      Action = "read items"      // any item of the project, its media, answers and truth
 	Review         Action = "review"          // approve, amend, reject, discard, undo
+	Discuss        Action = "discuss"         // comments on items: of those that one reads, or was handed
 	EditGuideline  Action = "edit guideline"  // classes, definitions, publishing
 	EditBatches    Action = "edit batches"    // open rounds, make batches, give them owner and date, close them
 	EditProjects   Action = "edit projects"   // make, settings, members, pause
@@ -63,6 +64,7 @@ var table = map[Action][]Role{
 	Account:        {Labeler, Reviewer, Admin, Viewer},
 	ReadProjects:   {Labeler, Reviewer, Admin, Viewer},
 	Label:          {Labeler, Reviewer, Admin},
+	Discuss:        {Labeler, Reviewer, Admin},
 	ReadItems:      {Reviewer, Admin},
 	Review:         {Reviewer, Admin},
 	EditGuideline:  {Reviewer, Admin},

@@ -24,6 +24,8 @@ declare module "../shared/events" {
     "boxes:choose": { box: Box | null };
     /** The pointer is over a box, an own one or one of an overlay, or over none. */
     "boxes:hover": { id: string | null };
+    /** Another task took the place of the one before. */
+    "boxes:task": { item: number; task: number; reason: State["reason"] };
   }
 }
 
@@ -108,6 +110,7 @@ export class Bench implements TaskBench {
     this.canvas.load(state, image);
     this.begin();
     this.canvas.stage.focus({ preventScroll: true });
+    emit(this.root, "boxes:task", { item: state.item, task: state.task, reason: state.reason });
     announce(`${state.title}. ${this.canvas.stage.getAttribute("aria-label") ?? ""}`);
   }
 
