@@ -23,12 +23,12 @@ const (
 
 // verdict judges an item that has all its answers, unless a person has decided about it before, or a labeler could
 // not, or contests what a reviewer said: those are for people.
-func (u *scored) verdict(v votes, c comparison) verdict {
+func (u *scored) verdict(v ballots, c comparison) verdict {
 	waits := u.State == "in_review" && u.Votes >= u.Overlap && u.Truth == 0 && !u.Archived
 	if !waits || u.Judged || u.Undecided || u.Disputed || c.score == nil {
 		return leaveIt
 	}
-	blind := slices.ContainsFunc(v.answers, func(a vote) bool { return !a.Prefilled })
+	blind := slices.ContainsFunc(v.answers, func(a ballot) bool { return !a.Prefilled })
 	switch {
 	case u.AcceptAbove != nil && *c.score >= *u.AcceptAbove && blind && !looksAt(u.Secret, u.Item, u.LookShare):
 		return acceptIt
@@ -48,7 +48,7 @@ func looksAt(secret []byte, item int64, share float64) bool {
 
 // accept makes the merged answers the item's truth, by a decision that is nobody's, and returns that truth. The caller
 // has locked the task.
-func accept(ctx context.Context, tx pgx.Tx, u *scored, v votes, c comparison) (Truth, error) {
+func accept(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comparison) (Truth, error) {
 	var decision int64
 	err := tx.QueryRow(ctx, `
 		INSERT INTO reviews (task_id, item_id, decision, former_state, former_truth_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
@@ -78,7 +78,7 @@ func round(score float64) float64 { return math.Round(score*1000) / 1000 }
 
 // merged are the boxes that the answers make together. Each is as old as the oldest definition that one of those who
 // say its class had.
-func (v votes) merged(c comparison) []Box {
+func (v ballots) merged(c comparison) []Box {
 	proposal := c.Proposal()
 	boxes := make([]Box, len(proposal))
 	for i, p := range proposal {

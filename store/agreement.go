@@ -31,7 +31,7 @@ func (s *Store) ScoreItem(ctx context.Context, item int64) error {
 		if err != nil {
 			return err
 		}
-		v, err := votesOn(ctx, tx, u)
+		v, err := ballotsOn(ctx, tx, u)
 		if err != nil {
 			return err
 		}
@@ -100,28 +100,28 @@ const (
 	taskDisputed  = `EXISTS (SELECT FROM review_marks m JOIN annotations an ON an.id = m.annotation_id WHERE an.task_id = t.id AND m.disputed_at IS NOT NULL)`
 )
 
-// votes are the current answers to an item, and its truth.
-type votes struct {
-	answers []vote
+// ballots are the current answers to an item, and its truth.
+type ballots struct {
+	answers []ballot
 	truth   Truth // its ID is 0 for none
 }
 
-// vote is a current answer.
-type vote struct {
+// ballot is a current answer.
+type ballot struct {
 	ID, Person int64
 	Prefilled  bool
 	Boxes      []Box `db:"-"`
 }
 
 // votesOn reads the answers that count, but for those that were asked to measure their labeler, and the truth.
-func votesOn(ctx context.Context, tx pgx.Tx, u *scored) (v votes, err error) {
+func ballotsOn(ctx context.Context, tx pgx.Tx, u *scored) (v ballots, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT an.id, an.person_id AS person, an.prefilled FROM annotations an JOIN assignments a ON a.id = an.assignment_id
 		WHERE an.task_id = $1 AND `+counts+` AND a.reason <> 'gold' ORDER BY an.id`, u.Task)
 	if err != nil {
 		return v, err
 	}
-	if v.answers, err = pgx.CollectRows(rows, pgx.RowToStructByName[vote]); err != nil {
+	if v.answers, err = pgx.CollectRows(rows, pgx.RowToStructByName[ballot]); err != nil {
 		return v, err
 	}
 	for i := range v.answers {
@@ -147,10 +147,10 @@ type comparison struct {
 }
 
 // comparable reports whether there is anything to compare.
-func (v votes) comparable() bool { return len(v.answers) > 1 || len(v.answers) == 1 && v.truth.ID != 0 }
+func (v ballots) comparable() bool { return len(v.answers) > 1 || len(v.answers) == 1 && v.truth.ID != 0 }
 
 // compare matches the answers with each other and with the truth.
-func (v votes) compare(rules AgreementRules) (c comparison) {
+func (v ballots) compare(rules AgreementRules) (c comparison) {
 	if !v.comparable() {
 		return c
 	}

@@ -12,7 +12,7 @@ import (
 
 // writeScore replaces what is kept of an item's agreement, and says whether that changed anything. Rows that
 // would come out the same stay, with their ids: pages are read by them.
-func writeScore(ctx context.Context, tx pgx.Tx, u *scored, v votes, c comparison) (changed bool, err error) {
+func writeScore(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comparison) (changed bool, err error) {
 	if !v.comparable() {
 		tag, err := tx.Exec(ctx, `DELETE FROM item_agreements WHERE item_id = $1`, u.Item)
 		changed = tag.RowsAffected() > 0
@@ -34,7 +34,7 @@ func writeScore(ctx context.Context, tx pgx.Tx, u *scored, v votes, c comparison
 	return changed || confused, err
 }
 
-func writeAgreement(ctx context.Context, tx pgx.Tx, u *scored, v votes, c comparison) (changed bool, err error) {
+func writeAgreement(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comparison) (changed bool, err error) {
 	counts := map[agreement.Finding]int{}
 	for i := range c.Objects {
 		counts[c.Objects[i].Worst()]++
@@ -87,14 +87,14 @@ func (c confusion) equal(o confusion) bool {
 }
 
 // confusions are the pairs of classes that objects were given, by answers or by one and the truth.
-func (v votes) confusions(m agreement.Matching) (all []confusion) {
+func (v ballots) confusions(m agreement.Matching) (all []confusion) {
 	for i := range m.Objects {
 		all = append(all, v.confusionsOn(&m.Objects[i])...)
 	}
 	return all
 }
 
-func (v votes) confusionsOn(o *agreement.Object) (all []confusion) {
+func (v ballots) confusionsOn(o *agreement.Object) (all []confusion) {
 	said := map[int64]*saying{}
 	var classes []int64
 	of := func(class int64) *saying {
