@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 
@@ -32,6 +33,56 @@ func (s *Server) serveJobs(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	w.Header().Set("Content-Security-Policy", jobsPolicy)
-	s.JobsUI.ServeHTTP(w, r)
+	page := &jobsPage{ResponseWriter: w}
+	s.JobsUI.ServeHTTP(page, r)
+	page.finish()
 	return nil
+}
+
+// jobsWayBack leads from River's pages, which know nothing of ours, to the admin's.
+const jobsWayBack = `<a href="` + adminPath + `" style="position:fixed;inset-block-end:1rem;inset-inline-end:1rem;z-index:100;padding:.5rem .875rem;` +
+	`border:1px solid #767a82;border-radius:4px;background:#17191d;color:#f4f5f7;font:500 .875rem/1.25rem system-ui,sans-serif;text-decoration:none">` +
+	`Back to Fiducial</a>`
+
+// jobsPage passes on what River writes, and keeps a page of HTML to put the way back on it.
+type jobsPage struct {
+	http.ResponseWriter
+
+	began  bool
+	status int // of the page; 0 for what is passed on
+	body   bytes.Buffer
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (p *jobsPage) WriteHeader(status int) {
+	if p.began {
+		return
+	}
+	p.began = true
+	if strings.HasPrefix(p.Header().Get("Content-Type"), "text/html") && p.Header().Get("Content-Encoding") == "" {
+		p.status = status
+		return
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (p *jobsPage) Write(b []byte) (int, error) {
+	if !p.began {
+		p.WriteHeader(http.StatusOK)
+	}
+	if p.status != 0 {
+		return p.body.Write(b)
+	}
+	return p.ResponseWriter.Write(b)
+}
+
+func (p *jobsPage) finish() {
+	if p.status == 0 {
+		return
+	}
+	p.Header().Del("Content-Length")
+	p.ResponseWriter.WriteHeader(p.status)
+	page := bytes.Replace(p.body.Bytes(), []byte("</body>"), []byte(jobsWayBack+"</body>"), 1)
+	_, _ = p.ResponseWriter.Write(page) // the client has gone; there is no one left to tell
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"log/slog"
 	"net/http"
 
 	"fiducial/internal/access"
@@ -46,9 +47,26 @@ func (s *Server) page(r *http.Request, title string, crumbs ...ui.Crumb) web.Pag
 		}
 	}
 	v.Nav = web.Nav(placeOf(r, crumbs), open...)
+	s.countNav(r, v.Nav)
 	v.Bell = s.bell(r)
 	if text := s.Sessions.PopString(r.Context(), sessionFlash); text != "" {
 		v.Flash = []web.FlashView{{Tone: ui.OK, Text: text}}
 	}
 	return v
+}
+
+// countNav says in the rail how much waits. A page is not refused because that could not be counted.
+func (s *Server) countNav(r *http.Request, nav []web.NavEntry) {
+	waiting, err := s.Store.Waiting(r.Context(), actorOf(r))
+	if err != nil {
+		s.Log.WarnContext(r.Context(), "what waits was not counted", slog.String("request", requestIDOf(r)), slog.Any("error", err))
+	}
+	for i := range nav {
+		switch nav[i].Href {
+		case reviewPath:
+			nav[i].Count, nav[i].Counted = waiting.Review, "to review"
+		case queuePath:
+			nav[i].Count, nav[i].Counted = waiting.Returned, "came back"
+		}
+	}
 }

@@ -121,6 +121,25 @@ func TestReviewByForm(t *testing.T) {
 	b.get("/review/next?project=strips&after=" + fmt.Sprint(s.items[2])).to(reviewPage(s.items[3]))
 }
 
+// The rail says how much waits for whom.
+func TestRailCounts(t *testing.T) {
+	t.Parallel()
+	s := newReviewSite(t, 2)
+	reviewer := s.browserOf(s.reviewer.PersonID)
+	reviewer.get("/account").shows("Review 2 to review")
+	r := s.look(s.items[0])
+	reviewer.post(reviewPage(s.items[0]), "decision", "rejected", "fault", "loose_box", "position", "0", "version", fmt.Sprint(r.Version),
+		"annotation", fmt.Sprint(r.Answers[0].ID)).want(http.StatusSeeOther)
+	reviewer.get("/account").shows("Review 1 to review").lacks("came back")
+	labeler := s.browserOf(s.labeler.PersonID)
+	labeler.get("/account").shows("My queue 1 came back").lacks("to review")
+	if err := s.RemoveMember(t.Context(), store.System(), r.Project, s.labeler.PersonID); err != nil {
+		t.Fatal(err)
+	}
+	labeler.get("/account").lacks("came back")
+	s.browser(access.Reviewer).get("/account").lacks("to review")
+}
+
 func reviewPage(item int64) string { return fmt.Sprintf("/review/%d", item) }
 
 func TestReviewByWorkbench(t *testing.T) {

@@ -45,7 +45,12 @@ func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
 		t.Fatal(err)
 	}
 	sessions := handlers.NewSessions(pgxstore.NewWithCleanupInterval(pool, 0), false)
-	river := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "River's own pages") })
+	river := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		}
+		_, _ = io.WriteString(w, "<body>River's own pages</body>")
+	})
 	cfg := handlers.Config{Store: st, Log: slog.New(slog.DiscardHandler), Sessions: sessions, JobsUI: river}
 	for _, c := range change {
 		c(&cfg)

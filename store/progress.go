@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/access"
 )
 
 // Progress counts what a project holds. Items that wait for their media or are broken have no place
@@ -74,6 +76,33 @@ func (p *Progress) add(c projectCount) {
 	case "mine ":
 		p.Mine += c.N
 	}
+}
+
+// Waiting is how much waits for somebody: items to review in their projects, and answers that came back to them.
+// Returned counts no further than returnedTop.
+type Waiting struct {
+	Review   int
+	Returned int
+}
+
+const returnedTop = 100
+
+// Waiting returns how much waits for the actor, from what is counted beforehand or kept in an index of their own.
+func (s *Store) Waiting(ctx context.Context, actor Actor) (w Waiting, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT coalesce((SELECT sum(c.change) FROM projects p JOIN project_counts c ON c.project_id = p.id
+				WHERE @reviews AND c.counted = 'tasks' AND c.state = 'in_review' AND p.archived_at IS NULL AND `+sees+`), 0),
+			(SELECT count(*) FROM (
+				SELECT FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN projects p ON p.id = a.project_id
+				WHERE @labels AND a.person_id = @person AND a.state = 'returned' AND t.state IN ('open', 'in_review')
+				  AND p.archived_at IS NULL AND `+stillMember+` LIMIT @top) mine)`,
+		actor.args(pgx.NamedArgs{
+			"reviews": access.Allows(actor.Role, access.Review), "labels": access.Allows(actor.Role, access.Label), "top": returnedTop,
+		})).Scan(&w.Review, &w.Returned)
+	if err != nil {
+		return Waiting{}, fmt.Errorf("what waits: %w", err)
+	}
+	return w, nil
 }
 
 // SumCounts replaces the changes of every project's and every class's counts by their sums.

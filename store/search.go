@@ -63,7 +63,7 @@ func (s *Store) Search(ctx context.Context, actor Actor, query string) ([]Hit, e
 	})
 	var hits []Hit
 	for _, search := range searches {
-		if !access.Allows(actor.Role, search.action) {
+		if !actor.Allowed(search.action) {
 			continue
 		}
 		rows, err := s.pool.Query(ctx, search.sql, args)
