@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"strings"
 
 	"fiducial/internal/access"
 	"fiducial/internal/formats"
@@ -89,7 +88,7 @@ func (s *Server) fillLosses(r *http.Request, export store.Export, v *web.ExportV
 	v.Unlisted = report.Unlisted
 	for _, loss := range report.Losses {
 		place := path.Join(loss.File, loss.ID)
-		v.Losses = append(v.Losses, web.LossRow{Kind: strings.ReplaceAll(string(loss.Kind), "_", " "), Place: place, Reason: loss.Reason, Count: loss.Count})
+		v.Losses = append(v.Losses, web.LossRow{Kind: loss.Kind.Words(), Place: place, Reason: loss.Reason, Count: loss.Count})
 	}
 	return nil
 }

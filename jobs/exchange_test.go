@@ -17,7 +17,7 @@ import (
 )
 
 // exchangeFormats are the formats that an archive is written in, by the format that reads it.
-var exchangeFormats = map[string]string{"coco": store.FormatCOCO, "cvat": store.FormatCVAT}
+var exchangeFormats = map[string]string{"coco": store.FormatCOCO, "cvat": store.FormatCVAT, "yolo-obb": store.FormatYOLO}
 
 func (im *importing) deps() deps {
 	return deps{store: im.store, blobs: im.blobs, log: slog.New(slog.DiscardHandler)}
@@ -82,13 +82,14 @@ func TestSteelThroughEveryArchive(t *testing.T) {
 	}
 }
 
-// loseSome makes some negatives and rotates some boxes.
+// loseSome makes some negatives and rotates some boxes, about their centres and not over the border.
 func (im *importing) loseSome() error {
 	_, err := im.pool.Exec(im.Context(), `DELETE FROM truth_boxes WHERE truth_id % 50 = 0`)
 	if err != nil {
 		return err
 	}
-	_, err = im.pool.Exec(im.Context(), `UPDATE truth_boxes SET w = w / 2, h = h / 2, x = x + w / 4, y = y + h / 4, rotation = position * 37 - 80.5 WHERE truth_id % 7 = 0`)
+	_, err = im.pool.Exec(im.Context(), `UPDATE truth_boxes SET w = least(w, h) / 2, h = least(w, h) / 4,
+		x = x + w / 2 - least(w, h) / 4, y = y + h / 2 - least(w, h) / 8, rotation = position * 37 - 80.5 WHERE truth_id % 7 = 0`)
 	return err
 }
 

@@ -31,6 +31,14 @@ var exportLayouts = map[string]exportLayout{
 		labels: (*exporting).writeVOC, places: vocFolder,
 		about: "Annotations/, ImageSets/Main/{train,val,test}.txt, JPEGImages/   Pascal VOC: whole pixels, counted from 1, corners inclusive\n",
 	},
+	"yolo": {
+		labels: (*exporting).writeYOLO, places: yoloFolder,
+		about: "data.yaml, labels/{train,val,test}/, images/{train,val,test}/   YOLO: class, centre and size in fractions of the image; an empty file is a negative\n",
+	},
+	"yolo-obb": {
+		labels: (*exporting).writeOriented, places: yoloFolder,
+		about: "data.yaml, labels/{train,val,test}/, images/{train,val,test}/   oriented YOLO: class and four corners in fractions of the image; an empty file is a negative\n",
+	},
 	"cvat": {
 		labels: (*exporting).writeCVAT, places: imagesFolder,
 		about: "annotations/{training,validation,test}.xml, images/   CVAT for images 1.1: make a task of the images, then upload its annotations\n",
@@ -116,9 +124,6 @@ func classNames(classes []store.VersionClass) (names []string) {
 	return names
 }
 
-// vocSets are the names that VOC has for the splits.
-var vocSets = map[manifest.Split]string{manifest.Training: "train", manifest.Validation: "val", manifest.Test: "test"}
-
 // writeVOC writes one document an item, and the list of each split.
 func (e *exporting) writeVOC(ctx context.Context) error {
 	var places formats.VOCPlaces
@@ -136,7 +141,7 @@ func (e *exporting) writeVOC(ctx context.Context) error {
 		return err
 	}
 	for _, split := range e.sides() {
-		err := e.zip.add("ImageSets/Main/"+vocSets[split]+".txt", func(w io.Writer) error { return formats.WriteVOCSet(w, sets[split]) })
+		err := e.zip.add("ImageSets/Main/"+shortSplits[split]+".txt", func(w io.Writer) error { return formats.WriteVOCSet(w, sets[split]) })
 		if err != nil {
 			return err
 		}

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path"
 	"slices"
 	"strings"
 
 	"fiducial/internal/archive"
-	"fiducial/internal/formats"
 	"fiducial/store"
 )
 
@@ -140,39 +138,3 @@ func (f *importFolder) Close() error {
 	}
 	return failed
 }
-
-// importLosses makes results of what a report refused and lost, under the name of its file.
-func importLosses(file string, report formats.Report) []store.ImportResult {
-	results := make([]store.ImportResult, 0, len(report.Losses))
-	listed := map[formats.Kind]int{}
-	for _, loss := range report.Losses {
-		listed[loss.Kind] += loss.Count
-		result := store.ImportResult{Name: file, Outcome: store.OutcomeRefused, Reason: loss.Reason}
-		if loss.ID != "" {
-			result.Name += ": " + loss.ID
-		}
-		if loss.Kind != formats.Refused {
-			result.Outcome, result.Reason = store.OutcomeLost, kindInWords(loss.Kind)+": "+loss.Reason
-		}
-		if loss.Count > 1 {
-			result.Reason = fmt.Sprintf("%s (%d times)", result.Reason, loss.Count)
-		}
-		results = append(results, result)
-	}
-	for _, kind := range slices.Sorted(maps.Keys(report.Counts)) {
-		more := report.Counts[kind] - listed[kind]
-		if more <= 0 {
-			continue
-		}
-		result := store.ImportResult{
-			Name: file, Outcome: store.OutcomeRefused, Reason: fmt.Sprintf("%d more were %s, which are not listed one by one.", more, kindInWords(kind)),
-		}
-		if kind != formats.Refused {
-			result.Outcome = store.OutcomeLost
-		}
-		results = append(results, result)
-	}
-	return results
-}
-
-func kindInWords(kind formats.Kind) string { return strings.ReplaceAll(string(kind), "_", " ") }

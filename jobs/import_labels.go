@@ -42,8 +42,11 @@ func (p *pictures) left(files []importEntry) []importEntry {
 
 // pictureKey is the external key of a picture by where it lies.
 func (r *importReading) pictureKey(name string) string {
-	if r.run.Format == store.FormatVOC {
+	switch r.run.Format {
+	case store.FormatVOC:
 		return formats.VOCKey(name)
+	case store.FormatYOLO:
+		return formats.YOLOKey(name)
 	}
 	return name
 }
@@ -97,7 +100,7 @@ func (r *importReading) readVOCFile(ctx context.Context, p *pictures, file impor
 	}
 	filename := image.Key
 	record := store.ImportRecord{
-		Name: file.name, Label: &image, Losses: importLosses(file.name, report),
+		Name: file.name, Label: &image, Losses: store.Losses(file.name, report),
 		Alike: func(m *formats.Media) (string, error) { return formats.VOCMedia(m, file.name, filename) },
 	}
 	found, err := formats.VOCMedia(p.media, file.name, filename)
@@ -243,7 +246,7 @@ func (r *importReading) readImages(ctx context.Context, p *pictures, file import
 	if merging != nil {
 		return merging
 	}
-	r.losses = append(r.losses, importLosses(file.name, report)...)
+	r.losses = append(r.losses, store.Losses(file.name, report)...)
 	if broken, ok := errors.AsType[*brokenError](err); ok {
 		r.refuse(file.name, broken.Error())
 		return nil

@@ -104,6 +104,8 @@ func (r *importReading) read(ctx context.Context) error {
 		err = r.readCOCO(ctx)
 	case store.FormatCVAT:
 		err = r.readCVAT(ctx)
+	case store.FormatYOLO:
+		err = r.readYOLO(ctx)
 	default:
 		err = r.readPictures(ctx, r.folder.files)
 	}
@@ -144,6 +146,9 @@ func (r *importReading) add(ctx context.Context, record store.ImportRecord, pict
 	}
 	if record.Label != nil {
 		r.boxes += len(record.Label.Boxes)
+		if record.Label.Fractions != nil {
+			r.boxes += record.Label.Fractions.Len()
+		}
 	}
 	r.batch = append(r.batch, record)
 	if len(r.batch) < importRecords && r.boxes < importBoxes && r.pictures < importPictures && r.spent < importSpool {

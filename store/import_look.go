@@ -195,6 +195,11 @@ func (b *importBatch) planLabels(ctx context.Context, p *itemPlan) (refusal stri
 	if label == nil {
 		return "", nil
 	}
+	if label.Fractions != nil {
+		if label, refusal = b.pixels(p); refusal != "" {
+			return refusal, nil
+		}
+	}
 	if p.width == 0 {
 		p.width, p.height = label.Width, label.Height
 	} else if label.Width > 0 && (label.Width != p.width || label.Height != p.height) {
@@ -217,6 +222,19 @@ func (b *importBatch) planLabels(ctx context.Context, p *itemPlan) (refusal stri
 		return "A reviewer has decided on this item, and that decision stays.", nil
 	}
 	return "", nil
+}
+
+// pixels are the labels of a file that gives them in fractions of a picture whose size it does not say.
+func (b *importBatch) pixels(p *itemPlan) (label *formats.Image, refusal string) {
+	label = p.record.Label
+	if p.width == 0 && (p.item == nil || label.Fractions.Len() > 0) {
+		return nil, "These labels are fractions of a picture whose size is not known. Import the picture together with them, or first."
+	}
+	sized, report := label.Fractions.Pixels(label.Key, p.width, p.height, b.run.Purpose != PurposeTruth)
+	b.results = append(b.results, Losses(p.record.labelPlace(), report)...)
+	copied := *label // a batch that is tried again begins with what was read
+	copied.Boxes, copied.Fractions = sized.Boxes, nil
+	return &copied, ""
 }
 
 // closed says why an item takes no labels of this import, whatever they are.

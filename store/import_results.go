@@ -3,10 +3,13 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/formats"
 )
 
 // What became of a record.
@@ -101,6 +104,38 @@ func (s *Store) ImportResults(ctx context.Context, actor Actor, id int64, outcom
 		return nil, fmt.Errorf("results of import %d: %w", id, err)
 	}
 	return results, nil
+}
+
+// Losses makes results of what a report on a file refused and lost.
+func Losses(file string, report formats.Report) []ImportResult {
+	results := make([]ImportResult, 0, len(report.Losses))
+	listed := map[formats.Kind]int{}
+	for _, loss := range report.Losses {
+		listed[loss.Kind] += loss.Count
+		result := ImportResult{Name: file, Outcome: OutcomeRefused, Reason: loss.Reason}
+		if loss.ID != "" {
+			result.Name += ": " + loss.ID
+		}
+		if loss.Kind != formats.Refused {
+			result.Outcome, result.Reason = OutcomeLost, loss.Kind.Words()+": "+loss.Reason
+		}
+		if loss.Count > 1 {
+			result.Reason = fmt.Sprintf("%s (%d times)", result.Reason, loss.Count)
+		}
+		results = append(results, result)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(report.Counts)) {
+		more := report.Counts[kind] - listed[kind]
+		if more <= 0 {
+			continue
+		}
+		result := ImportResult{Name: file, Outcome: OutcomeRefused, Reason: fmt.Sprintf("%d more were %s, which are not listed one by one.", more, kind.Words())}
+		if kind != formats.Refused {
+			result.Outcome = OutcomeLost
+		}
+		results = append(results, result)
+	}
+	return results
 }
 
 func insertResults(ctx context.Context, tx pgx.Tx, id int64, results []ImportResult) error {

@@ -21,6 +21,15 @@ var labelFormats = []labelFormat{
 		out: "An XML for each image. Corners are rounded to whole pixels, rotated boxes become upright, and crowds are not marked.",
 	},
 	{
+		value: "yolo", name: "YOLO",
+		in:  "A text file for each image, upright or oriented boxes, with the names in data.yaml or classes.txt. An empty file is a negative, a missing one means not labeled. Boxes are cut off at the border; outlines become the box around them.",
+		out: "A text file for each image, in fractions. Rotated boxes become upright, and crowds are not marked.",
+	},
+	{
+		value: "yolo-obb", name: "YOLO, oriented",
+		out: "A text file for each image, the four corners of every box in fractions. Rotated boxes stay as they are, cut off at the border; crowds are not marked.",
+	},
+	{
 		value: "cvat", name: "CVAT",
 		in:  "CVAT for images 1.1, an XML for all images. Rotation comes in; polygons and masks become the box around them, tracks are refused.",
 		out: "CVAT for images 1.1, an XML a split. Nothing of a box is lost, its rotation included.",

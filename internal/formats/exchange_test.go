@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -11,9 +12,9 @@ import (
 	"fiducial/internal/formats"
 )
 
-// tolerance is how far a coordinate, in pixels or degrees, may come back from where it was written, in every format that
-// writes coordinates in full: what the arithmetic of a difference or a fraction leaves.
-const tolerance = 1e-9
+// tolerance is how far a corner, in pixels, may come back from where it was written, in every format that writes its numbers
+// in full: what the arithmetic of a difference, a fraction or an angle leaves.
+const tolerance = 1e-8
 
 type failer interface{ Fatalf(string, ...any) }
 
@@ -22,6 +23,60 @@ type exchange func(t failer, images []formats.Image, classes []string) []formats
 
 var exchanges = map[string]exchange{
 	"cvat": throughCVAT,
+	"yolo": func(t failer, images []formats.Image, classes []string) []formats.Image {
+		upright := slices.Clone(images)
+		for i := range upright {
+			upright[i].Boxes = slices.DeleteFunc(slices.Clone(images[i].Boxes), func(b formats.Box) bool { return b.Rotation != 0 })
+		}
+		back := throughYOLO(t, upright, classes, false)
+		for i, im := range images { // those that it does not hold
+			for j, b := range im.Boxes {
+				if b.Rotation != 0 {
+					back[i].Boxes = slices.Insert(back[i].Boxes, j, b)
+				}
+			}
+		}
+		return back
+	},
+	"yolo-obb": func(t failer, images []formats.Image, classes []string) []formats.Image {
+		return throughYOLO(t, images, classes, true)
+	},
+}
+
+func throughYOLO(t failer, images []formats.Image, classes []string, oriented bool) (back []formats.Image) {
+	yolo, names, places := formats.NewYOLO(classes, oriented), bytes.Buffer{}, formats.YOLOPlaces{}
+	if err := yolo.WriteSet(&names, formats.Set{}, []string{"train"}); err != nil {
+		t.Fatalf("write: %v", err)
+	}
+	set, err := formats.ReadYOLOSet(&names)
+	if err != nil {
+		t.Fatalf("read: %v", err)
+	}
+	var keys []string
+	for _, im := range images {
+		keys = append(keys, "images/train/"+im.Key)
+	}
+	media := formats.NewMedia(keys)
+	for _, im := range images {
+		var out bytes.Buffer
+		if report, err := yolo.Write(&out, im); err != nil || !report.Empty() {
+			t.Fatalf("write: %v, %+v", err, report)
+		}
+		key, err := formats.YOLOMedia(media, places.Place("train", im.Key).Labels)
+		if err != nil || key != "images/train/"+im.Key {
+			t.Fatalf("%s: the image is %q, %v", im.Key, key, err)
+		}
+		fractions, report, err := formats.ReadYOLO(&out, set)
+		if err != nil || !report.Empty() {
+			t.Fatalf("read: %v, %+v", err, report)
+		}
+		read, report := fractions.Pixels(im.Key, im.Width, im.Height, false)
+		if !report.Empty() {
+			t.Fatalf("read: %+v", report)
+		}
+		back = append(back, read)
+	}
+	return back
 }
 
 func throughCVAT(t failer, images []formats.Image, classes []string) (back []formats.Image) {
@@ -45,6 +100,11 @@ func TestSteelThroughEveryFormat(t *testing.T) {
 	t.Parallel()
 	images, _ := steel(t)
 	images[7].Boxes, images[1033].Boxes = nil, nil // the set has no negatives of its own
+	for _, im := range images {
+		for i := range im.Boxes {
+			im.Boxes[i].Truncated, im.Boxes[i].Difficult = false, false // what YOLO and Label Studio do not have
+		}
+	}
 	for name, through := range exchanges {
 		back := through(t, images, steelClasses)
 		if len(back) != len(images) {
@@ -106,13 +166,34 @@ func drawTurned(t *rapid.T, width, height int, class string) formats.Box {
 	return b
 }
 
+// distance is how far the farthest corner of a is from the next one of b: a box can be written in more than one way.
+func distance(a, b formats.Box) (far float64) {
+	for _, p := range cornersOf(a) {
+		next := math.Inf(1)
+		for _, q := range cornersOf(b) {
+			next = min(next, math.Hypot(p[0]-q[0], p[1]-q[1]))
+		}
+		far = max(far, next)
+	}
+	return far
+}
+
+func cornersOf(b formats.Box) (corners [4][2]float64) {
+	sin, cos := math.Sincos(b.Rotation * math.Pi / 180)
+	for i, side := range [4][2]float64{{-1, -1}, {1, -1}, {1, 1}, {-1, 1}} {
+		x, y := side[0]*b.W/2, side[1]*b.H/2
+		corners[i] = [2]float64{b.X + b.W/2 + x*cos - y*sin, b.Y + b.H/2 + x*sin + y*cos}
+	}
+	return corners
+}
+
 func same(t failer, want, got formats.Image) {
 	if got.Key != want.Key || !got.Labeled || got.Width != want.Width || got.Height != want.Height || len(got.Boxes) != len(want.Boxes) {
 		t.Fatalf("wrote %+v\nread  %+v", want, got)
 	}
 	for i, b := range want.Boxes {
 		g := got.Boxes[i]
-		far := max(math.Abs(b.X-g.X), math.Abs(b.Y-g.Y), math.Abs(b.W-g.W), math.Abs(b.H-g.H), math.Abs(math.Remainder(b.Rotation-g.Rotation, 360)))
+		far := distance(b, g)
 		if b.Class != g.Class || !(far <= tolerance) {
 			t.Fatalf("wrote %+v\nread  %+v: %g off", b, g, far)
 		}

@@ -41,6 +41,8 @@ type Image struct {
 	CapturedAt time.Time
 	// Metadata holds further named values of the image.
 	Metadata map[string]string
+	// Fractions stand for Boxes where the file does not say how large the image is.
+	Fractions *Fractions
 }
 
 // Box is a labeled rectangle in pixels of the upright image, the origin in its top-left corner.

@@ -100,7 +100,7 @@ func TestHull(t *testing.T) {
 
 func TestMedia(t *testing.T) {
 	t.Parallel()
-	keys := []string{"set/train/a.jpg", "set/val/a.jpg", "set/val/b.png", "set/val/b.jpg", "set/val/sub/c.JPG"}
+	keys := []string{"set/b/c/a.gif", "set/c/a.gif", "set/train/a.jpg", "set/val/a.jpg", "set/val/b.png", "set/val/b.jpg", "set/val/sub/c.JPG"}
 	tests := []struct {
 		name, want string
 		stem       bool
@@ -112,6 +112,7 @@ func TestMedia(t *testing.T) {
 		{"ain/a.jpg", "", false, formats.ErrNoMedia},
 		{"home/me/val/a.jpg", "set/val/a.jpg", false, nil},
 		{"test/a.jpg", "", false, formats.ErrNoMedia},
+		{"home/b/c/a.gif", "set/b/c/a.gif", false, nil},
 		{"val/b", "", true, formats.ErrManyMedia},
 		{"c", "set/val/sub/c.JPG", true, nil},
 		{"sub/c", "set/val/sub/c.JPG", true, nil},

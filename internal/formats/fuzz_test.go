@@ -96,6 +96,49 @@ func FuzzReadCVAT(f *testing.F) {
 	})
 }
 
+// FuzzReadYOLO reads the names of classes and a label file, and reads what it then writes to the same number of boxes.
+func FuzzReadYOLO(f *testing.F) {
+	var sets []string
+	seed(f, "yolo", "set", func(set string) { sets = append(sets, set) })
+	seed(f, "yolo", "labels", func(labels string) {
+		f.Add([]byte(sets[0]), []byte(labels), uint16(200), uint16(100))
+		sets = sets[1:]
+	})
+	f.Fuzz(func(t *testing.T, names, labels []byte, width, height uint16) {
+		set, err := formats.ReadYOLOSet(bytes.NewReader(names))
+		if err != nil {
+			set = &formats.YOLOSet{Names: map[int]string{0: "a", 1: "b"}}
+		}
+		fractions, _, err := formats.ReadYOLO(bytes.NewReader(labels), set)
+		if err != nil || width == 0 || height == 0 {
+			return
+		}
+		im, _ := fractions.Pixels("a.jpg", int(width), int(height), false)
+		if err := checkImage(im, true); err != nil {
+			t.Error(err)
+		}
+		var classes []string
+		for _, b := range im.Boxes {
+			classes = append(classes, b.Class)
+		}
+		for _, oriented := range []bool{false, true} {
+			var out bytes.Buffer
+			report, err := formats.NewYOLO(classes, oriented).Write(&out, im)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lines := bytes.Count(out.Bytes(), []byte("\n")); lines+report.Counts[formats.Refused] != len(im.Boxes) {
+				t.Errorf("%d boxes became %d lines: %+v", len(im.Boxes), lines, report)
+			}
+			for _, field := range bytes.Fields(out.Bytes()) {
+				if field[0] == '-' || bytes.ContainsAny(field, "eE") {
+					t.Errorf("a field %s", field)
+				}
+			}
+		}
+	})
+}
+
 // gather checks the images that a reader yields, and keeps the labeled ones and their classes.
 func gather(t *testing.T) (images *[]formats.Image, classes *[]string, keep func(formats.Image) error) {
 	t.Helper()

@@ -28,6 +28,8 @@ func TestGolden(t *testing.T) {
 		"write":   goldenWrite,
 
 		"cvat":       goldenCVAT,
+		"yolo":       goldenYOLO,
+		"write_yolo": goldenWriteYOLO,
 		"write_cvat": goldenWriteCVAT,
 	}
 	for kind, run := range runs {
@@ -117,6 +119,57 @@ func goldenCVAT(in map[string]string) (string, error) {
 	return out.String(), failed
 }
 
+// goldenYOLO reads the names of classes and a label file, and places its boxes in an image of 200 × 100 pixels.
+func goldenYOLO(in map[string]string) (string, error) {
+	var out strings.Builder
+	read, names := formats.ReadYOLOSet, in["set"]
+	if in["names"] != "" {
+		read, names = formats.ReadYOLONames, in["names"]
+	}
+	set, err := read(strings.NewReader(names))
+	if err != nil {
+		fmt.Fprintf(&out, "no set: %v\n", err)
+		set = &formats.YOLOSet{}
+	}
+	fractions, report, err := formats.ReadYOLO(strings.NewReader(in["labels"]), set)
+	describeReport(&out, report)
+	if err != nil {
+		return out.String(), err
+	}
+	for _, asWritten := range []bool{false, true} {
+		fmt.Fprintf(&out, "as written: %v\n", asWritten)
+		im, report := fractions.Pixels("a.jpg", 200, 100, asWritten)
+		if err := describeTo(&out)(im); err != nil {
+			return out.String(), err
+		}
+		describeReport(&out, report)
+	}
+	return out.String(), nil
+}
+
+func goldenWriteYOLO(in map[string]string) (string, error) {
+	images, err := imagesOf(in)
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	for _, oriented := range []bool{false, true} {
+		yolo, places := formats.NewYOLO([]string{"scratch", `scale <pit> & "é"`}, oriented), formats.YOLOPlaces{}
+		if err := yolo.WriteSet(&out, goldenInfo, []string{"train", "test"}); err != nil {
+			return "", err
+		}
+		for _, im := range images {
+			fmt.Fprintf(&out, "%+v\n", places.Place("train", im.Key))
+			report, err := yolo.Write(&out, im)
+			if err != nil {
+				fmt.Fprintf(&out, "error: %v\n", err)
+			}
+			describeReport(&out, report)
+		}
+	}
+	return out.String(), nil
+}
+
 func goldenWriteCVAT(in map[string]string) (string, error) {
 	images, err := imagesOf(in)
 	if err != nil {
@@ -186,7 +239,7 @@ func describeTo(out *strings.Builder) func(formats.Image) error {
 	return func(im formats.Image) error {
 		boxes := im.Boxes
 		im.Boxes = nil
-		fmt.Fprintf(out, "%+v\n", im)
+		fmt.Fprintln(out, strings.Replace(fmt.Sprintf("%+v", im), " Fractions:<nil>}", "}", 1))
 		for _, b := range boxes {
 			fmt.Fprintf(out, "\t%+v\n", b)
 		}

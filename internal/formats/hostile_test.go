@@ -92,6 +92,49 @@ func TestHostileCVAT(t *testing.T) {
 	}
 }
 
+func TestHostileYOLO(t *testing.T) {
+	t.Parallel()
+	set := &formats.YOLOSet{Names: map[int]string{0: "a"}}
+	tests := []struct{ name, document, want string }{
+		{"endless line", "0 " + strings.Repeat("0.5 ", 3<<20), "longer than 4 MB"},
+		{"too large", strings.Repeat("\n", 65<<20), "larger than 64 MB"},
+		{"too many", strings.Repeat("0 .5 .5 .1 .1\n", 3<<20), "more than 1048576 boxes"},
+		{"zero bytes", "0 0.5 0.5 0.1 0.1\x00", "not a text file"},
+	}
+	for _, tt := range tests {
+		if _, _, err := formats.ReadYOLO(strings.NewReader(tt.document), set); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	wide := "0 " + strings.Repeat("1e300 ", 100) + "\n0 1e308 1e308 1e308 1e308\n"
+	if fractions, report, err := formats.ReadYOLO(strings.NewReader(wide), set); err != nil || fractions.Len() != 0 || report.Counts[formats.Refused] != 2 {
+		t.Errorf("huge numbers: %v %+v", err, report)
+	}
+}
+
+func TestHostileYOLOSet(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, document, want string }{
+		{"bomb", "a: &a [x,x]\nb: &b [*a,*a]\nnames: [*b,*b]", "references"},
+		{"merge", "<<: {a: b}\nnames: [a]", "references"},
+		{"deep lists", "names: " + strings.Repeat("[", 200_000), "deeply"},
+		{"deep mappings", "names: " + strings.Repeat("{a: ", 200_000), "deeply"},
+		{"deep entries", "names:\n " + strings.Repeat("- ", 100_000) + "a", "deeply"},
+		{"deep keys", "names:\n " + strings.Repeat("? ", 100_000) + "a", "deeply"},
+		{"too large", "names: [a]\n#" + strings.Repeat("a", 2<<20), "larger than 1 MB"},
+		{"no names", "train: images/train", "no names"},
+		{"names elsewhere", "names: names.txt", "no names"},
+		{"odd numbers", "names: {one: a}", "number"},
+		{"no YAML", "names: [a", "not a data.yaml"},
+		{"empty", "", "no names"},
+	}
+	for _, tt := range tests {
+		if _, err := formats.ReadYOLOSet(strings.NewReader(tt.document)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
 func TestVOCCharacterSets(t *testing.T) {
 	t.Parallel()
 	const body = "<annotation><filename>黑线.jpg</filename></annotation>"

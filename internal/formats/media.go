@@ -3,6 +3,7 @@ package formats
 import (
 	"errors"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -57,6 +58,11 @@ func (m *Media) pick(candidates []string, name string, form func(string) string)
 		case endsIn(name, form(strings.TrimPrefix(key, m.root))):
 			inside = append(inside, key)
 		}
+	}
+	// Of several that name ends in, the one with the most folders is meant.
+	slices.SortStableFunc(inside, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
+	if len(inside) > 1 && strings.Count(inside[0], "/") > strings.Count(inside[1], "/") {
+		inside = inside[:1]
 	}
 	for _, found := range [...][]string{exact, ending, inside} {
 		if len(found) == 1 {

@@ -1,5 +1,7 @@
 package formats
 
+import "strings"
+
 // Kind says what became of a record that did not go through unchanged.
 type Kind string
 
@@ -11,6 +13,9 @@ const (
 	LeftOut Kind = "left_out"
 	Refused Kind = "refused"
 )
+
+// Words is the kind as people read it.
+func (k Kind) Words() string { return strings.ReplaceAll(string(k), "_", " ") }
 
 // listedPerKind bounds the list of a report, kind by kind, so that a flood of one kind hides no other.
 const listedPerKind = 1000
