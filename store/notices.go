@@ -13,7 +13,7 @@ import (
 // NoticeKind is what a notice tells.
 type NoticeKind string
 
-// What people are told of. The object of the first three is a task.
+// What people are told of. The object of the first three is a task, that of batch ones the batch.
 const (
 	AnswerRejected   NoticeKind = "answer.rejected"  // it waits for its labeler again
 	AnswerSetAside   NoticeKind = "answer.set_aside" // rejected, and not wanted again
@@ -21,6 +21,10 @@ const (
 	LabelsReturned   NoticeKind = "labels.returned"  // a definition changed; the object is the relabel
 	CommentMention   NoticeKind = "comment.mention"  // the object is the comment
 	CommentReply     NoticeKind = "comment.reply"    // the object is the item
+	BatchYours       NoticeKind = "batch.yours"      // they answer for it from now on
+	BatchAnswered    NoticeKind = "batch.answered"   // its owner can have it looked at
+	BatchDone        NoticeKind = "batch.approved"   // to its owner and labelers
+	BatchBack        NoticeKind = "batch.returned"   // to its owner and labelers
 	unreadNoticesTop            = 100
 )
 

@@ -298,15 +298,8 @@ func vacate(ctx context.Context, tx pgx.Tx, project int64, tasks []int64) error 
 // addTasks puts items into the project's queue, and those that are in it already back to their place.
 // An item that is not ready waits: call it again once it is.
 func addTasks(ctx context.Context, tx pgx.Tx, project int64, items []int64, priority int) error {
-	// The lock lets no change of the overlap pass between reading it and these tasks being seen.
-	_, err := tx.Exec(ctx, `
-		INSERT INTO tasks (project_id, item_id, priority, overlap)
-		SELECT p.id, item, $3, p.overlap
-		FROM (SELECT id, overlap FROM projects WHERE id = $1 FOR SHARE) p, unnest($2::bigint[]) WITH ORDINALITY AS u (item, position)
-		ORDER BY position
-		ON CONFLICT (item_id) DO NOTHING`, project, items, priority)
-	if err != nil {
-		return fmt.Errorf("add tasks: %w", err)
+	if err := insertTasks(ctx, tx, project, items, priority); err != nil {
+		return err
 	}
 	rows, err := tx.Query(ctx, `SELECT id FROM tasks WHERE item_id = ANY($1) AND state = 'open' ORDER BY -priority, id LIMIT 1`, items)
 	if err != nil {
@@ -317,6 +310,21 @@ func addTasks(ctx context.Context, tx pgx.Tx, project int64, items []int64, prio
 		return fmt.Errorf("add tasks: %w", err)
 	}
 	return rewind(ctx, tx, project, first)
+}
+
+// insertTasks makes the tasks of items that have none. The caller has them seen by rewind.
+func insertTasks(ctx context.Context, tx pgx.Tx, project int64, items []int64, priority int) error {
+	// The lock lets no change of the overlap pass between reading it and these tasks being seen.
+	_, err := tx.Exec(ctx, `
+		INSERT INTO tasks (project_id, item_id, priority, overlap)
+		SELECT p.id, item, $3, p.overlap
+		FROM (SELECT id, overlap FROM projects WHERE id = $1 FOR SHARE) p, unnest($2::bigint[]) WITH ORDINALITY AS u (item, position)
+		ORDER BY position
+		ON CONFLICT (item_id) DO NOTHING`, project, items, priority)
+	if err != nil {
+		return fmt.Errorf("add tasks: %w", err)
+	}
+	return nil
 }
 
 // Resume leases again what came back to the actor or ran out, if it is this task and its place is still theirs.

@@ -97,3 +97,25 @@ type SummarizeProject struct {
 
 // Kind implements river.JobArgs.
 func (SummarizeProject) Kind() string { return "summarize_project" }
+
+// SettleBatch approves, or returns, item by item what is left of a batch.
+type SettleBatch struct {
+	BatchID int64 `json:"batch_id"`
+}
+
+// Kind implements river.JobArgs.
+func (SettleBatch) Kind() string { return "settle_batch" }
+
+// DrawRound draws the items of a round and makes its batches.
+type DrawRound struct {
+	RoundID int64 `json:"round_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (DrawRound) Kind() string { return "draw_round" }
+
+// RefreshBatches prepares the figures of batches whose items moved on.
+type RefreshBatches struct{}
+
+// Kind implements river.JobArgs.
+func (RefreshBatches) Kind() string { return "refresh_batches" }
