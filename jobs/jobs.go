@@ -48,6 +48,9 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &writeExport{deps: d})
 	river.AddWorker(workers, &scoreItem{deps: d})
 	river.AddWorker(workers, &scoreProject{deps: d})
+	river.AddWorker(workers, &settleBatch{deps: d})
+	river.AddWorker(workers, &drawRound{deps: d})
+	river.AddWorker(workers, &refreshBatches{deps: d})
 	return &river.Config{
 		ID:              cfg.Name,
 		Logger:          Quiet(cfg.Log),
@@ -65,6 +68,7 @@ func periodic() []*river.PeriodicJob {
 		every(time.Hour, jobargs.SweepUploads{}),
 		every(time.Minute, jobargs.ReleaseLeases{}),
 		every(time.Minute, jobargs.SumCounts{}),
+		every(time.Minute, jobargs.RefreshBatches{}),
 	}
 }
 

@@ -124,7 +124,7 @@ END $$;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
-CREATE FUNCTION note_batch_score() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION note_batch_of_task() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO batch_changes SELECT t.batch_id FROM tasks t WHERE t.id = NEW.task_id AND t.batch_id IS NOT NULL;
     RETURN NULL;
@@ -137,7 +137,10 @@ CREATE TRIGGER tasks_note_batch AFTER UPDATE OF state, version, live, votes ON t
     EXECUTE FUNCTION note_batch_change();
 
 CREATE TRIGGER item_agreements_note_batch AFTER INSERT OR UPDATE OF score ON item_agreements FOR EACH ROW
-    EXECUTE FUNCTION note_batch_score();
+    EXECUTE FUNCTION note_batch_of_task();
+-- A rework holds its place from the start, so its task does not tell when its labeler takes it up.
+CREATE TRIGGER assignments_note_batch AFTER UPDATE OF state ON assignments FOR EACH ROW
+    WHEN (OLD.state = 'returned' AND NEW.state = 'leased') EXECUTE FUNCTION note_batch_of_task();
 
 -- Batches are made of items that a model says have a class.
 CREATE INDEX prediction_boxes_class_idx ON prediction_boxes (class_id, prediction_id);
@@ -146,9 +149,10 @@ CREATE INDEX assignments_gold_idx ON assignments (person_id, project_id, id) WHE
 
 -- +goose Down
 DROP INDEX assignments_gold_idx, prediction_boxes_class_idx;
+DROP TRIGGER assignments_note_batch ON assignments;
 DROP TRIGGER item_agreements_note_batch ON item_agreements;
 DROP TRIGGER tasks_note_batch ON tasks;
-DROP FUNCTION note_batch_score, note_batch_change;
+DROP FUNCTION note_batch_of_task, note_batch_change;
 DROP TABLE batch_changes;
 ALTER TABLE reviews DROP COLUMN batch_id;
 ALTER TABLE tasks DROP COLUMN batch_id;

@@ -336,7 +336,7 @@ func (s *Store) BatchItems(ctx context.Context, actor Actor, batch Batch, f Batc
 		FROM batch_items c JOIN items i ON i.id = c.item_id JOIN tasks t ON t.id = c.task_id LEFT JOIN item_texts x ON x.item_id = c.item_id
 		LEFT JOIN item_agreements g ON g.item_id = c.item_id
 		CROSS JOIN LATERAL (
-			SELECT c.look IS NOT NULL AND count(*) > 0 AS looked, c.look IS NOT NULL AND coalesce(bool_or(r.decision <> 'approved'), false) AS faulty
+			SELECT c.look IS NOT NULL AND count(*) > 0 AS looked, c.look IS NOT NULL AND coalesce(bool_or(r.decision NOT IN ('approved', 'merged')), false) AS faulty
 			FROM reviews r WHERE r.task_id = c.task_id AND r.decided_at >= @planned AND `+personal+`) d
 		WHERE c.batch_id = @batch AND (@state = '' OR t.state = @state) AND (NOT @sample OR c.look IS NOT NULL) AND (NOT @left OR c.left_because <> '')
 		  AND (coalesce(g.score, 2), c.position) > (@score, @position)

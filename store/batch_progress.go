@@ -79,7 +79,7 @@ func (f *batchFacts) next() BatchState {
 }
 
 // personal is the condition that decision r was made by a person about this item alone, and stands.
-const personal = `r.batch_id IS NULL AND r.decision IN ('approved', 'amended', 'rejected', 'discarded')
+const personal = `r.batch_id IS NULL AND r.decision IN ('approved', 'merged', 'amended', 'rejected', 'discarded')
 	AND NOT EXISTS (SELECT FROM reviews back WHERE back.undoes = r.id)`
 
 const readBatchFacts = `
@@ -96,7 +96,7 @@ const readBatchFacts = `
 		FROM batch_items i JOIN tasks t ON t.id = i.task_id LEFT JOIN item_agreements g ON g.item_id = i.item_id
 		CROSS JOIN LATERAL (
 			SELECT count(*) > 0 AS since, coalesce(bool_or(r.decided_at >= b.planned_at), false) AS looked,
-				coalesce(bool_or(r.decided_at >= b.planned_at AND r.decision <> 'approved'), false) AS faulty
+				coalesce(bool_or(r.decided_at >= b.planned_at AND r.decision NOT IN ('approved', 'merged')), false) AS faulty
 			FROM reviews r WHERE r.task_id = i.task_id AND r.decided_at >= b.created_at AND ` + personal + `) d
 		WHERE i.batch_id = b.id) f
 	WHERE b.id = $1`
@@ -159,7 +159,7 @@ func batchPeople(ctx context.Context, tx pgx.Tx, id, owner int64) ([]int64, erro
 	rows, err := tx.Query(ctx, `
 		SELECT an.person_id FROM batch_items i JOIN annotations an ON an.task_id = i.task_id
 		JOIN people q ON q.id = an.person_id AND q.left_at IS NULL WHERE i.batch_id = $1
-		UNION SELECT $2 WHERE $2 <> 0 ORDER BY 1`, id, owner)
+		UNION SELECT $2::bigint WHERE $2::bigint <> 0 ORDER BY 1`, id, owner)
 	if err != nil {
 		return nil, fmt.Errorf("people of batch %d: %w", id, err)
 	}

@@ -48,6 +48,8 @@ type queueModel struct {
 	clock   int
 	checks  int
 	ids     map[string]int64 // assignments by task and labeler, as Claim named them
+	batchOf map[int64]int64  // by task: its unfinished batch
+	former  map[int64]int    // and its priority before that
 }
 
 func (q *queueModel) key(task int64, who int) string { return fmt.Sprintf("%d/%d", task, who) }
@@ -255,6 +257,58 @@ func (q *queueModel) setOverlap(rt *rapid.T) {
 	}
 }
 
+// putInBatch makes a batch of a few items, which come before the rest from then on.
+func (q *queueModel) putInBatch(rt *rapid.T) {
+	if len(q.tasks) == 0 {
+		rt.Skip("nothing to make a batch of")
+	}
+	var chosen []int64
+	var free []*modelTask
+	for _, at := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(q.tasks)-1), 1, min(3, len(q.tasks)), rapid.ID).Draw(rt, "items") {
+		chosen = append(chosen, q.items[at])
+		if m := q.tasks[at]; q.batchOf[m.id] == 0 && m.state != "discarded" {
+			free = append(free, m)
+		}
+	}
+	batch, err := q.AddBatch(q.t.Context(), System(), NewBatch{Project: q.project.ID, Choice: BatchChoice{Items: chosen}})
+	if len(free) == 0 {
+		if _, refused := errors.AsType[*InvalidError](err); !refused {
+			rt.Fatalf("a batch of nothing that is free: %v", err)
+		}
+		return
+	}
+	if err != nil || batch.Items != len(free) {
+		rt.Fatalf("batch of %d items, %v; want %d", batch.Items, err, len(free))
+	}
+	for _, m := range free {
+		q.batchOf[m.id], q.former[m.id] = batch.ID, m.priority
+		m.priority = max(m.priority, batch.Priority)
+	}
+}
+
+// closeBatch gives a batch up: its items go back to where they were.
+func (q *queueModel) closeBatch(rt *rapid.T) {
+	var open []int64
+	for _, m := range q.tasks {
+		if id := q.batchOf[m.id]; id != 0 && !slices.Contains(open, id) {
+			open = append(open, id)
+		}
+	}
+	if len(open) == 0 {
+		rt.Skip("no batch")
+	}
+	id := open[rapid.IntRange(0, len(open)-1).Draw(rt, "batch")]
+	if err := q.CloseBatch(q.t.Context(), System(), id, 0); err != nil {
+		rt.Fatal(err)
+	}
+	for _, m := range q.tasks {
+		if q.batchOf[m.id] == id {
+			m.priority = q.former[m.id]
+			delete(q.batchOf, m.id)
+		}
+	}
+}
+
 // youngest is the labeler whose lease on the task was handed out last.
 func (q *queueModel) youngest(m *modelTask) (who int) {
 	var newest int64
@@ -371,10 +425,11 @@ func TestQueueIsItsModel(t *testing.T) {
 		if _, err := pool.Exec(t.Context(), `TRUNCATE projects, sources, people, audit_events RESTART IDENTITY CASCADE`); err != nil {
 			rt.Fatal(err)
 		}
-		q := &queueModel{floor: newFloorOf(t, st, 3, 0, 2), t: t, overlap: 2, ids: map[string]int64{}}
+		q := &queueModel{floor: newFloorOf(t, st, 3, 0, 2), t: t, overlap: 2, ids: map[string]int64{}, batchOf: map[int64]int64{}, former: map[int64]int{}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"add": q.add, "claim": q.claim, "claim again": q.claim, "submit": q.submit, "skip": q.skip, "recall": q.recall,
-			"fall asleep": q.fallAsleep, "heartbeat": q.beat, "overlap": q.setOverlap, "discard": q.discard, "relabel": q.relabel, "": q.check,
+			"fall asleep": q.fallAsleep, "heartbeat": q.beat, "overlap": q.setOverlap, "discard": q.discard, "relabel": q.relabel,
+			"batch": q.putInBatch, "close batch": q.closeBatch, "": q.check,
 		})
 	})
 }

@@ -21,6 +21,8 @@ func (s *Store) ResumeWork(ctx context.Context) (jobs int, err error) {
 		{`SELECT id FROM dataset_versions WHERE state = 'freezing'`, func(id int64) river.JobArgs { return jobargs.FreezeVersion{VersionID: id} }},
 		{`SELECT id FROM dataset_verifications WHERE state = 'queued'`, func(id int64) river.JobArgs { return jobargs.VerifyVersion{VerificationID: id} }},
 		{`SELECT id FROM projects WHERE archived_at IS NULL`, func(id int64) river.JobArgs { return jobargs.ScoreProject{ProjectID: id} }},
+		{`SELECT id FROM batches WHERE settling IS NOT NULL`, func(id int64) river.JobArgs { return jobargs.SettleBatch{BatchID: id} }},
+		{`SELECT id FROM rounds WHERE state = 'drawing'`, func(id int64) river.JobArgs { return jobargs.DrawRound{RoundID: id} }},
 		{`SELECT id FROM exports WHERE state IN ('queued', 'running')`, func(id int64) river.JobArgs { return jobargs.WriteExport{ExportID: id} }},
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {

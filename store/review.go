@@ -67,6 +67,7 @@ type Adjudication struct {
 	ActiveMS   int64      // how long the reviewer was at it
 
 	origins *Origins // of the boxes that were decided on
+	batch   int64    // the batch that is decided on as a whole, 0 for none
 }
 
 const marksLimit = 500
@@ -120,6 +121,7 @@ type undecided struct {
 	Live, Votes         int
 	Truth               int64 // the current one, 0 for none
 	Width, Height       int
+	Quiet               bool `db:"-"` // nobody is told of an answer that goes back
 }
 
 func (u *undecided) free() bool { return u.Live+u.Votes < u.Overlap }
@@ -197,9 +199,9 @@ func decide(ctx context.Context, tx pgx.Tx, reviewer Actor, u *undecided, a Adju
 		}
 	}
 	err = tx.QueryRow(ctx, `
-		INSERT INTO reviews (task_id, item_id, reviewer_id, decision, note, active_ms, former_state, former_truth_id, origins)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
-		u.Task, u.Item, reviewer.PersonID, a.Kind, a.Note, max(a.ActiveMS, 0), u.State, orNull(u.Truth), a.origins).Scan(&decision)
+		INSERT INTO reviews (task_id, item_id, reviewer_id, decision, note, active_ms, former_state, former_truth_id, origins, batch_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
+		u.Task, u.Item, reviewer.PersonID, a.Kind, a.Note, max(a.ActiveMS, 0), u.State, orNull(u.Truth), a.origins, orNull(a.batch)).Scan(&decision)
 	if err != nil {
 		return 0, err
 	}
@@ -218,7 +220,7 @@ func decide(ctx context.Context, tx pgx.Tx, reviewer Actor, u *undecided, a Adju
 	}
 	err = audit(ctx, tx, reviewer, auditEvent{
 		Action: "review." + string(a.Kind), ObjectType: "review", ObjectID: decision, ProjectID: u.Project,
-		Detail: map[string]any{"item": u.Item, "annotation": a.Annotation, "marks": len(a.Marks)},
+		Detail: map[string]any{"item": u.Item, "annotation": a.Annotation, "marks": len(a.Marks), "batch": a.batch},
 	})
 	if err != nil {
 		return 0, err

@@ -56,7 +56,7 @@ func sendBack(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, a an
 		return err
 	}
 	if !u.free() {
-		return notify(ctx, tx, a.Person, AnswerSetAside, "task", u.Task, u.Project)
+		return u.tell(ctx, tx, a.Person, AnswerSetAside)
 	}
 	u.Live++
 	var rework int64
@@ -74,7 +74,15 @@ func sendBack(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, a an
 	if _, err := saveDraft(ctx, tx, rework, 0, begun(boxes)); err != nil {
 		return fmt.Errorf("draft of rework: %w", err)
 	}
-	return notify(ctx, tx, a.Person, AnswerRejected, "task", u.Task, u.Project)
+	return u.tell(ctx, tx, a.Person, AnswerRejected)
+}
+
+// tell leaves a notice about the item's task, unless something else tells of it.
+func (u *undecided) tell(ctx context.Context, tx pgx.Tx, person int64, kind NoticeKind) error {
+	if u.Quiet {
+		return nil
+	}
+	return notify(ctx, tx, person, kind, "task", u.Task, u.Project)
 }
 
 // canLabel reports whether a person is still in the project, in a role that labels.
