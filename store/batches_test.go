@@ -537,16 +537,16 @@ func TestSettlingCutOffGoesOn(t *testing.T) {
 	b.answerAll(t, nil)
 	b.exec(t, `UPDATE batches SET plan_limit = 0.5, plan_accept = 0, plan_lot = 60, plan_size = 0, plan_seed = 1, planned_at = now()`)
 	b.mustApprove(t, b.again(t, batch))
-	b.exec(t, `CREATE FUNCTION cut_off() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	b.exec(t, `CREATE FUNCTION cut_off_truths() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		IF (SELECT count(*) FROM reviews) >= 31 THEN RAISE EXCEPTION 'cut off'; END IF; RETURN NULL; END $$`)
-	b.exec(t, `CREATE CONSTRAINT TRIGGER cut_off AFTER INSERT ON truths DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut_off()`)
+	b.exec(t, `CREATE CONSTRAINT TRIGGER cut_off AFTER INSERT ON truths DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut_off_truths()`)
 	if err := b.SettleBatch(t.Context(), batch.ID); err == nil {
 		t.Fatal("it was not cut off")
 	}
 	if now := b.wantBatch(t, batch, BatchInReview, 60, 30); now.Settling != "approve" || now.Done != 25 {
 		t.Fatalf("cut off: %+v", now)
 	}
-	b.exec(t, `DROP TRIGGER cut_off ON truths`)
+	b.exec(t, `DROP FUNCTION cut_off_truths CASCADE`)
 	if n, err := b.ResumeWork(t.Context()); err != nil || n != 1 {
 		t.Errorf("after a restore %d jobs go on, %v", n, err)
 	}
@@ -686,12 +686,12 @@ func TestApprovalIsAllOrNothing(t *testing.T) {
 	batch := b.mustBatch(t, b.items...)
 	b.answerAll(t, nil)
 	batch = b.again(t, batch)
-	b.exec(t, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`)
-	b.exec(t, `CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	b.exec(t, `CREATE FUNCTION refuse_batch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`)
+	b.exec(t, `CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_batch()`)
 	if err := b.ReturnBatch(t.Context(), b.reviewer, BatchReturn{Batch: batch.ID, Version: batch.Version, Fault: LooseBox}); err == nil {
 		t.Fatal("returned although the commit fails")
 	}
-	b.exec(t, `DROP TRIGGER refuse ON audit_events`)
+	b.exec(t, `DROP FUNCTION refuse_batch CASCADE`)
 	if now := b.again(t, batch); now.Version != batch.Version || now.Settling != "" || b.queued(t, jobargs.SettleBatch{}.Kind()) != 0 {
 		t.Errorf("%+v", now)
 	}
