@@ -11,7 +11,16 @@ import (
 	"fiducial/internal/access"
 	"fiducial/internal/jobargs"
 	"fiducial/internal/manifest"
+	"fiducial/store/storetest"
 )
+
+// newPrivateBench is a bench whose schema the test may change.
+func newPrivateBench(tb testing.TB, labelers, items, overlap int) *bench {
+	tb.Helper()
+	b := &bench{floor: newFloor(tb, storetest.Private(tb), labelers, items, overlap)}
+	b.reviewer = b.engage(tb, access.Reviewer)
+	return b
+}
 
 // mustBatch makes a batch of these items.
 func (b *bench) mustBatch(tb testing.TB, items ...int64) Batch {
@@ -532,23 +541,24 @@ func TestReturnSendsEveryAnswerBack(t *testing.T) {
 // Cut off between any two items, the job goes on where it stopped, and decides on no item twice.
 func TestSettlingCutOffGoesOn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, 60, 1)
+	b := newPrivateBench(t, 1, 60, 1)
 	batch := b.mustBatch(t, b.items...)
 	b.answerAll(t, nil)
 	b.exec(t, `UPDATE batches SET plan_limit = 0.5, plan_accept = 0, plan_lot = 60, plan_size = 0, plan_seed = 1, planned_at = now()`)
 	b.mustApprove(t, b.again(t, batch))
-	b.exec(t, `CREATE FUNCTION cut_off_truths() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	b.exec(t, `CREATE FUNCTION cut_off() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		IF (SELECT count(*) FROM reviews) >= 31 THEN RAISE EXCEPTION 'cut off'; END IF; RETURN NULL; END $$`)
-	b.exec(t, `CREATE CONSTRAINT TRIGGER cut_off AFTER INSERT ON truths DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut_off_truths()`)
+	b.exec(t, `CREATE CONSTRAINT TRIGGER cut_off AFTER INSERT ON truths DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut_off()`)
 	if err := b.SettleBatch(t.Context(), batch.ID); err == nil {
 		t.Fatal("it was not cut off")
 	}
 	if now := b.wantBatch(t, batch, BatchInReview, 60, 30); now.Settling != "approve" || now.Done != 25 {
 		t.Fatalf("cut off: %+v", now)
 	}
-	b.exec(t, `DROP FUNCTION cut_off_truths CASCADE`)
-	if n, err := b.ResumeWork(t.Context()); err != nil || n != 1 {
-		t.Errorf("after a restore %d jobs go on, %v", n, err)
+	b.exec(t, `DROP FUNCTION cut_off CASCADE`)
+	b.exec(t, `DELETE FROM river_job`)
+	if _, err := b.ResumeWork(t.Context()); err != nil || b.queued(t, jobargs.SettleBatch{}.Kind()) != 1 {
+		t.Errorf("after a restore %d jobs go on, %v", b.queued(t, jobargs.SettleBatch{}.Kind()), err)
 	}
 	b.mustSettle(t, batch)
 	b.wantBatch(t, batch, BatchApproved, 60, 60)
@@ -682,16 +692,16 @@ func (b *bench) queued(tb testing.TB, kind string) (n int) {
 // An approval whose commit fails leaves neither a trace nor a job.
 func TestApprovalIsAllOrNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, 2, 1)
+	b := newPrivateBench(t, 1, 2, 1)
 	batch := b.mustBatch(t, b.items...)
 	b.answerAll(t, nil)
 	batch = b.again(t, batch)
-	b.exec(t, `CREATE FUNCTION refuse_batch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`)
-	b.exec(t, `CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_batch()`)
+	b.exec(t, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`)
+	b.exec(t, `CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
 	if err := b.ReturnBatch(t.Context(), b.reviewer, BatchReturn{Batch: batch.ID, Version: batch.Version, Fault: LooseBox}); err == nil {
 		t.Fatal("returned although the commit fails")
 	}
-	b.exec(t, `DROP FUNCTION refuse_batch CASCADE`)
+	b.exec(t, `DROP FUNCTION refuse CASCADE`)
 	if now := b.again(t, batch); now.Version != batch.Version || now.Settling != "" || b.queued(t, jobargs.SettleBatch{}.Kind()) != 0 {
 		t.Errorf("%+v", now)
 	}

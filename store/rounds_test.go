@@ -102,7 +102,7 @@ func TestRoundsAreDrawnBySeed(t *testing.T) {
 // Cut off after some of its batches, a round goes on where it stopped.
 func TestRoundCutOffGoesOn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 1, 40, 1)
+	b := newPrivateBench(t, 1, 40, 1)
 	b.classed(t, 40)
 	round, err := b.OpenRound(t.Context(), b.reviewer, NewRound{Project: b.project.ID, Share: 1, BatchSize: 10})
 	if err != nil {
@@ -111,13 +111,13 @@ func TestRoundCutOffGoesOn(t *testing.T) {
 	if _, err := b.OpenRound(t.Context(), b.reviewer, NewRound{Project: b.project.ID}); !refused(err) {
 		t.Errorf("a second round beside it: %v", err)
 	}
-	b.exec(t, `CREATE FUNCTION cut_off_batches() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	b.exec(t, `CREATE FUNCTION cut_off() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		IF (SELECT count(*) FROM batches) >= 3 THEN RAISE EXCEPTION 'cut off'; END IF; RETURN NULL; END $$`)
-	b.exec(t, `CREATE CONSTRAINT TRIGGER cut_off AFTER INSERT ON batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut_off_batches()`)
+	b.exec(t, `CREATE CONSTRAINT TRIGGER cut_off AFTER INSERT ON batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut_off()`)
 	if err := b.DrawRound(t.Context(), round.ID); err == nil {
 		t.Fatal("it was not cut off")
 	}
-	b.exec(t, `DROP FUNCTION cut_off_batches CASCADE`)
+	b.exec(t, `DROP FUNCTION cut_off CASCADE`)
 	for range 2 {
 		if err := b.DrawRound(t.Context(), round.ID); err != nil {
 			t.Fatal(err)
