@@ -22,7 +22,7 @@ const partTime = 10 * time.Minute
 type importJSON struct {
 	ID         int64      `json:"id" example:"1"`
 	Project    string     `json:"project" example:"steel"`
-	Format     string     `json:"format" enum:"images,coco,voc,yolo,cvat"`
+	Format     string     `json:"format" enum:"images,coco,voc,yolo,cvat,labelstudio"`
 	Purpose    string     `json:"purpose" enum:"media,truth,prefill,prediction"`
 	Model      string     `json:"model,omitempty" example:"strip-detector@2.1"`
 	Source     string     `json:"source" example:"Line 2"`
@@ -48,7 +48,7 @@ type importJSON struct {
 type newImportInput struct {
 	Slug string `path:"slug" example:"steel"`
 	Body struct {
-		Format     string `json:"format" enum:"images,coco,voc,yolo,cvat"`
+		Format     string `json:"format" enum:"images,coco,voc,yolo,cvat,labelstudio"`
 		Purpose    string `json:"purpose,omitempty" enum:"media,truth,prefill,prediction" default:"media" doc:"What labels become. media brings in pictures alone."`
 		Model      string `json:"model,omitempty" example:"strip-detector@2.1" doc:"Which model version predicted, as NAME@VERSION."`
 		Source     string `json:"source,omitempty" example:"Line 2" doc:"Whose data it is, made if it is missing; the project's name if empty."`

@@ -17,7 +17,7 @@ import (
 )
 
 // exchangeFormats are the formats that an archive is written in, by the format that reads it.
-var exchangeFormats = map[string]string{"coco": store.FormatCOCO, "cvat": store.FormatCVAT, "yolo-obb": store.FormatYOLO}
+var exchangeFormats = map[string]string{"coco": store.FormatCOCO, "cvat": store.FormatCVAT, "labelstudio": store.FormatLabelStudio, "yolo-obb": store.FormatYOLO}
 
 func (im *importing) deps() deps {
 	return deps{store: im.store, blobs: im.blobs, log: slog.New(slog.DiscardHandler)}

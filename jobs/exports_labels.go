@@ -43,6 +43,23 @@ var exportLayouts = map[string]exportLayout{
 		labels: (*exporting).writeCVAT, places: imagesFolder,
 		about: "annotations/{training,validation,test}.xml, images/   CVAT for images 1.1: make a task of the images, then upload its annotations\n",
 	},
+	"labelstudio": {
+		labels: (*exporting).writeLabelStudio, places: imagesFolder,
+		about: "annotations/{training,validation,test}.json, labeling-interface.xml, images/   tasks of Label Studio: make a project with this interface,\n" +
+			"let it serve the folder images/ as local files (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT), then import the tasks\n",
+	},
+}
+
+// writeLabelStudio writes one list of tasks a split, and the labeling interface that they need.
+func (e *exporting) writeLabelStudio(ctx context.Context) error {
+	classes := classNames(e.sum.Classes)
+	err := e.writeSplits(ctx, ".json", func(w io.Writer, images iter.Seq2[formats.Image, error]) (formats.Report, error) {
+		return formats.WriteLabelStudio(w, classes, images)
+	})
+	if err != nil {
+		return err
+	}
+	return e.zip.add(archiveInterface, func(w io.Writer) error { return formats.WriteLabelStudioInterface(w, classes) })
 }
 
 // imagesFolder keeps every image under its own name.

@@ -12,7 +12,9 @@ import (
 // yoloFolder keeps every image in the folder of its split.
 func yoloFolder() func(*store.ExportLine, fileName) string {
 	var places formats.YOLOPlaces
-	return func(line *store.ExportLine, name fileName) string { return places.Place(shortSplits[line.Split], name.path).Image }
+	return func(line *store.ExportLine, name fileName) string {
+		return places.Place(shortSplits[line.Split], name.path).Image
+	}
 }
 
 // writeYOLO writes the data.yaml and a label file an item.

@@ -55,7 +55,7 @@ func (f *importFolder) sort() {
 	kept := f.files[:0]
 	for _, file := range f.files {
 		switch {
-		case isLeftover(file.name), archives[path.Dir(file.name)] && slices.Contains(archiveNotes, path.Base(file.name)):
+		case isLeftover(file.name), archives[path.Dir(file.name)] && (slices.Contains(archiveNotes, path.Base(file.name)) || path.Base(file.name) == archiveInterface):
 		case len(kept) > 0 && kept[len(kept)-1].name == file.name:
 			f.refuse(file.name, "Another file of this import has the same name.")
 		default:
@@ -67,6 +67,9 @@ func (f *importFolder) sort() {
 
 // archiveNotes are the files of an archive of this product that say something of it, and hold no labels.
 var archiveNotes = []string{"README.txt", "manifest.jsonl", "report.json", "checksums.txt"}
+
+// archiveInterface goes with the tasks of Label Studio.
+const archiveInterface = "labeling-interface.xml"
 
 // archives are the folders that an archive of this product was unpacked into.
 func (f *importFolder) archives() map[string]bool {

@@ -212,14 +212,17 @@ func (r *importReading) readCOCOResults(ctx context.Context, p *pictures, set, f
 	})
 }
 
-// readCVAT brings in documents of CVAT with their pictures, then the pictures that have no labels.
-func (r *importReading) readCVAT(ctx context.Context) error {
-	labels, files := r.folder.with(".xml")
+// readDocuments brings in the label files with this extension, each of many images, with their pictures, then the pictures
+// that have no labels.
+func (r *importReading) readDocuments(ctx context.Context, extension string,
+	read func(content io.Reader, asWritten bool, yield func(formats.Image) error) (formats.Report, error),
+) error {
+	labels, files := r.folder.with(extension)
 	p := newPictures(files)
 	if r.run.Purpose != store.PurposeMedia {
 		for _, file := range labels {
 			err := r.readImages(ctx, p, file, func(content io.Reader, yield func(formats.Image) error) (formats.Report, error) {
-				return formats.ReadCVAT(content, r.run.Purpose != store.PurposeTruth, yield)
+				return read(content, r.run.Purpose != store.PurposeTruth, yield) // detectors reach over the border
 			})
 			if err != nil {
 				return err
@@ -261,6 +264,9 @@ func (r *importReading) addImage(ctx context.Context, p *pictures, file importEn
 		Alike: func(m *formats.Media) (string, error) { return m.Find(image.Key) },
 	}
 	found, err := p.media.Find(image.Key)
+	if errors.Is(err, formats.ErrNoMedia) && image.Also != "" {
+		found, err = p.media.Find(image.Also)
+	}
 	switch {
 	case errors.Is(err, formats.ErrManyMedia):
 		record.Fault = "Several of the uploaded pictures could be meant. Give the name of the image with its folders."

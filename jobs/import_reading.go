@@ -103,7 +103,9 @@ func (r *importReading) read(ctx context.Context) error {
 	case store.FormatCOCO:
 		err = r.readCOCO(ctx)
 	case store.FormatCVAT:
-		err = r.readCVAT(ctx)
+		err = r.readDocuments(ctx, ".xml", formats.ReadCVAT)
+	case store.FormatLabelStudio:
+		err = r.readDocuments(ctx, ".json", formats.ReadLabelStudio)
 	case store.FormatYOLO:
 		err = r.readYOLO(ctx)
 	default:

@@ -38,7 +38,7 @@ const (
 )
 
 // importFormats lists what can be imported.
-var importFormats = []string{FormatImages, FormatCOCO, FormatVOC, FormatYOLO, FormatCVAT}
+var importFormats = []string{FormatImages, FormatCOCO, FormatVOC, FormatYOLO, FormatCVAT, FormatLabelStudio}
 
 // ImportOptions are the choices of an import that change how its files are read.
 type ImportOptions struct {

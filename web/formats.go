@@ -34,6 +34,11 @@ var labelFormats = []labelFormat{
 		in:  "CVAT for images 1.1, an XML for all images. Rotation comes in; polygons and masks become the box around them, tracks are refused.",
 		out: "CVAT for images 1.1, an XML a split. Nothing of a box is lost, its rotation included.",
 	},
+	{
+		value: "labelstudio", name: "Label Studio",
+		in:  "Tasks in Label Studio's own JSON. Rectangles and their rotation come in, of one annotation a task; skipped tasks are not labeled, other results and predictions stay out.",
+		out: "Tasks in Label Studio's own JSON, a list a split, with the labeling interface. Rotation is kept; crowds are not marked.",
+	},
 }
 
 // importFormats are the choices of a new import.

@@ -15,7 +15,7 @@ type importCommand struct {
 
 	Project    string `arg:"" help:"Short name of the project."`
 	Path       string `arg:"" help:"A file, a folder, or a zip." type:"path"`
-	Format     string `help:"images alone, or the format of the labels: coco, voc, yolo or cvat." enum:"images,coco,voc,yolo,cvat" required:""`
+	Format     string `help:"images alone, or the format of the labels: coco, voc, yolo, cvat or labelstudio." enum:"images,coco,voc,yolo,cvat,labelstudio" required:""`
 	As         string `help:"What labels become: truth, prefill or prediction; media brings in pictures alone." enum:",media,truth,prefill,prediction" default:""`
 	Model      string `help:"Which model version predicted." placeholder:"NAME@VERSION"`
 	Media      string `help:"Folder of the pictures, when they lie elsewhere than the labels." type:"existingdir"`

@@ -23,6 +23,9 @@ type exchange func(t failer, images []formats.Image, classes []string) []formats
 
 var exchanges = map[string]exchange{
 	"cvat": throughCVAT,
+
+	"labelstudio": throughLabelStudio,
+
 	"yolo": func(t failer, images []formats.Image, classes []string) []formats.Image {
 		upright := slices.Clone(images)
 		for i := range upright {
@@ -41,6 +44,24 @@ var exchanges = map[string]exchange{
 	"yolo-obb": func(t failer, images []formats.Image, classes []string) []formats.Image {
 		return throughYOLO(t, images, classes, true)
 	},
+}
+
+func throughLabelStudio(t failer, images []formats.Image, classes []string) (back []formats.Image) {
+	var out bytes.Buffer
+	if report, err := formats.WriteLabelStudio(&out, classes, each(images)); err != nil || !report.Empty() {
+		t.Fatalf("write: %v, %+v", err, report)
+	}
+	report, err := formats.ReadLabelStudio(&out, false, func(im formats.Image) error {
+		if len(im.Boxes) == 0 { // a negative does not say how large it is
+			im.Width, im.Height = images[len(back)].Width, images[len(back)].Height
+		}
+		back = append(back, im)
+		return nil
+	})
+	if err != nil || !report.Empty() {
+		t.Fatalf("read: %v, %+v", err, report)
+	}
+	return back
 }
 
 func throughYOLO(t failer, images []formats.Image, classes []string, oriented bool) (back []formats.Image) {

@@ -41,6 +41,8 @@ type Image struct {
 	CapturedAt time.Time
 	// Metadata holds further named values of the image.
 	Metadata map[string]string
+	// Also is another name that the image's file may have, "" for none.
+	Also string
 	// Fractions stand for Boxes where the file does not say how large the image is.
 	Fractions *Fractions
 }

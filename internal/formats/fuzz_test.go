@@ -139,6 +139,30 @@ func FuzzReadYOLO(f *testing.F) {
 	})
 }
 
+// FuzzReadLabelStudio reads what it is given, and reads what it then writes to the same again.
+func FuzzReadLabelStudio(f *testing.F) {
+	seed(f, "labelstudio", "input", func(input string) { f.Add([]byte(input)) })
+	f.Fuzz(func(t *testing.T, document []byte) {
+		images, classes, keep := gather(t)
+		_, _ = formats.ReadLabelStudio(bytes.NewReader(document), false, func(im formats.Image) error { // most of what is tried is no JSON
+			if im.Fractions != nil {
+				im, _ = im.Fractions.Pixels(im.Key, 200, 100, false)
+			}
+			return keep(im)
+		})
+		back := 0
+		var out bytes.Buffer
+		report, err := formats.WriteLabelStudio(&out, *classes, each(*images))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := len(*images) - report.Counts[formats.LeftOut]
+		if report, err := formats.ReadLabelStudio(&out, true, func(formats.Image) error { back++; return nil }); err != nil || back != want {
+			t.Errorf("%d images became %d: %v %+v", want, back, err, report)
+		}
+	})
+}
+
 // gather checks the images that a reader yields, and keeps the labeled ones and their classes.
 func gather(t *testing.T) (images *[]formats.Image, classes *[]string, keep func(formats.Image) error) {
 	t.Helper()

@@ -3,6 +3,7 @@ package formats_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,7 +28,10 @@ func TestGolden(t *testing.T) {
 		"voc":     goldenVOC,
 		"write":   goldenWrite,
 
-		"cvat":       goldenCVAT,
+		"cvat":              goldenCVAT,
+		"labelstudio":       goldenLabelStudio,
+		"write_labelstudio": goldenWriteLabelStudio,
+
 		"yolo":       goldenYOLO,
 		"write_yolo": goldenWriteYOLO,
 		"write_cvat": goldenWriteCVAT,
@@ -117,6 +121,34 @@ func goldenCVAT(in map[string]string) (string, error) {
 		failed = err
 	}
 	return out.String(), failed
+}
+
+func goldenLabelStudio(in map[string]string) (string, error) {
+	var out strings.Builder
+	describe := describeTo(&out)
+	report, err := formats.ReadLabelStudio(strings.NewReader(in["input"]), false, func(im formats.Image) error {
+		if im.Fractions == nil {
+			return describe(im)
+		}
+		sized, report := im.Fractions.Pixels(im.Key, 200, 100, false)
+		fmt.Fprintln(&out, "of unknown size, in 200×100:")
+		describeReport(&out, report)
+		return describe(sized)
+	})
+	describeReport(&out, report)
+	return out.String(), err
+}
+
+func goldenWriteLabelStudio(in map[string]string) (string, error) {
+	images, err := imagesOf(in)
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	classes := []string{"scratch", `scale <pit> & "é"`}
+	report, err := formats.WriteLabelStudio(&out, classes, each(images))
+	describeReport(&out, report)
+	return out.String(), errors.Join(err, formats.WriteLabelStudioInterface(&out, classes))
 }
 
 // goldenYOLO reads the names of classes and a label file, and places its boxes in an image of 200 × 100 pixels.
@@ -239,7 +271,7 @@ func describeTo(out *strings.Builder) func(formats.Image) error {
 	return func(im formats.Image) error {
 		boxes := im.Boxes
 		im.Boxes = nil
-		fmt.Fprintln(out, strings.Replace(fmt.Sprintf("%+v", im), " Fractions:<nil>}", "}", 1))
+		fmt.Fprintln(out, strings.Replace(fmt.Sprintf("%+v", im), " Also: Fractions:<nil>}", "}", 1)) // most have neither
 		for _, b := range boxes {
 			fmt.Fprintf(out, "\t%+v\n", b)
 		}

@@ -135,6 +135,37 @@ func TestHostileYOLOSet(t *testing.T) {
 	}
 }
 
+func TestHostileLabelStudio(t *testing.T) {
+	t.Parallel()
+	task := `[{"data":{"image":"a.jpg"},"annotations":[{"result":[`
+	region := `{"type":"rectanglelabels","value":{"x":1,"y":1,"width":1,"height":1,"rectanglelabels":["a"]}},`
+	tests := []struct{ name, document, want string }{
+		{"deep arrays", strings.Repeat("[", 1_000_000), "deep"},
+		{"deep objects", strings.Repeat(`{"task":`, 1_000_000), "deep"},
+		{"deep values", task + strings.Repeat(`{"value":`, 1_000_000), "deep"},
+		{"endless number", `[{"id":` + strings.Repeat("1", 2<<20), "a number of more than"},
+		{"cut off", task, "in the middle"},
+		{"endless", task + strings.Repeat(region, 1<<17), "in the middle"},
+		{"zero bytes", strings.Repeat("\x00", 1000), "not JSON"},
+		{"no list", `7 `, "no JSON of Label Studio"},
+		{"empty", "", "in the middle"},
+	}
+	for _, tt := range tests {
+		_, err := formats.ReadLabelStudio(strings.NewReader(tt.document), false, func(formats.Image) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	for _, long := range []string{"a", `\n`, `\u00e9`} {
+		document := `[{"id":1,"data":{"image":"data:image/png;base64,` + strings.Repeat(long, 4<<20) + `"}},{"id":2,"data":{"image":"b.jpg"}}]`
+		n := 0
+		report, err := formats.ReadLabelStudio(strings.NewReader(document), false, func(formats.Image) error { n++; return nil })
+		if err != nil || n != 1 || report.Counts[formats.Refused] != 1 {
+			t.Errorf("a picture in the file stopped the others: %d, %v, %+v", n, err, report)
+		}
+	}
+}
+
 func TestVOCCharacterSets(t *testing.T) {
 	t.Parallel()
 	const body = "<annotation><filename>黑线.jpg</filename></annotation>"

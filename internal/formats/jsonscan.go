@@ -26,6 +26,7 @@ type jsonScanner struct {
 	read  int64 // bytes read before buf
 	depth int
 	word  []byte // the last key, string, or bare word
+	brief bool   // of a long string keep the beginning instead of failing
 	err   error
 }
 

@@ -19,11 +19,15 @@ func (s *jsonScanner) text(keep bool) {
 			stop = len(part)
 		}
 		if keep {
-			if s.word = append(s.word, part[:stop]...); len(s.word) > maxWord {
+			if s.word = append(s.word, part[:stop]...); len(s.word) > maxWord && !s.brief {
 				s.fail("a string of more than %d bytes", maxWord)
 				return
 			}
 		}
+		if !keep {
+			s.word = s.word[:0] // what an escape has added
+		}
+		s.word = s.word[:min(len(s.word), maxWord)]
 		s.i += stop
 		if stop == len(part) {
 			continue
