@@ -40,6 +40,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	pixels := semaphore.NewWeighted(pixelsAtOnce)
 	river.AddWorker(workers, &runImport{deps: d, pixels: pixels})
 	river.AddWorker(workers, &releaseLeases{deps: d})
+	river.AddWorker(workers, &dropMetadata{deps: d})
 	river.AddWorker(workers, &sumCounts{deps: d})
 	river.AddWorker(workers, &sendBack{deps: d})
 	river.AddWorker(workers, &renderItem{deps: d, pixels: pixels})

@@ -197,6 +197,10 @@ func orNullInt(n int) *int {
 }
 
 func (b *importBatch) writeTexts(ctx context.Context) error {
+	keys, err := keptKeys(ctx, b.tx, b.run.ProjectID)
+	if err != nil {
+		return err
+	}
 	var texts, salts [][]any
 	for _, p := range b.plans {
 		if p.item != nil {
@@ -204,7 +208,7 @@ func (b *importBatch) writeTexts(ctx context.Context) error {
 		}
 		metadata := map[string]string{}
 		if p.record.Label != nil {
-			metadata = allowed(p.record.Label.Metadata, b.run.project.MetadataKeys)
+			metadata = allowed(p.record.Label.Metadata, keys)
 		}
 		key := norm.NFC.String(p.record.Keys[0])
 		file := p.record.File

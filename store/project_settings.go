@@ -54,8 +54,7 @@ func metadataKeys(typed []string) ([]string, error) {
 }
 
 // UpdateProject changes a project's settings, or returns ErrConflict if somebody else did since
-// e.Version was read. A key taken off the list of metadata is dropped by imports from now on; what
-// was kept before stays.
+// e.Version was read. What was kept under a key that is taken off the list of metadata is removed by a job.
 func (s *Store) UpdateProject(ctx context.Context, actor Actor, id int64, e ProjectEdit) error {
 	if err := e.complete(); err != nil {
 		return err
@@ -71,6 +70,9 @@ func (s *Store) UpdateProject(ctx context.Context, actor Actor, id int64, e Proj
 		}
 		if tag.RowsAffected() == 0 {
 			return ErrConflict
+		}
+		if err := s.dropMetadata(ctx, tx, id, p.MetadataKeys, e.MetadataKeys); err != nil {
+			return err
 		}
 		if e.Rules == nil {
 			return p.AgreementRules.check(e.Overlap)

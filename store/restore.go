@@ -23,6 +23,7 @@ func (s *Store) ResumeWork(ctx context.Context) (jobs int, err error) {
 		{`SELECT id FROM projects WHERE archived_at IS NULL`, func(id int64) river.JobArgs { return jobargs.ScoreProject{ProjectID: id} }},
 		{`SELECT id FROM batches WHERE settling IS NOT NULL`, func(id int64) river.JobArgs { return jobargs.SettleBatch{BatchID: id} }},
 		{`SELECT id FROM rounds WHERE state = 'drawing'`, func(id int64) river.JobArgs { return jobargs.DrawRound{RoundID: id} }},
+		{`SELECT id FROM projects`, func(id int64) river.JobArgs { return jobargs.DropMetadata{ProjectID: id} }},
 		{`SELECT id FROM exports WHERE state IN ('queued', 'running')`, func(id int64) river.JobArgs { return jobargs.WriteExport{ExportID: id} }},
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {

@@ -1126,7 +1126,7 @@ func projectForm(action, submit string, v ProjectFormView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		templ_7745c5c3_Err = ui.Textarea(ui.FieldView{Name: "metadata_keys", Label: "Metadata to keep", Value: v.Metadata, Error: v.Refused.For("metadata_keys"),
-			Help: "One key a line. An import drops every other one. What was kept before stays when a key is taken away."}, 3).Render(ctx, templ_7745c5c3_Buffer)
+			Help: "One key a line. An import drops every other one. Take a key away, and what is kept under it is removed from every item, for good."}, 3).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

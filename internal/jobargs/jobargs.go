@@ -52,6 +52,15 @@ type SendBack struct {
 // Kind implements river.JobArgs.
 func (SendBack) Kind() string { return "send_back" }
 
+// DropMetadata removes from a project's items what is kept under keys that are not on its list. It is not unique: one
+// that is at work may have passed what a later change is about.
+type DropMetadata struct {
+	ProjectID int64 `json:"project_id"`
+}
+
+// Kind implements river.JobArgs.
+func (DropMetadata) Kind() string { return "drop_metadata" }
+
 // ReleaseLeases returns to the queue whatever ran out.
 type ReleaseLeases struct{}
 
