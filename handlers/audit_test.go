@@ -57,7 +57,7 @@ func TestJobsPages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.browser(access.Admin)
-	got := admin.get(handlers.JobsPath + "/").want(http.StatusOK).shows("River's own pages", "Back to Fiducial")
+	got := admin.get(handlers.JobsPath+"/").want(http.StatusOK).shows("River's own pages", "Back to Fiducial")
 	if policy := got.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "style-src 'self' 'unsafe-inline'") || strings.Contains(policy, "script-src 'self' ") {
 		t.Errorf("policy %q", policy)
 	}

@@ -72,13 +72,10 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request) error {
 	if v.Filter, err = s.itemsFilter(r, project.ID, query); err != nil {
 		return err
 	}
-	if filter.After != 0 {
-		v.First = with(r.URL.Path, query, "after", "")
+	if filter.Before != 0 && len(items) <= itemsAPage { // this is where the list begins: show its whole first page
+		return seeOther(w, r, with(r.URL.Path, query, "before", ""))
 	}
-	if len(items) > itemsAPage {
-		items = items[:itemsAPage]
-		v.Next = with(r.URL.Path, query, "after", strconv.FormatInt(items[itemsAPage-1].ID, 10))
-	}
+	items = itemNeighbors(&v, r, filter, items)
 	for _, item := range items {
 		v.Items = append(v.Items, itemThumb(item))
 	}
@@ -86,6 +83,34 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request) error {
 		v.Import = projectPath(project) + "/imports"
 	}
 	return render(w, r, http.StatusOK, web.ItemsPage(s.projectPage(r, project, project.Name+" items", ui.Crumb{Label: "Items"}), v))
+}
+
+// itemNeighbors gives v the addresses of the pages beside that of items, and cuts off the item that was read to see
+// whether there is another page.
+func itemNeighbors(v *web.ItemsView, r *http.Request, filter store.ItemFilter, items []store.ItemLine) []store.ItemLine {
+	query := r.URL.Query()
+	at := func(name string, item store.ItemLine) string {
+		query.Del("after")
+		query.Del("before")
+		return with(r.URL.Path, query, name, strconv.FormatInt(item.ID, 10))
+	}
+	further := len(items) > itemsAPage
+	switch {
+	case further && filter.Before != 0:
+		items = items[1:]
+	case further:
+		items = items[:itemsAPage]
+	}
+	if len(items) == 0 {
+		return items
+	}
+	if filter.After != 0 || filter.Before != 0 {
+		v.Previous = at("before", items[0])
+	}
+	if further || filter.Before != 0 {
+		v.Next = at("after", items[len(items)-1])
+	}
+	return items
 }
 
 // itemFilter asks for one item more than a page, to see whether any follow.
@@ -97,6 +122,7 @@ func itemFilter(project int64, query url.Values) store.ItemFilter {
 	f.Class, _ = strconv.ParseInt(query.Get("class"), 10, 64)
 	f.Source, _ = strconv.ParseInt(query.Get("source"), 10, 64)
 	f.After, _ = strconv.ParseInt(query.Get("after"), 10, 64)
+	f.Before, _ = strconv.ParseInt(query.Get("before"), 10, 64)
 	return f
 }
 

@@ -185,3 +185,38 @@ func TestAPIListsItemsPageByPage(t *testing.T) {
 		t.Errorf("a labeler's token: %d", rec.Code)
 	}
 }
+
+// From page to page and back, the same items are shown.
+func TestItemsBackAndForth(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	project := s.steel()
+	_, err := s.pool.Exec(t.Context(), `
+		WITH source AS (INSERT INTO sources (name) VALUES ('mill') RETURNING id)
+		INSERT INTO items (project_id, source_id, key_hash) SELECT $1, source.id, decode(lpad(n::text, 8, '0'), 'hex') FROM source, generate_series(1, 130) n`, project.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := s.browser(access.Admin)
+	var pages []string
+	for path := "/projects/steel/items"; ; path = admin.get(path).attribute("href", "?after=") {
+		if pages = append(pages, admin.get(path).text()); len(pages) == 3 {
+			break
+		}
+	}
+	last := admin.get(admin.get(admin.get("/projects/steel/items").attribute("href", "?after=")).attribute("href", "?after="))
+	if last.text() != pages[2] || !strings.Contains(last.text(), "10 shown") {
+		t.Errorf("the last page:\n%s", last.text())
+	}
+	middle := admin.get(last.attribute("href", "before="))
+	if middle.text() != pages[1] {
+		t.Errorf("back from the last page:\n%s\nwant:\n%s", middle.text(), pages[1])
+	}
+	if first := admin.get(middle.attribute("href", "before=")); first.Code == http.StatusSeeOther {
+		if got := admin.get(first.Header().Get("Location")).text(); got != pages[0] {
+			t.Errorf("back at the first page:\n%s", got)
+		}
+	} else {
+		t.Errorf("the first page answers %d", first.Code)
+	}
+}

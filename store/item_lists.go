@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,7 +21,16 @@ type ItemFilter struct {
 	Group     string // by name
 	KeyPrefix string // its external key begins so
 	After     int64  // the last item of the page before
+	Before    int64  // or the first item of the page behind: those nearest to it are listed, in the same order
 	Limit     int
+}
+
+// onward is the comparison with the item that a page is next to, and the direction in which it is read.
+func (f ItemFilter) onward() (beyond, direction string) {
+	if f.Before != 0 {
+		return `<`, ` DESC`
+	}
+	return `>`, ``
 }
 
 // ItemLine is an item in a list.
@@ -110,7 +120,7 @@ var (
 // are, never on their values.
 func (f ItemFilter) page() (string, pgx.NamedArgs, error) {
 	args := pgx.NamedArgs{
-		"project": f.Project, "state": f.State, "class": f.Class, "source": f.Source, "after": f.After, "limit": f.Limit,
+		"project": f.Project, "state": f.State, "class": f.Class, "source": f.Source, "from": cmp.Or(f.Before, f.After), "limit": f.Limit,
 		"key": f.KeyPrefix, "key_end": f.KeyPrefix + "\U0010FFFF",
 	}
 	if f.State != "" && !slices.Contains(taskStates, f.State) && !slices.Contains(itemStates, f.State) {
@@ -118,7 +128,9 @@ func (f ItemFilter) page() (string, pgx.NamedArgs, error) {
 	}
 	from, where, place := f.order()
 	where = append(where, f.conditions()...)
-	return `SELECT i.id, ` + place + ` AS place FROM ` + from + ` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY place, i.id LIMIT @limit`, args, nil
+	_, direction := f.onward()
+	return `SELECT i.id, ` + place + ` AS place FROM ` + from + ` WHERE ` + strings.Join(where, " AND ") +
+		` ORDER BY place` + direction + `, i.id` + direction + ` LIMIT @limit`, args, nil
 }
 
 // conditions restrict the items i of the project.
@@ -143,6 +155,8 @@ func (f ItemFilter) conditions() []string {
 func (f ItemFilter) order() (from string, where []string, place string) {
 	const ofClass = `b.class_id = @class`
 	const hasClass = `EXISTS (SELECT FROM truths u JOIN truth_boxes b ON b.truth_id = u.id WHERE u.item_id = i.id AND u.current AND ` + ofClass + `)`
+	beyond, direction := f.onward()
+	next := f.Before != 0 || f.After != 0
 	task := ""
 	if slices.Contains(taskStates, f.State) {
 		task = ` JOIN tasks t ON t.item_id = i.id`
@@ -154,23 +168,23 @@ func (f ItemFilter) order() (from string, where []string, place string) {
 		if f.Class != 0 {
 			where = append(where, hasClass)
 		}
-		if f.After != 0 {
-			where = append(where, `(`+place+`, x.item_id) > (SELECT y.external_key COLLATE "C", y.item_id FROM item_texts y WHERE y.item_id = @after)`)
+		if next {
+			where = append(where, `(`+place+`, x.item_id) `+beyond+` (SELECT y.external_key COLLATE "C", y.item_id FROM item_texts y WHERE y.item_id = @from)`)
 		}
 	case f.Class != 0 && !slices.Contains(fewStates, f.State):
 		after := ""
-		if f.After != 0 {
-			after = ` AND b.truth_id > (SELECT id FROM truths WHERE item_id = @after AND current)`
+		if next {
+			after = ` AND b.truth_id ` + beyond + ` (SELECT id FROM truths WHERE item_id = @from AND current)`
 		}
 		// One truth after the other, in their order: a join that read all truths first would end with the class's last.
-		from = `(SELECT DISTINCT b.truth_id FROM truth_boxes b WHERE ` + ofClass + after + ` ORDER BY b.truth_id) of_class
+		from = `(SELECT DISTINCT b.truth_id FROM truth_boxes b WHERE ` + ofClass + after + ` ORDER BY b.truth_id` + direction + `) of_class
 			CROSS JOIN LATERAL (SELECT item_id FROM truths WHERE id = of_class.truth_id AND current LIMIT 1) u JOIN items i ON i.id = u.item_id` + task
 		place = `of_class.truth_id`
 	default:
 		from, place = `items i`+task, `i.id`
-		where = []string{`i.id > @after`}
+		where = []string{`i.id ` + beyond + ` @from`}
 		if task != "" {
-			where = append(where, `t.item_id > @after`) // the planner does not conclude it
+			where = append(where, `t.item_id `+beyond+` @from`) // the planner does not conclude it
 		}
 		if f.Class != 0 {
 			where = append(where, hasClass)

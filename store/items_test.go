@@ -81,6 +81,9 @@ func TestItemsPageByPage(t *testing.T) {
 				}
 				tt.filter.After = got[len(got)-1]
 			}
+			if back := f.backwards(t, tt.filter, got); !slices.Equal(back, got) {
+				t.Errorf("backwards %v, forwards %v", back, got)
+			}
 			if tt.filter.KeyPrefix != "" {
 				slices.Sort(got) // the order is that of the keys
 			}
@@ -89,6 +92,28 @@ func TestItemsPageByPage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// backwards reads what the filter selects from its last item, the last of forwards, to its first.
+func (f *floor) backwards(t *testing.T, filter ItemFilter, forwards []int64) (got []int64) {
+	t.Helper()
+	if len(forwards) == 0 {
+		return nil
+	}
+	got = forwards[len(forwards)-1:]
+	for range forwards {
+		filter.After, filter.Before = 0, got[0]
+		items, err := f.Items(t.Context(), System(), filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := make([]int64, len(items))
+		for i, item := range items {
+			page[i] = item.ID
+		}
+		got = append(page, got...)
+	}
+	return got
 }
 
 func TestItemsAreForThoseWhoReadThem(t *testing.T) {
