@@ -25,7 +25,7 @@ build: tools $(DIST)
 
 ## test: every test, on real Postgres, the real object store and a real browser
 .PHONY: test
-test: postgres browser build
+test: postgres browser python build
 	npm test --silent
 	go test -timeout 15m ./...
 
@@ -107,6 +107,17 @@ install-browser: MISSING := Chromium, for the tests|chromium|chromium|any Chromi
 install-browser: can-install
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+
+# The client for Python is tested with it.
+.PHONY: python
+python:
+	@command -v python3 >/dev/null || $(MAKE) --no-print-directory install-python
+
+.PHONY: install-python
+install-python: MISSING := Python 3, for the tests|python3|python3|brew install python3
+install-python: can-install
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 >/dev/null
 
 # MISSING is what has to be installed, then its package on Debian, on Fedora, and what to do on macOS.
 .PHONY: can-install

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"cmp"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -15,8 +16,21 @@ import (
 	"fiducial/web"
 )
 
+// pythonClient is a client of the API in one file, for whoever writes programs in Python.
+//
+//go:embed fiducial.py
+var pythonClient []byte
+
+const pythonClientPath = "/api/fiducial.py"
+
 // documentation serves the API's description: for programs as it is, for people as a page.
 func (r router) documentation(spec *huma.OpenAPI) {
+	r.get(pythonClientPath, access.SignedIn, func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "text/x-python; charset=utf-8")
+		w.Header().Set("Content-Disposition", `attachment; filename="fiducial.py"`)
+		_, _ = w.Write(pythonClient) // the client may have gone, and no one is left to tell
+		return nil
+	})
 	r.get(apiBase+"/openapi.json", access.SignedIn, func(w http.ResponseWriter, _ *http.Request) error {
 		return renderJSON(w, http.StatusOK, spec)
 	})
@@ -26,7 +40,7 @@ func (r router) documentation(spec *huma.OpenAPI) {
 }
 
 func documentationView(spec *huma.OpenAPI) web.DocumentationView {
-	v := web.DocumentationView{Text: spec.Info.Description, Schema: apiBase + "/openapi.json"}
+	v := web.DocumentationView{Text: spec.Info.Description, Schema: apiBase + "/openapi.json", Python: pythonClientPath}
 	byTag := map[string][]web.OperationView{}
 	for path, item := range spec.Paths {
 		for method, op := range map[string]*huma.Operation{
