@@ -54,6 +54,11 @@ var figures = []figure{
 	{what: "Reading the same COCO file", benchmark: "ReadCOCO", metric: "ns/op", unit: "ns"},
 	{what: "Freezing 100,000 items", benchmark: "Version/items=100000/freeze", metric: "ns/op", unit: "ns"},
 	{what: "Verifying them", benchmark: "Version/items=100000/verify", metric: "ns/op", unit: "ns"},
+	{what: "Agreement on 18,000 images, three answers of five boxes: matching", benchmark: "Agreement/match", metric: "ms", unit: "ms"},
+	{what: "  and all measures", benchmark: "Agreement/measures", metric: "ms", unit: "ms", limit: 500},
+	{what: "  and their intervals, from 1,000 samples of the images", benchmark: "Agreement/intervals", metric: "ms", unit: "ms", limit: 3000},
+	{what: "  matching of a page of nine answers with 200 boxes each", benchmark: "Agreement/page", metric: "ms", unit: "ms"},
+	{what: "Krippendorff's alpha of 18,000 units, three raters, 38 classes", benchmark: "Alpha/nominal", metric: "ms", unit: "ms", limit: 20},
 }
 
 // measurements are values by benchmark and metric.

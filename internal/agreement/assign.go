@@ -146,6 +146,36 @@ func (a *assigner) reprice(row int, reach float64) {
 type link struct {
 	row, column int
 	gain        float64
+	group       int // of links that lie together while they are worked on
+}
+
+// grouped sorts links by group, row and column.
+func grouped(links []link) {
+	slices.SortFunc(links, func(a, b link) int {
+		if a.group != b.group {
+			return cmp.Compare(a.group, b.group)
+		}
+		if a.row != b.row {
+			return cmp.Compare(a.row, b.row)
+		}
+		return cmp.Compare(a.column, b.column)
+	})
+}
+
+// groups yields the links of each group in turn.
+func groups(links []link) func(yield func([]link) bool) {
+	return func(yield func([]link) bool) {
+		for rest := links; len(rest) > 0; {
+			end := 1
+			for end < len(rest) && rest[end].group == rest[0].group {
+				end++
+			}
+			if !yield(rest[:end]) {
+				return
+			}
+			rest = rest[end:]
+		}
+	}
 }
 
 // best keeps of links those of an assignment that gains most, where any row and column may stay alone: each part that hangs
@@ -155,22 +185,15 @@ func (a *assigner) best(links []link, n int) []link {
 		return links
 	}
 	a.setParts(links, n)
-	slices.SortFunc(links, func(x, y link) int {
-		return cmp.Or(cmp.Compare(root(a.part, x.row), root(a.part, y.row)), cmp.Compare(x.row, y.row), cmp.Compare(x.column, y.column))
-	})
+	grouped(links)
 	kept := links[:0]
-	for rest := links; len(rest) > 0; {
-		end, part := 1, root(a.part, rest[0].row)
-		for end < len(rest) && root(a.part, rest[end].row) == part {
-			end++
-		}
-		kept = append(kept, a.bestOfPart(rest[:end], n)...)
-		rest = rest[end:]
+	for part := range groups(links) {
+		kept = append(kept, a.bestOfPart(part, n)...)
 	}
 	return kept
 }
 
-// setParts joins rows with columns, which are counted from n on, along links.
+// setParts groups links by what they hold together: rows, and columns, which are counted from n on.
 func (a *assigner) setParts(links []link, n int) {
 	if len(a.part) < 2*n {
 		a.part, a.place = make([]int, 2*n), make([]int, 2*n)
@@ -180,6 +203,9 @@ func (a *assigner) setParts(links []link, n int) {
 	}
 	for _, l := range links {
 		join(a.part, l.row, l.column+n)
+	}
+	for i, l := range links {
+		links[i].group = root(a.part, l.row)
 	}
 }
 

@@ -43,34 +43,32 @@ func labeled(random *rand.Rand, items, labelers, boxes, people int) []agreement.
 	return made
 }
 
-// BenchmarkMatch matches 18,000 images of three answers with five boxes each.
-func BenchmarkMatch(b *testing.B) {
-	items := labeled(rand.New(rand.NewPCG(1, 2)), benchImages, 3, 5, 3)
-	b.ReportAllocs()
-	for b.Loop() {
-		for i := range items {
-			agreement.Match(items[i].Answers, agreement.Limits{})
-		}
-	}
-}
-
-// BenchmarkMatchPage matches what one page of nine answers with 200 boxes each needs.
-func BenchmarkMatchPage(b *testing.B) {
-	items := labeled(rand.New(rand.NewPCG(1, 2)), 1, 9, 200, 9)
-	b.ReportAllocs()
-	for b.Loop() {
-		agreement.Match(items[0].Answers, agreement.Limits{})
-	}
-}
-
-// BenchmarkSummarize matches and measures the same. One run of it and one with intervals tell what the intervals cost.
-func BenchmarkSummarize(b *testing.B) {
+// BenchmarkAgreement takes 18,000 images of three answers with five boxes each: what matching them takes, with all measures of the
+// whole, and with the intervals of these too; and what one page of nine answers with 200 boxes each needs.
+func BenchmarkAgreement(b *testing.B) {
 	items := labeled(rand.New(rand.NewPCG(1, 2)), benchImages, 3, 5, 12)
-	b.ReportAllocs()
-	for b.Loop() {
-		s := agreement.Summarize(items, agreement.Limits{}, 7)
-		b.ReportMetric(s.Alpha.Value, "alpha")
-		b.ReportMetric(float64(len(s.Skene.Differ)), "differ")
+	page := labeled(rand.New(rand.NewPCG(1, 2)), 1, 9, 200, 9)[0]
+	add := func() *agreement.Summarizer {
+		s := agreement.NewSummarizer(agreement.Limits{})
+		for i := range items {
+			s.Add(&items[i])
+		}
+		return s
+	}
+	for _, c := range []struct {
+		name string
+		run  func()
+	}{
+		{"match", func() {
+			for i := range items {
+				agreement.Match(items[i].Answers, agreement.Limits{})
+			}
+		}},
+		{"measures", func() { add().Measures() }},
+		{"intervals", func() { add().Summary(7) }},
+		{"page", func() { agreement.Match(page.Answers, agreement.Limits{}) }},
+	} {
+		b.Run(c.name, func(b *testing.B) { timed(b, c.run) })
 	}
 }
 
@@ -89,11 +87,16 @@ func BenchmarkAlpha(b *testing.B) {
 		}
 	}
 	for _, level := range []agreement.Level{agreement.NominalLevel, agreement.OrdinalLevel, agreement.IntervalLevel} {
-		b.Run(string(level), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				agreement.Alpha(ratings, level)
-			}
-		})
+		b.Run(string(level), func(b *testing.B) { timed(b, func() { agreement.Alpha(ratings, level) }) })
 	}
+}
+
+// timed reports how long run takes in milliseconds.
+func timed(b *testing.B, run func()) {
+	b.Helper()
+	b.ReportAllocs()
+	for b.Loop() {
+		run()
+	}
+	b.ReportMetric(1000*b.Elapsed().Seconds()/float64(b.N), "ms")
 }

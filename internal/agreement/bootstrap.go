@@ -54,14 +54,14 @@ func squares(sums []float64, slots []int) (t float64) {
 
 // intervals fills in the middle 95 % of what each measure is over samples of the items (the percentile bootstrap of Efron
 // and Tibshirani 1993). Samples in which it is not defined do not count.
-func (x *estimator) intervals(seed uint64) {
-	values := make([]float64, 0, len(x.statistics)*resamples)
-	x.tally.resample(seed, resamples, func(sums []float64) {
+func (x *estimator) intervals(seed uint64, samples int) {
+	values := make([]float64, 0, len(x.statistics)*samples)
+	x.tally.resample(seed, samples, func(sums []float64) {
 		for _, f := range x.statistics {
 			values = append(values, f(sums))
 		}
 	})
-	sample := make([]float64, 0, resamples)
+	sample := make([]float64, 0, samples)
 	for i, e := range x.estimates {
 		sample = sample[:0]
 		for j := i; j < len(values); j += len(x.statistics) {

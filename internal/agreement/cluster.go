@@ -117,20 +117,13 @@ func (m *matcher) untie(group []int) {
 
 // assignAll keeps of m.links those that the optimal assignment of each pair of answers uses.
 func (m *matcher) assignAll() []link {
-	answers := func(l link) (int, int) { return m.nodes[l.row].answer, m.nodes[l.column].answer }
-	slices.SortFunc(m.links, func(a, b link) int {
-		a1, a2 := answers(a)
-		b1, b2 := answers(b)
-		return cmp.Or(cmp.Compare(a1, b1), cmp.Compare(a2, b2), cmp.Compare(a.row, b.row), cmp.Compare(a.column, b.column))
-	})
+	for i, l := range m.links {
+		m.links[i].group = m.nodes[l.row].answer*len(m.spans) + m.nodes[l.column].answer
+	}
+	grouped(m.links)
 	kept := m.links[:0]
-	for rest := m.links; len(rest) > 0; {
-		n, r, c := 1, m.nodes[rest[0].row].answer, m.nodes[rest[0].column].answer
-		for n < len(rest) && m.nodes[rest[n].row].answer == r && m.nodes[rest[n].column].answer == c {
-			n++
-		}
-		kept = append(kept, m.assigner.best(rest[:n], len(m.nodes))...)
-		rest = rest[n:]
+	for pair := range groups(m.links) {
+		kept = append(kept, m.assigner.best(pair, len(m.nodes))...)
 	}
 	return kept
 }
@@ -201,8 +194,8 @@ func (m *matcher) gainTo(i, cluster int) (gain float64, apart bool) {
 	return gain, false
 }
 
-// rounds bounds how often all answers are assigned anew. It is never reached on what people draw.
-const rounds = 32
+// rounds bounds how often all answers are assigned anew. What people draw is settled after one.
+const rounds = 8
 
 // improve assigns the boxes of one answer after another to the clusters of the others, until none of it is worth anything.
 func (m *matcher) improve(group []int) {

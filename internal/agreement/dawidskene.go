@@ -20,21 +20,26 @@ type Consensus struct {
 	Accuracy []float64
 }
 
-// The iteration ends when the likelihood's logarithm grows by less than this share. A label that a worker never said of a
-// truth has this least probability, and beliefs below it count for nothing (as in crowd-kit, against whose output this is
-// tested).
+// The iteration ends when the likelihood's logarithm grows by less than a share. A label that a worker never said of a truth
+// has a least probability (as in crowd-kit, against whose output this is tested), and a belief that is next to nothing is nothing,
+// which leaves few labels to each task.
 const (
-	skeneIterations = 100
-	skeneTolerance  = 1e-6
+	skeneIterations = 200
+	skeneTolerance  = 1e-9
 	skeneLeast      = 1e-10
+	skeneNothing    = 1e-6
 )
 
 // DawidSkene estimates the true labels together with how each worker confuses them, by expectation and maximization from the
 // majority's vote on (Dawid and Skene, Maximum likelihood estimation of observer error-rates using the EM algorithm, 1979).
 // Unlike a majority it weighs workers by how reliable they turn out to be, label by label.
 func DawidSkene(votes []Vote) Consensus {
+	return dawidSkene(votes, skeneTolerance)
+}
+
+func dawidSkene(votes []Vote, tolerance float64) Consensus {
 	s := newSkene(votes)
-	s.run()
+	s.run(tolerance)
 	return s.consensus()
 }
 
@@ -46,34 +51,38 @@ type skene struct {
 	votes           []Vote
 	ends            []int // of each pattern's votes
 	weights         []float64
-	beliefs         []float64 // pattern by pattern, the probability of each label
+	beliefs         []belief // pattern by pattern, those that count
+	believed        []int    // where each pattern's end
 	priors          []float64
 	confusions      []float64 // worker by worker, said label by said label: the probability given each true label
 }
 
+// belief is the probability of a label.
+type belief struct {
+	label       int
+	probability float64
+}
+
 func newSkene(votes []Vote) *skene {
 	s := &skene{}
-	votes = slices.SortedFunc(slices.Values(votes), func(a, b Vote) int {
-		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Worker, b.Worker), cmp.Compare(a.Label, b.Label))
-	})
-	for _, v := range votes {
-		s.labels, s.workers = max(s.labels, v.Label+1), max(s.workers, v.Worker+1)
+	votes = slices.Clone(votes)
+	if byTask := func(a, b Vote) int { return cmp.Compare(a.Task, b.Task) }; !slices.IsSortedFunc(votes, byTask) {
+		slices.SortFunc(votes, byTask)
 	}
 	patterns := map[string]int{}
 	var name []byte
-	for len(votes) > 0 {
-		task, n := votes[0].Task, 0
-		name = name[:0]
-		for n < len(votes) && votes[n].Task == task {
-			name = binary.AppendUvarint(name, uint64(votes[n].Worker)) //nolint:gosec // counted from 0
-			name = binary.AppendUvarint(name, uint64(votes[n].Label))  //nolint:gosec // counted from 0
+	for rest := votes; len(rest) > 0; {
+		task, n := rest[0].Task, 0
+		for n < len(rest) && rest[n].Task == task {
+			s.labels, s.workers = max(s.labels, rest[n].Label+1), max(s.workers, rest[n].Worker+1)
 			n++
 		}
+		name = patternName(name[:0], rest[:n])
 		pattern, known := patterns[string(name)]
 		if !known {
 			pattern = len(s.ends)
 			patterns[string(name)] = pattern
-			s.votes = append(s.votes, votes[:n]...)
+			s.votes = append(s.votes, rest[:n]...)
 			s.ends, s.weights = append(s.ends, len(s.votes)), append(s.weights, 0)
 		}
 		s.weights[pattern]++
@@ -81,36 +90,45 @@ func newSkene(votes []Vote) *skene {
 			s.patternOf = append(s.patternOf, -1)
 		}
 		s.patternOf[task] = pattern
-		votes = votes[n:]
+		rest = rest[n:]
 	}
 	return s
 }
 
-// each calls f with every pattern's votes and beliefs.
-func (s *skene) each(f func(pattern int, votes []Vote, beliefs []float64)) {
-	start := 0
-	for p, end := range s.ends {
-		f(p, s.votes[start:end], s.beliefs[p*s.labels:(p+1)*s.labels])
-		start = end
+// patternName appends what names the votes on a task, whatever their order, which it changes.
+func patternName(name []byte, votes []Vote) []byte {
+	slices.SortFunc(votes, func(a, b Vote) int { return cmp.Or(cmp.Compare(a.Worker, b.Worker), cmp.Compare(a.Label, b.Label)) })
+	for _, v := range votes {
+		name = binary.AppendUvarint(name, uint64(v.Worker)) //nolint:gosec // counted from 0
+		name = binary.AppendUvarint(name, uint64(v.Label))  //nolint:gosec // counted from 0
 	}
+	return name
 }
 
-func (s *skene) run() {
-	s.beliefs, s.priors = make([]float64, len(s.ends)*s.labels), make([]float64, s.labels)
+func (s *skene) run(tolerance float64) {
+	s.priors = make([]float64, s.labels)
 	s.confusions = make([]float64, s.workers*s.labels*s.labels)
-	s.each(func(_ int, votes []Vote, beliefs []float64) {
-		for _, v := range votes {
-			beliefs[v.Label] += 1 / float64(len(votes))
-		}
-	})
+	s.followMajority()
 	before := math.Inf(-1)
 	for range skeneIterations {
 		s.maximize()
 		likelihood := s.expect()
-		if likelihood-before < skeneTolerance*math.Abs(likelihood) {
+		if likelihood-before < tolerance*math.Abs(likelihood) {
 			return
 		}
 		before = likelihood
+	}
+}
+
+// followMajority believes each label as much as the share of votes for it.
+func (s *skene) followMajority() {
+	start := 0
+	for _, end := range s.ends {
+		for _, v := range s.votes[start:end] {
+			s.beliefs = append(s.beliefs, belief{v.Label, 1 / float64(end-start)})
+		}
+		s.believed = append(s.believed, len(s.beliefs))
+		start = end
 	}
 }
 
@@ -121,19 +139,18 @@ func (s *skene) said(v Vote) int { return (v.Worker*s.labels + v.Label) * s.labe
 func (s *skene) maximize() {
 	clear(s.priors)
 	clear(s.confusions)
-	tasks := 0.0
-	s.each(func(p int, votes []Vote, beliefs []float64) {
+	tasks, start, from := 0.0, 0, 0
+	for p, end := range s.ends {
 		tasks += s.weights[p]
-		for label, b := range beliefs {
-			if b < skeneLeast {
-				continue
-			}
-			s.priors[label] += s.weights[p] * b
-			for _, v := range votes {
-				s.confusions[s.said(v)+label] += s.weights[p] * b
+		for _, b := range s.beliefs[from:s.believed[p]] {
+			share := s.weights[p] * b.probability
+			s.priors[b.label] += share
+			for _, v := range s.votes[start:end] {
+				s.confusions[s.said(v)+b.label] += share
 			}
 		}
-	})
+		start, from = end, s.believed[p]
+	}
 	for label := range s.priors {
 		s.priors[label] /= tasks
 	}
@@ -155,17 +172,26 @@ func (s *skene) maximize() {
 // expect estimates the beliefs from priors and confusions, and returns the votes' log likelihood. Products are brought back to a
 // sum of 1 before they could become too small for a number.
 func (s *skene) expect() (likelihood float64) {
-	s.each(func(p int, votes []Vote, beliefs []float64) {
-		copy(beliefs, s.priors)
-		for i, v := range votes {
-			for label, c := range s.confusions[s.said(v):][:len(beliefs)] {
-				beliefs[label] *= c
+	s.beliefs = s.beliefs[:0]
+	products, start := make([]float64, s.labels), 0
+	for p, end := range s.ends {
+		copy(products, s.priors)
+		for i, v := range s.votes[start:end] {
+			for label, c := range s.confusions[s.said(v):][:len(products)] {
+				products[label] *= c
 			}
-			if i%16 == 15 || i == len(votes)-1 {
-				likelihood += s.weights[p] * math.Log(normalize(beliefs))
+			if i%16 == 15 {
+				likelihood += s.weights[p] * math.Log(normalize(products))
 			}
 		}
-	})
+		likelihood += s.weights[p] * math.Log(normalize(products))
+		for label, b := range products {
+			if b > skeneNothing {
+				s.beliefs = append(s.beliefs, belief{label, b})
+			}
+		}
+		start, s.believed[p] = end, len(s.beliefs)
+	}
 	return likelihood
 }
 
@@ -196,9 +222,13 @@ func (s *skene) consensus() Consensus {
 }
 
 func (s *skene) likeliest(pattern int) (label int, probability float64) {
-	for l, b := range s.beliefs[pattern*s.labels : (pattern+1)*s.labels] {
-		if b > probability {
-			label, probability = l, b
+	from := 0
+	if pattern > 0 {
+		from = s.believed[pattern-1]
+	}
+	for _, b := range s.beliefs[from:s.believed[pattern]] {
+		if b.probability > probability {
+			label, probability = b.label, b.probability
 		}
 	}
 	return label, probability

@@ -12,9 +12,10 @@
 //   - no object ever holds two boxes of one answer, however boxes hang together through those of others;
 //   - joining two groups must be worth it: the sum of IoU - Pair over all pairs of boxes between them is positive
 //     (correlation clustering: Bansal, Blum and Chawla 2004). Boxes that drift apart along a chain do not become one;
-//   - at the end no answer's boxes could be assigned to the others' objects in a better way.
+//   - at the end one answer's boxes after another are assigned anew to what the others make, optimally again, as long as
+//     that is better.
 //
-// For two answers that is the optimum. Where geometry leaves it nearly open (0.05 of IoU), the same class decides; where
+// For two answers that is the optimum; for more it nearly always is (a test tries all clusterings). Where geometry leaves it nearly open (0.05 of IoU), the same class decides; where
 // it leaves it quite open, the boxes' own numbers do, never their indices: the answers and the boxes in them are put into the order
 // of their content first, so nothing can depend on the order in which they came.
 //

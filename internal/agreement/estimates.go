@@ -7,7 +7,9 @@ import (
 )
 
 // Summary measures what was added. The seed decides which items the intervals' samples draw.
-func (s *Summarizer) Summary(seed uint64) Summary {
+func (s *Summarizer) Summary(seed uint64) Summary { return s.summary(seed, resamples) }
+
+func (s *Summarizer) summary(seed uint64, samples int) Summary {
 	out := Summary{Items: s.items, Compared: s.compared, Decided: s.decided, Objects: s.objects, Findings: s.findings}
 	x := &estimator{tally: s.tally}
 	order := s.classes.ordered()
@@ -24,7 +26,7 @@ func (s *Summarizer) Summary(seed uint64) Summary {
 	})
 	out.Truth = s.confusion(x, order, func(class, said int) []int { return []int{s.sums.truth.slot(class, said)} })
 	s.estimateConfused(x, &out, order)
-	x.intervals(seed)
+	x.intervals(seed, samples)
 	slices.SortStableFunc(out.Confused, func(a, b ConfusedPair) int {
 		return cmp.Or(cmp.Compare(max(b.Votes.Low, b.Truth.Low), max(a.Votes.Low, a.Truth.Low)),
 			cmp.Compare(b.Count+b.TruthCount, a.Count+a.TruthCount))

@@ -3,6 +3,7 @@ package agreement
 import (
 	"cmp"
 	"slices"
+	"sync"
 )
 
 // Match finds which boxes of several answers to one item are one object; see the package's comment for how. The result
@@ -16,9 +17,15 @@ import (
 // what is loose, and a box that only one has, or a class that differs, counts as nothing. The boxes inside a wide box count as one
 // box. Two empty answers agree, an empty one and another have 0, and fewer than two answers agree by themselves.
 func Match(answers [][]Box, l Limits) Matching {
-	var m matcher
+	m, ok := matchers.Get().(*matcher)
+	if !ok {
+		m = &matcher{}
+	}
+	defer matchers.Put(m)
 	return m.match(answers, l)
 }
+
+var matchers sync.Pool
 
 // matcher matches one item after another in the same memory.
 type matcher struct {
@@ -28,11 +35,12 @@ type matcher struct {
 	spans    []span
 	order    []int
 
-	edges  []edge
-	covers []cover     // after setWides: of wide boxes over several objects
-	first  []int       // where a node's neighbours begin
-	around []neighbour // all of them, node by node
-	listed bool        // that they are there
+	edges   []edge
+	covers  []cover     // after setWides: of wide boxes over several objects
+	nearest [2][]int    // see setNearest
+	first   []int       // where a node's neighbours begin
+	around  []neighbour // all of them, node by node
+	listed  bool        // that they are there
 
 	cluster  []int // of each node
 	members  []int // nodes cluster by cluster
@@ -123,17 +131,28 @@ func (m *matcher) describe(o *Object, members []int) {
 			o.Missing = append(o.Missing, a)
 		}
 	}
-	found := map[Finding]bool{
-		Split: len(o.Wide)+len(o.Parts) > 0, Missed: len(o.Missing) > 0, Class: o.Support < len(members), Loose: len(o.Loose) > 0,
-	}
-	for _, f := range Findings() {
-		if found[f] {
-			o.Findings = append(o.Findings, f)
+	o.Findings = o.findings()
+}
+
+// findings judges an object that is described but for them.
+func (o *Object) findings() (found []Finding) {
+	for _, f := range [...]struct {
+		of bool
+		is Finding
+	}{
+		{len(o.Wide)+len(o.Parts) > 0, Split},
+		{len(o.Missing) > 0, Missed},
+		{o.Support < len(o.Members), Class},
+		{len(o.Loose) > 0, Loose},
+	} {
+		if f.of {
+			found = append(found, f.is)
 		}
 	}
-	if len(o.Findings) == 0 {
-		o.Findings = []Finding{Agreed}
+	if len(found) == 0 {
+		return []Finding{Agreed}
 	}
+	return found
 }
 
 // meanIoU is that of all pairs of a cluster's boxes. It adds to what their answers share.

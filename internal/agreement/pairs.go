@@ -139,8 +139,8 @@ func (m *matcher) setWides() {
 	if len(m.covers) == 0 {
 		return
 	}
-	m.setNeighbours()
-	m.covers = slices.DeleteFunc(m.covers, func(c cover) bool { return !m.nearest(c) })
+	m.setNearest()
+	m.covers = slices.DeleteFunc(m.covers, func(c cover) bool { return !m.isNearest(c) })
 	slices.SortFunc(m.covers, func(a, b cover) int {
 		return cmp.Or(cmp.Compare(a.wide, b.wide), cmp.Compare(a.part, b.part))
 	})
@@ -161,19 +161,49 @@ func (m *matcher) setWides() {
 	m.covers = kept
 }
 
-// nearest reports whether a cover's wide box is the one of its answer that the part is nearest to.
-func (m *matcher) nearest(c cover) bool {
-	own := m.edges[c.edge].iou
-	for _, n := range m.neighbours(c.part) {
-		e := &m.edges[n.edge]
-		if n.node == c.wide || m.nodes[n.node].answer != m.nodes[c.wide].answer || m.nodes[n.node].box.Crowd && !m.nodes[c.wide].box.Crowd {
-			continue
-		}
-		if e.iou > own || e.iou == own && n.node < c.wide {
-			return false
+// setNearest finds the edge from each node to the nearest box of each answer: among single boxes, and among all. Of equally near
+// boxes the first counts.
+func (m *matcher) setNearest() {
+	for among := range m.nearest {
+		m.nearest[among] = grown(m.nearest[among], len(m.nodes)*len(m.spans))
+		for at := range m.nearest[among] {
+			m.nearest[among][at] = -1
 		}
 	}
-	return true
+	for i, e := range m.edges {
+		m.noteNearest(e.u, e.v, i)
+		m.noteNearest(e.v, e.u, i)
+	}
+}
+
+const (
+	amongSingle = iota
+	amongAll
+)
+
+func (m *matcher) noteNearest(from, to, edge int) {
+	at := from*len(m.spans) + m.nodes[to].answer
+	for among := range m.nearest {
+		if among == amongSingle && m.nodes[to].box.Crowd {
+			continue
+		}
+		known := m.nearest[among][at]
+		if known < 0 || m.edges[edge].iou > m.edges[known].iou || m.edges[edge].iou == m.edges[known].iou && to < m.edges[known].other(from) {
+			m.nearest[among][at] = edge
+		}
+	}
+}
+
+func (e *edge) other(end int) int { return e.u + e.v - end }
+
+// isNearest reports whether a cover's wide box is the one of its answer that is nearest to the part. A crowd box does not
+// rival a single one.
+func (m *matcher) isNearest(c cover) bool {
+	wide, among := &m.nodes[c.wide], amongSingle
+	if wide.box.Crowd {
+		among = amongAll
+	}
+	return m.nearest[among][c.part*len(m.spans)+wide.answer] == c.edge
 }
 
 // isWide judges all covers of one box over one answer.
@@ -182,11 +212,9 @@ func (m *matcher) isWide(covers []cover) bool {
 	if wide.box.Crowd {
 		return true
 	}
-	answer := m.nodes[covers[0].part].answer
-	for _, n := range m.neighbours(covers[0].wide) {
-		if m.nodes[n.node].answer == answer && m.edges[n.edge].pairs && m.edges[n.edge].iou >= fit {
-			return false
-		}
+	nearest := m.nearest[amongSingle][covers[0].wide*len(m.spans)+m.nodes[covers[0].part].answer]
+	if nearest >= 0 && m.edges[nearest].iou >= fit {
+		return false
 	}
 	first := &m.nodes[covers[0].part].shape
 	for _, c := range covers[1:] {

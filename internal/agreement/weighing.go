@@ -5,10 +5,14 @@ import (
 	"slices"
 )
 
+// summaryTolerance ends the method's iteration when only labels are left to change that are nearly as likely as another, a few in
+// a thousand: a summary has no minute for them.
+const summaryTolerance = 1e-5
+
 // weigh asks Dawid and Skene's method about all votes.
 func (s *Summarizer) weigh(out *Summary) {
 	out.Skene = Skene{Objects: len(s.places), Differ: []Difference{}}
-	consensus := DawidSkene(s.skene)
+	consensus := dawidSkene(s.skene, summaryTolerance)
 	for i, labeler := range s.labelers.ordered() {
 		if labeler < len(consensus.Accuracy) {
 			out.Labelers[i].Accuracy = consensus.Accuracy[labeler]
