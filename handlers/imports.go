@@ -138,7 +138,7 @@ func (s *Server) addImport(w http.ResponseWriter, r *http.Request) error {
 	defer func() { _ = r.MultipartForm.RemoveAll() }() // copies in the folder for temporary files
 	values := web.ImportValues{
 		Format: r.PostFormValue("format"), Purpose: r.PostFormValue("purpose"), Model: r.PostFormValue("model"), Source: r.PostFormValue("source"),
-		GroupBy: r.PostFormValue("group_by"), VOCBase: r.PostFormValue("voc_base"),
+		GroupBy: r.PostFormValue("group_by"), GroupPattern: r.PostFormValue("group_pattern"), VOCBase: r.PostFormValue("voc_base"),
 		AddClasses: r.PostFormValue("add_classes") != "", DryRun: r.PostFormValue("dry_run") != "",
 	}
 	id, err := s.importOfForm(r, values)
@@ -187,6 +187,9 @@ func newImport(v web.ImportValues) store.NewImport {
 	n := store.NewImport{
 		Format: v.Format, Purpose: v.Purpose, Source: v.Source,
 		Options: store.ImportOptions{VOCBase: 1, GroupBy: v.GroupBy, AddClasses: v.AddClasses, DryRun: v.DryRun},
+	}
+	if v.GroupBy == store.GroupByName {
+		n.Options.GroupPattern = v.GroupPattern
 	}
 	if v.Format == store.FormatImages {
 		n.Purpose = store.PurposeMedia
@@ -271,8 +274,11 @@ func importOptions(i store.Import) (words []string) {
 	if i.Format == store.FormatVOC && i.Purpose != store.PurposeMedia {
 		words = append(words, fmt.Sprintf("corners from %d", i.Options.VOCBase))
 	}
-	if i.Options.GroupBy == "folder" {
+	switch i.Options.GroupBy {
+	case store.GroupByFolder:
 		words = append(words, "grouped by folder")
+	case store.GroupByName:
+		words = append(words, "grouped by "+i.Options.GroupPattern)
 	}
 	if i.Options.AddClasses {
 		words = append(words, "classes are added")

@@ -48,14 +48,15 @@ type importJSON struct {
 type newImportInput struct {
 	Slug string `path:"slug" example:"steel"`
 	Body struct {
-		Format     string `json:"format" enum:"images,coco,voc,yolo,cvat,labelstudio"`
-		Purpose    string `json:"purpose,omitempty" enum:"media,truth,prefill,prediction" default:"media" doc:"What labels become. media brings in pictures alone."`
-		Model      string `json:"model,omitempty" example:"strip-detector@2.1" doc:"Which model version predicted, as NAME@VERSION."`
-		Source     string `json:"source,omitempty" example:"Line 2" doc:"Whose data it is, made if it is missing; the project's name if empty."`
-		VOCBase    *int   `json:"voc_base,omitempty" enum:"0,1" doc:"1, or missing: corners are counted from 1 and inclusive; 0: plain coordinates."`
-		GroupBy    string `json:"group_by,omitempty" enum:",folder" doc:"folder keeps the items of one folder on one side of a split."`
-		AddClasses bool   `json:"add_classes,omitempty" doc:"Add the classes that the project lacks; else what names them is refused."`
-		DryRun     bool   `json:"dry_run,omitempty" doc:"Check everything and change nothing."`
+		Format       string `json:"format" enum:"images,coco,voc,yolo,cvat,labelstudio"`
+		Purpose      string `json:"purpose,omitempty" enum:"media,truth,prefill,prediction" default:"media" doc:"What labels become. media brings in pictures alone."`
+		Model        string `json:"model,omitempty" example:"strip-detector@2.1" doc:"Which model version predicted, as NAME@VERSION."`
+		Source       string `json:"source,omitempty" example:"Line 2" doc:"Whose data it is, made if it is missing; the project's name if empty."`
+		VOCBase      *int   `json:"voc_base,omitempty" enum:"0,1" doc:"1, or missing: corners are counted from 1 and inclusive; 0: plain coordinates."`
+		GroupBy      string `json:"group_by,omitempty" enum:",folder,name" doc:"folder keeps the items of one folder on one side of a split; name those in whose keys group_pattern finds the same."`
+		GroupPattern string `json:"group_pattern,omitempty" maxLength:"200" example:"^([A-Z]-[0-9]+)" doc:"For name: a regular expression; what its first group finds is the item's group, else all that it finds."`
+		AddClasses   bool   `json:"add_classes,omitempty" doc:"Add the classes that the project lacks; else what names them is refused."`
+		DryRun       bool   `json:"dry_run,omitempty" doc:"Check everything and change nothing."`
 	}
 }
 
@@ -156,7 +157,7 @@ func (s *Server) apiAddImport(ctx context.Context, actor store.Actor, in *newImp
 	}
 	added, err := s.Store.AddImport(ctx, actor, in.Slug, store.NewImport{
 		Format: b.Format, Purpose: b.Purpose, Model: b.Model, Source: b.Source,
-		Options: store.ImportOptions{VOCBase: base, GroupBy: b.GroupBy, AddClasses: b.AddClasses, DryRun: b.DryRun},
+		Options: store.ImportOptions{VOCBase: base, GroupBy: b.GroupBy, GroupPattern: b.GroupPattern, AddClasses: b.AddClasses, DryRun: b.DryRun},
 	})
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -314,17 +313,6 @@ func (b *importBatch) accept(p *itemPlan) {
 	if p.item == nil || p.attach || p.labeled {
 		b.plans = append(b.plans, p)
 	}
-}
-
-// group is the group that a new item belongs to.
-func (r *ImportRun) group(record *ImportRecord) string {
-	if record.Label != nil && record.Label.Group != "" {
-		return record.Label.Group
-	}
-	if folder := path.Dir(record.Keys[0]); r.Options.GroupBy == "folder" && folder != "." {
-		return folder
-	}
-	return ""
 }
 
 // settle remembers what the committed batch has done.

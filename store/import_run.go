@@ -26,7 +26,7 @@ type ImportRun struct {
 	Import
 
 	store   *Store
-	project Project
+	groupOf func(key string) string
 	secret  []byte
 	conn    *pgxpool.Conn // holds the lock of the run
 
@@ -87,7 +87,7 @@ func (r *ImportRun) load(ctx context.Context, id int64) (err error) {
 	if r.Import, err = visibleImport(ctx, r.conn, System(), id); err != nil {
 		return err
 	}
-	if r.project, err = projectByID(ctx, r.conn, System(), r.ProjectID); err != nil {
+	if r.groupOf, err = r.Options.grouping(); err != nil {
 		return err
 	}
 	if err := r.conn.QueryRow(ctx, `SELECT key_secret FROM projects WHERE id = $1`, r.ProjectID).Scan(&r.secret); err != nil {

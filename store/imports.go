@@ -42,11 +42,13 @@ var importFormats = []string{FormatImages, FormatCOCO, FormatVOC, FormatYOLO, Fo
 
 // ImportOptions are the choices of an import that change how its files are read.
 type ImportOptions struct {
-	VOCBase    int    `json:"voc_base"`           // 1: corners are counted from 1 and inclusive; 0: plain coordinates
-	GroupBy    string `json:"group_by,omitempty"` // "folder": items of one folder stay on one side of a split; "" for no groups
-	AddClasses bool   `json:"add_classes"`        // classes that the project lacks are added; else what names them is refused
-	DryRun     bool   `json:"dry_run"`            // everything is checked and nothing changed
-	Source     string `json:"source,omitempty"`   // of a dry run: the source that would be made
+	VOCBase int    `json:"voc_base"`           // 1: corners are counted from 1 and inclusive; 0: plain coordinates
+	GroupBy string `json:"group_by,omitempty"` // how items fall into groups, which stay on one side of a split; "" for no groups
+	// GroupPattern is the regular expression of GroupByName: its first group is the item's, or else all that it finds.
+	GroupPattern string `json:"group_pattern,omitempty"`
+	AddClasses   bool   `json:"add_classes"`      // classes that the project lacks are added; else what names them is refused
+	DryRun       bool   `json:"dry_run"`          // everything is checked and nothing changed
+	Source       string `json:"source,omitempty"` // of a dry run: the source that would be made
 }
 
 // Import is one bringing in of files, from their upload to the result of each.
@@ -116,10 +118,8 @@ func (n *NewImport) check(project Project) error {
 		return invalid("model", "A model belongs to predictions and prefills only.")
 	case n.Options.VOCBase != 0 && n.Options.VOCBase != 1:
 		return invalid("voc_base", "Pascal VOC counts corners from 0 or from 1.")
-	case n.Options.GroupBy != "" && n.Options.GroupBy != "folder":
-		return invalid("group_by", "Group by folder, or not at all.")
 	}
-	return nil
+	return n.Options.checkGroups()
 }
 
 // AddImport begins an import into the project with this slug; its files are to be uploaded next.

@@ -13,17 +13,18 @@ import (
 type importCommand struct {
 	clientFlags `embed:""`
 
-	Project    string `arg:"" help:"Short name of the project."`
-	Path       string `arg:"" help:"A file, a folder, or a zip." type:"path"`
-	Format     string `help:"images alone, or the format of the labels: coco, voc, yolo, cvat or labelstudio." enum:"images,coco,voc,yolo,cvat,labelstudio" required:""`
-	As         string `help:"What labels become: truth, prefill or prediction; media brings in pictures alone." enum:",media,truth,prefill,prediction" default:""`
-	Model      string `help:"Which model version predicted." placeholder:"NAME@VERSION"`
-	Media      string `help:"Folder of the pictures, when they lie elsewhere than the labels." type:"existingdir"`
-	VOCBase    int    `name:"voc-base" help:"1 where VOC corners are counted from 1 and inclusive, 0 where they are plain coordinates." enum:"0,1" default:"1"`
-	Source     string `help:"Whose data it is, made if it is missing; the project's name without it."`
-	GroupBy    string `name:"group-by" help:"Keep the items of one folder on one side of a split: folder." enum:",folder" default:""`
-	AddClasses bool   `help:"Add the classes that the project lacks; else what names them is refused."`
-	DryRun     bool   `help:"Check everything and change nothing."`
+	Project      string `arg:"" help:"Short name of the project."`
+	Path         string `arg:"" help:"A file, a folder, or a zip." type:"path"`
+	Format       string `help:"images alone, or the format of the labels: coco, voc, yolo, cvat or labelstudio." enum:"images,coco,voc,yolo,cvat,labelstudio" required:""`
+	As           string `help:"What labels become: truth, prefill or prediction; media brings in pictures alone." enum:",media,truth,prefill,prediction" default:""`
+	Model        string `help:"Which model version predicted." placeholder:"NAME@VERSION"`
+	Media        string `help:"Folder of the pictures, when they lie elsewhere than the labels." type:"existingdir"`
+	VOCBase      int    `name:"voc-base" help:"1 where VOC corners are counted from 1 and inclusive, 0 where they are plain coordinates." enum:"0,1" default:"1"`
+	Source       string `help:"Whose data it is, made if it is missing; the project's name without it."`
+	GroupBy      string `name:"group-by" help:"Keep items on one side of a split: those of one folder, or those in whose names --group-pattern finds the same." enum:",folder,name" default:""`
+	GroupPattern string `name:"group-pattern" help:"Regular expression for --group-by name; what its first group finds is the group." placeholder:"REGEXP"`
+	AddClasses   bool   `help:"Add the classes that the project lacks; else what names them is refused."`
+	DryRun       bool   `help:"Check everything and change nothing."`
 }
 
 // importAnswer is how far an import is.
@@ -90,7 +91,7 @@ func (c *importCommand) begin(ctx context.Context, server *client) (made idAnswe
 		purpose = "media"
 	}
 	err = server.post(ctx, "/projects/"+c.Project+"/imports", map[string]any{
-		"format": c.Format, "purpose": purpose, "model": c.Model, "source": c.Source, "voc_base": c.VOCBase, "group_by": c.GroupBy,
+		"format": c.Format, "purpose": purpose, "model": c.Model, "source": c.Source, "voc_base": c.VOCBase, "group_by": c.GroupBy, "group_pattern": c.GroupPattern,
 		"add_classes": c.AddClasses, "dry_run": c.DryRun,
 	}, &made)
 	return made, err

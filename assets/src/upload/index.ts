@@ -61,6 +61,7 @@ function wanted(form: HTMLFormElement): NewImport {
     model: purpose === "prefill" || purpose === "prediction" ? text("model") : "",
     source: text("source"),
     group_by: text("group_by"),
+    group_pattern: text("group_by") === "name" ? text("group_pattern") : "",
     voc_base: format === "voc" && text("voc_base") === "0" ? 0 : 1,
     add_classes: data.has("add_classes"),
     dry_run: data.has("dry_run"),

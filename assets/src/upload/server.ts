@@ -40,6 +40,7 @@ export interface NewImport {
   model: string;
   source: string;
   group_by: string;
+  group_pattern: string;
   voc_base: number;
   add_classes: boolean;
   dry_run: boolean;
