@@ -49,14 +49,16 @@ func looksAt(secret []byte, item int64, share float64) bool {
 // accept makes the merged answers the item's truth, by a decision that is nobody's, and returns that truth. The caller
 // has locked the task.
 func accept(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comparison) (Truth, error) {
+	merging := v.merging(c)
+	boxes := merging.merged()
 	var decision int64
 	err := tx.QueryRow(ctx, `
-		INSERT INTO reviews (task_id, item_id, decision, former_state, former_truth_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-		u.Task, u.Item, Accepted, u.State, orNull(u.Truth)).Scan(&decision)
+		INSERT INTO reviews (task_id, item_id, decision, former_state, former_truth_id, origins) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		u.Task, u.Item, Accepted, u.State, orNull(u.Truth), merging.origins(boxes, nil, 0)).Scan(&decision)
 	if err != nil {
 		return Truth{}, fmt.Errorf("accept: %w", err)
 	}
-	if err := replaceTruth(ctx, tx, u.Item, decision, 0, v.merged(c)); err != nil {
+	if err := replaceTruth(ctx, tx, u.Item, decision, 0, boxes); err != nil {
 		return Truth{}, err
 	}
 	err = audit(ctx, tx, System(), auditEvent{
@@ -75,42 +77,6 @@ func accept(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comparison) 
 
 // round keeps of a score what people read.
 func round(score float64) float64 { return math.Round(score*1000) / 1000 }
-
-// merged are the boxes that the answers make together. Each is as old as the oldest definition that one of those who
-// say its class had.
-func (v ballots) merged(c comparison) []Box {
-	proposal := c.Proposal()
-	boxes := make([]Box, len(proposal))
-	for i, p := range proposal {
-		boxes[i] = Box{ClassID: p.Class, X: p.X, Y: p.Y, W: p.W, H: p.H, Rotation: p.Rotation, Crowd: p.Crowd}
-		for j := range c.Objects {
-			if o := &c.Objects[j]; o.Box == p {
-				var under []*int
-				for _, ref := range o.Members {
-					if b := v.answers[ref.Answer].Boxes[ref.Box]; b.ClassID == p.Class {
-						under = append(under, b.DefinitionVersion)
-					}
-				}
-				boxes[i].DefinitionVersion = oldest(under)
-				break
-			}
-		}
-	}
-	return boxes
-}
-
-// oldest is the lowest of some definition versions; nil, from before there was any, is lower than all.
-func oldest(versions []*int) (low *int) {
-	for i, v := range versions {
-		if v == nil {
-			return nil
-		}
-		if i == 0 || *v < *low {
-			low = v
-		}
-	}
-	return low
-}
 
 // askOneMore wants one more answer to the item and puts it back into the queue. Call it as the last step of a
 // transaction.

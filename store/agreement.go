@@ -113,7 +113,7 @@ type ballot struct {
 	Boxes      []Box `db:"-"`
 }
 
-// votesOn reads the answers that count, but for those that were asked to measure their labeler, and the truth.
+// ballotsOn reads the answers that count, but for those that were asked to measure their labeler, and the truth.
 func ballotsOn(ctx context.Context, tx pgx.Tx, u *scored) (v ballots, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT an.id, an.person_id AS person, an.prefilled FROM annotations an JOIN assignments a ON a.id = an.assignment_id
@@ -124,15 +124,38 @@ func ballotsOn(ctx context.Context, tx pgx.Tx, u *scored) (v ballots, err error)
 	if v.answers, err = pgx.CollectRows(rows, pgx.RowToStructByName[ballot]); err != nil {
 		return v, err
 	}
+	boxes, err := boxesOfAnswers(ctx, tx, v.ids())
+	if err != nil {
+		return v, err
+	}
 	for i := range v.answers {
-		if v.answers[i].Boxes, err = boxesOf(ctx, tx, "annotation_boxes", "annotation_id", v.answers[i].ID); err != nil {
-			return v, err
-		}
+		v.answers[i].Boxes = boxes[i]
 	}
 	if u.Truth != 0 {
 		v.truth, err = currentTruth(ctx, tx, u.Item)
 	}
 	return v, err
+}
+
+func (v ballots) ids() []int64 {
+	ids := make([]int64, len(v.answers))
+	for i, a := range v.answers {
+		ids[i] = a.ID
+	}
+	return ids
+}
+
+func (v ballots) boxes() [][]Box {
+	boxes := make([][]Box, len(v.answers), len(v.answers)+1)
+	for i, a := range v.answers {
+		boxes[i] = a.Boxes
+	}
+	return boxes
+}
+
+// merging is what a reviewer would merge.
+func (v ballots) merging(c comparison) votes {
+	return votes{ids: v.ids(), boxes: v.boxes(), matching: c.Matching}
 }
 
 // comparison is what the answers to an item are worth beside each other and beside its truth. Its zero value
@@ -147,7 +170,9 @@ type comparison struct {
 }
 
 // comparable reports whether there is anything to compare.
-func (v ballots) comparable() bool { return len(v.answers) > 1 || len(v.answers) == 1 && v.truth.ID != 0 }
+func (v ballots) comparable() bool {
+	return len(v.answers) > 1 || len(v.answers) == 1 && v.truth.ID != 0
+}
 
 // compare matches the answers with each other and with the truth.
 func (v ballots) compare(rules AgreementRules) (c comparison) {
@@ -155,38 +180,25 @@ func (v ballots) compare(rules AgreementRules) (c comparison) {
 		return c
 	}
 	limits := agreement.Limits{Loose: rules.LooseLimit}
-	boxes := make([][]agreement.Box, len(v.answers), len(v.answers)+1)
-	for i, a := range v.answers {
-		boxes[i] = matchable(a.Boxes)
-	}
+	boxes := v.boxes()
 	if len(v.answers) > 1 {
-		c.Matching = agreement.Match(boxes, limits)
+		c.Matching = MatchAnswers(boxes, limits)
 		c.withTruth = c.Matching
 		c.score = &c.Score
 	}
 	if v.truth.ID != 0 {
-		truth := matchable(v.truth.Boxes)
-		c.withTruth = agreement.Match(append(boxes, truth), limits)
+		c.withTruth = MatchAnswers(append(boxes, v.truth.Boxes), limits)
 		if len(v.answers) == 1 {
 			c.Matching = c.withTruth
 		}
 		sum := 0.0
 		for _, answer := range boxes {
-			sum += agreement.Match([][]agreement.Box{answer, truth}, limits).Score
+			sum += MatchAnswers([][]Box{answer, v.truth.Boxes}, limits).Score
 		}
 		c.truthScore = new(sum / float64(len(boxes)))
 	}
 	c.iou = meanIoU(c.Objects)
 	return c
-}
-
-// matchable are boxes as internal/agreement takes them.
-func matchable(boxes []Box) []agreement.Box {
-	list := make([]agreement.Box, len(boxes))
-	for i, b := range boxes {
-		list[i] = agreement.Box{Class: b.ClassID, X: b.X, Y: b.Y, W: b.W, H: b.H, Rotation: b.Rotation, Crowd: b.Crowd}
-	}
-	return list
 }
 
 // meanIoU is that of the objects that several answers have, nil where there is none.
