@@ -1,12 +1,16 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
+	"fiducial/internal/agreement"
 	"fiducial/store"
 	"fiducial/web"
 )
@@ -79,4 +83,216 @@ func rulesText(r store.AgreementRules) string {
 		said += fmt.Sprintf("; below %s another labeler is asked, up to %d answers", setting(r.AskBelow), r.OverlapMost)
 	}
 	return said
+}
+
+// confusedShown is how many pairs of classes the page names.
+const confusedShown = 6
+
+// agreementView fills the page; names says whether items and labelers may be shown.
+func agreementView(a askedAgreement, names bool) web.AgreementView {
+	v := web.AgreementView{
+		Name: a.project.Name, Paused: a.project.Paused, ComputedAt: a.ComputedAt, Items: a.Items, Compared: a.Compared, Decided: a.Decided, NamesItems: names,
+		Rounds: roundLinks(a),
+	}
+	if !a.found {
+		return v
+	}
+	refs := classRefs(a.classes)
+	for _, m := range a.measures() {
+		v.Measures = append(v.Measures, web.MeasureView{Name: m.name, Help: m.help, Estimate: estimateView(m.Estimate)})
+	}
+	for _, f := range agreement.Findings() {
+		v.Findings = append(v.Findings, web.FigureView{Name: findingWords[string(f)], Count: a.Findings[f]})
+	}
+	v.Scores = scoreBins(a.Histogram)
+	for _, c := range a.Classes {
+		if c.Class != agreement.NoBox {
+			v.Classes = append(v.Classes, web.ClassAgreementView{
+				Class: refs.of(c.Class), Votes: estimateView(c.Votes), Truth: estimateView(c.Truth), IoU: estimateView(c.IoU),
+			})
+		}
+	}
+	pair := func(x, y int64) string { return pairHref(a.project, x, y, names) }
+	v.Votes = confusionView("Labelers with each other", "what one said", "what another said", a.Votes, refs, pair)
+	v.Truth = confusionView("Labelers with the truth", "the truth", "what was said", a.Truth, refs, pair)
+	for table, c := range map[string]*web.ConfusionView{"votes": v.Votes, "truth": v.Truth} {
+		if c != nil {
+			c.CSV = agreementHref(a, "/"+table+".csv")
+		}
+	}
+	for _, c := range a.Confused[:min(len(a.Confused), confusedShown)] {
+		v.Confused = append(v.Confused, web.ConfusedView{
+			A: refs.of(c.A), B: refs.of(c.B), Votes: estimateView(c.Votes), Truth: estimateView(c.Truth), Href: pair(c.A, c.B),
+		})
+	}
+	if names {
+		v.ItemsHref = agreementPath(a.project) + "/items"
+		namedAgreement(&v, a, refs)
+	}
+	return v
+}
+
+// namedAgreement fills in what names labelers and items.
+func namedAgreement(v *web.AgreementView, a askedAgreement, refs classNames) {
+	for _, l := range a.Labelers {
+		v.Labelers = append(v.Labelers, web.LabelerAgreementView{
+			Name: a.Names[l.Labeler], Answers: l.Answers, Others: estimateView(l.Others), Truth: estimateView(l.Truth), IoU: estimateView(l.OthersIoU),
+			Accuracy: figure(l.Accuracy),
+		})
+	}
+	for _, p := range a.Pairs {
+		v.Pairs = append(v.Pairs, web.LabelerPairView{
+			One: a.Names[p.One], Two: a.Names[p.Two], Kappa: estimateView(p.Kappa), Share: estimateView(p.Share), IoU: estimateView(p.IoU),
+		})
+	}
+	for _, d := range a.Differ {
+		v.Differ = append(v.Differ, web.DifferenceView{
+			Item: cmp.Or(d.Name, fmt.Sprintf("Item %d", d.Item)), Href: reviewHref(d.Item), Majority: refs.of(d.Majority), Likely: refs.of(d.Likely),
+			Probability: figure(d.Probability), Tied: d.Tied,
+		})
+	}
+}
+
+// agreementHref is an address below the agreement that a page shows, of the same round.
+func agreementHref(a askedAgreement, below string) string {
+	href := agreementPath(a.project) + below
+	if a.round != 0 {
+		href += "?" + url.Values{"round": {strconv.Itoa(a.round)}}.Encode()
+	}
+	return href
+}
+
+func roundLinks(a askedAgreement) []web.RoundLinkView {
+	links := []web.RoundLinkView{{Label: "All items", Href: agreementPath(a.project), Current: a.round == 0}}
+	for _, r := range a.rounds {
+		one := a
+		one.round = r.Number
+		links = append(links, web.RoundLinkView{Label: fmt.Sprintf("Round %d", r.Number), Href: agreementHref(one, ""), Current: r.Number == a.round})
+	}
+	return links
+}
+
+// measure is a figure of the whole with what it is called.
+type measure struct {
+	key, name, help string
+	agreement.Estimate
+}
+
+func (a askedAgreement) measures() []measure {
+	return []measure{
+		{"alpha", "Krippendorff’s alpha", "1 for always the same, 0 for no more than chance", a.Alpha},
+		{"fleiss", "Fleiss’ kappa", "1 for always the same, 0 for no more than chance", a.Fleiss},
+		{"cohen", "Cohen’s kappa, mean", "of all pairs of labelers", a.Cohen},
+		{"iou", "Mean IoU", "of two labelers’ boxes round the same object", a.IoU},
+		{"score", "Mean score", "of the items that several answered", a.Score},
+	}
+}
+
+func estimateView(e agreement.Estimate) web.EstimateView {
+	v := web.EstimateView{N: e.N}
+	if !e.Defined {
+		return v
+	}
+	v.Value = figure(e.Value)
+	if e.Low != e.High {
+		v.Low, v.High = figure(e.Low), figure(e.High)
+	}
+	return v
+}
+
+func scoreBins(histogram []int) (bins []web.ScoreBinView) {
+	most := max(1, slices.Max(append(slices.Clone(histogram), 0)))
+	for i, n := range slices.Backward(histogram) {
+		tenth := func(n int) string { return strconv.FormatFloat(float64(n)/float64(len(histogram)), 'f', 1, 64) }
+		bins = append(bins, web.ScoreBinView{From: tenth(i), To: tenth(i + 1), Items: n, Share: n * 100 / most})
+	}
+	return bins
+}
+
+// classNames are what classes are called on pages.
+type classNames map[int64]web.ClassRef
+
+func classRefs(classes []store.Class) classNames {
+	refs := classNames{agreement.NoBox: {Name: "no box", Slot: -1}}
+	for _, c := range classes {
+		refs[c.ID] = web.ClassRef{Name: c.Name, Slot: c.Slot}
+	}
+	return refs
+}
+
+func (n classNames) of(class int64) web.ClassRef {
+	if ref, ok := n[class]; ok {
+		return ref
+	}
+	return web.ClassRef{Name: fmt.Sprintf("class %d", class), Slot: -1}
+}
+
+// pairHref leads to the page of two classes, for those who may see the items on it.
+func pairHref(p store.Project, a, b int64, names bool) string {
+	if !names || a == agreement.NoBox || b == agreement.NoBox || a == b {
+		return ""
+	}
+	return fmt.Sprintf("%s/pairs/%d/%d", projectPath(p), min(a, b), max(a, b))
+}
+
+// confusionView fills a table, or returns nil if nothing met.
+func confusionView(title, rows, columns string, c agreement.Confusion, refs classNames, pair func(a, b int64) string) *web.ConfusionView {
+	if len(c.Classes) == 0 {
+		return nil
+	}
+	v := &web.ConfusionView{Title: title, Rows: rows, Columns: columns}
+	for _, one := range c.Classes {
+		v.Classes = append(v.Classes, refs.of(one))
+		cells := make([]web.ConfusionCellView, len(c.Classes))
+		for j, two := range c.Classes {
+			if cell := c.At(one, two); cell.Count > 0 {
+				share := percentText(cell.Rate.Value)
+				cells[j] = web.ConfusionCellView{
+					Share: share, Heat: heat(cell.Rate.Value, one == two), Href: pair(one, two),
+					Says: fmt.Sprintf("%s, then %s: %s %%, %d of %d", refs.of(one).Name, refs.of(two).Name, share, cell.Count, cell.Rate.N),
+				}
+			}
+		}
+		v.Cells = append(v.Cells, cells)
+	}
+	return v
+}
+
+// percentText writes a share in per cent; one too small to be seen is "<1".
+func percentText(share float64) string {
+	if share > 0 && share < 0.005 {
+		return "<1"
+	}
+	return strconv.FormatFloat(100*share, 'f', 0, 64)
+}
+
+// heat is how strongly a share of a row is shown: as agreement on the diagonal, else as confusion.
+func heat(share float64, agreed bool) string {
+	steps, kind := []float64{0.02, 0.05, 0.15}, "e"
+	if agreed {
+		steps, kind = []float64{0.5, 0.75, 0.9}, "d"
+	}
+	level := 0
+	for _, step := range steps {
+		if share >= step {
+			level++
+		}
+	}
+	return kind + strconv.Itoa(level)
+}
+
+// taskWords are what states of a task are called in tables.
+var taskWords = map[string]string{"open": "open", "in_review": "in review", "adjudicated": "decided", "discarded": "discarded"}
+
+func agreementItemView(i store.ItemAgreement) web.AgreementItemView {
+	places := func(v *float64) string {
+		if v == nil {
+			return "–"
+		}
+		return figure(*v)
+	}
+	return web.AgreementItemView{
+		Thumb: itemMediaHref(i.Item, "thumb"), Href: reviewHref(i.Item), Name: i.Name, State: taskWords[i.State], Answers: i.Answers,
+		Score: places(i.Score), TruthScore: places(i.TruthScore), IoU: places(i.IoU), Finding: findingWords[i.Worst], Agreed: i.Agreed, Objects: i.Objects,
+	}
 }

@@ -86,6 +86,7 @@ func (s *Server) Routes() http.Handler {
 		s.datasetRoutes(r)
 		s.projectRoutes(r)
 		s.itemRoutes(r)
+		s.agreementRoutes(r)
 		s.sourceRoutes(r)
 		s.searchRoutes(r)
 		site.NotFound(s.handle("", s.notFound))

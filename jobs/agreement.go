@@ -7,6 +7,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"fiducial/internal/jobargs"
+	"fiducial/store"
 )
 
 // scoreItem compares the answers to one item, and does what the project's rules make of it.
@@ -37,7 +38,7 @@ func (w *scoreProject) Work(ctx context.Context, job *river.Job[jobargs.ScorePro
 			return err
 		}
 		if last == 0 {
-			return nil
+			return w.store.SummarizeAgreement(ctx, store.AgreementScope{Project: job.Args.ProjectID})
 		}
 		if time.Now().After(end) {
 			return w.store.GoOnScoring(ctx, job.Args.ProjectID, last)
@@ -46,3 +47,13 @@ func (w *scoreProject) Work(ctx context.Context, job *river.Job[jobargs.ScorePro
 	}
 }
 
+
+// summarizeProject sums up how far the answers of a project, a round or a batch agree.
+type summarizeProject struct {
+	river.WorkerDefaults[jobargs.SummarizeProject]
+	deps
+}
+
+func (w *summarizeProject) Work(ctx context.Context, job *river.Job[jobargs.SummarizeProject]) error {
+	return w.store.SummarizeAgreement(ctx, store.AgreementScope{Project: job.Args.ProjectID, Round: job.Args.RoundID, Batch: job.Args.BatchID})
+}

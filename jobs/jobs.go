@@ -52,6 +52,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &settleBatch{deps: d})
 	river.AddWorker(workers, &drawRound{deps: d})
 	river.AddWorker(workers, &refreshBatches{deps: d})
+	river.AddWorker(workers, &summarizeProject{deps: d})
 	return &river.Config{
 		ID:              cfg.Name,
 		Logger:          Quiet(cfg.Log),

@@ -63,7 +63,7 @@ func accept(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comparison) 
 	}
 	err = audit(ctx, tx, System(), auditEvent{
 		Action: "review.accepted", ObjectType: "review", ObjectID: decision, ProjectID: u.Project,
-		Detail: map[string]any{"item": u.Item, "answers": len(v.answers), "score": round(*c.score)},
+		Detail: map[string]any{"item": u.Item, "answers": len(v.answers), "score": thousandths(*c.score)},
 	})
 	if err != nil {
 		return Truth{}, err
@@ -75,8 +75,8 @@ func accept(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comparison) 
 	return currentTruth(ctx, tx, u.Item)
 }
 
-// round keeps of a score what people read.
-func round(score float64) float64 { return math.Round(score*1000) / 1000 }
+// thousandths keeps of a score what people read.
+func thousandths(score float64) float64 { return math.Round(score*1000) / 1000 }
 
 // askOneMore wants one more answer to the item and puts it back into the queue. Call it as the last step of a
 // transaction.

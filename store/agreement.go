@@ -43,8 +43,14 @@ func (s *Store) ScoreItem(ctx context.Context, item int64) error {
 			}
 			found = v.compare(u.AgreementRules)
 		}
-		if _, err := writeScore(ctx, tx, u, v, found); err != nil {
+		changed, err := writeScore(ctx, tx, u, v, found)
+		if err != nil {
 			return err
+		}
+		if changed {
+			if err := s.askForSummary(ctx, tx, u.Project); err != nil {
+				return err
+			}
 		}
 		if verdict == askAnother {
 			return askOneMore(ctx, tx, u)

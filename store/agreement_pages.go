@@ -10,6 +10,104 @@ import (
 	"fiducial/internal/access"
 )
 
+// ProjectAgreement is what pages show of the agreement of a project, a round or a batch. Who may not read items gets
+// it without items and labelers.
+type ProjectAgreement struct {
+	AgreementSummary
+
+	ComputedAt time.Time
+	Names      map[int64]string // of the labelers
+}
+
+// Agreement returns the last summary of the scope. It returns ErrNotFound if the actor does not see the project, or
+// nothing was summed up yet.
+func (s *Store) Agreement(ctx context.Context, actor Actor, scope AgreementScope) (a ProjectAgreement, err error) {
+	if err := actor.may(access.ReadAgreement); err != nil {
+		return a, err
+	}
+	err = s.pool.QueryRow(ctx, `
+		SELECT g.summary, g.computed_at FROM project_agreements g JOIN projects p ON p.id = g.project_id
+		WHERE p.id = @project AND g.round_id IS NOT DISTINCT FROM @round::bigint AND g.batch_id IS NOT DISTINCT FROM @batch::bigint AND `+sees,
+		actor.args(pgx.NamedArgs{"project": scope.Project, "round": orNull(scope.Round), "batch": orNull(scope.Batch)})).Scan(&a.AgreementSummary, &a.ComputedAt)
+	if err != nil {
+		return a, fmt.Errorf("agreement of project %d: %w", scope.Project, notFound(err))
+	}
+	if !actor.Allowed(access.ReadItems) {
+		a.Labelers, a.Pairs, a.Differ = nil, nil, nil
+		return a, nil
+	}
+	ids := make([]int64, len(a.Labelers))
+	for i, l := range a.Labelers {
+		ids[i] = l.Labeler
+	}
+	if a.Names, err = peopleNames(ctx, s.pool, ids); err != nil {
+		return a, err
+	}
+	return a, nameItems(ctx, s.pool, a.Differ)
+}
+
+// nameItems fills in what people know the items by.
+func nameItems(ctx context.Context, q querier, list []ClassDifference) error {
+	ids := make([]int64, len(list))
+	for i, d := range list {
+		ids[i] = d.Item
+	}
+	//nolint:rowserrcheck // ForEachRow checks it
+	rows, err := q.Query(ctx, `SELECT x.item_id, `+itemName+` FROM item_texts x WHERE x.item_id = ANY($1)`, ids)
+	if err != nil {
+		return fmt.Errorf("names of items: %w", err)
+	}
+	var id int64
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+		for i := range list {
+			if list[i].Item == id {
+				list[i].Name = name
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// AgreementRound is a round whose agreement was summed up.
+type AgreementRound struct {
+	ID     int64
+	Number int
+}
+
+// AgreementRounds lists the rounds of a project whose agreement was summed up.
+func (s *Store) AgreementRounds(ctx context.Context, actor Actor, project int64) ([]AgreementRound, error) {
+	if err := actor.may(access.ReadAgreement); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT r.id, r.number FROM rounds r JOIN project_agreements g ON g.round_id = r.id AND g.project_id = r.project_id
+		JOIN projects p ON p.id = r.project_id WHERE p.id = @project AND `+sees+` ORDER BY r.number`, actor.args(pgx.NamedArgs{"project": project}))
+	if err != nil {
+		return nil, fmt.Errorf("rounds of project %d: %w", project, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[AgreementRound])
+}
+
+// peopleNames returns what people are called: their names, or the pseudonyms of those who left.
+func peopleNames(ctx context.Context, q querier, ids []int64) (map[int64]string, error) {
+	//nolint:rowserrcheck // ForEachRow checks it
+	rows, err := q.Query(ctx, `
+		SELECT p.id, coalesce(n.name, p.pseudonym) FROM people p LEFT JOIN person_identities n ON n.person_id = p.id WHERE p.id = ANY($1)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("names: %w", err)
+	}
+	names := map[int64]string{}
+	var id int64
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+		names[id] = name
+		return nil
+	})
+	return names, err
+}
+
 // SummaryPending reports whether a project is being summed up, or will be soon.
 func (s *Store) SummaryPending(ctx context.Context, actor Actor, project int64) (pending bool, err error) {
 	if err := actor.may(access.ReadAgreement); err != nil {

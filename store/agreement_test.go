@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
+	"fiducial/internal/access"
 	"fiducial/internal/agreement"
 )
 
@@ -530,6 +531,56 @@ func TestReviewGoesFromTheWorstOn(t *testing.T) {
 	next, err := p.NextReview(t.Context(), p.reviewer, p.project.Slug, 0)
 	if err != nil || next != p.items[3] {
 		t.Errorf("next %d, %v", next, err)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	p := newPanel(t, 3, 4, 2, nil)
+	for _, second := range []DraftBox{p.box(1), p.dent(1), p.box(3)} {
+		p.vote(t, 0, p.box(1))
+		p.vote(t, 1, second)
+	}
+	p.work(t)
+	p.mustDecide(t, p.items[0], Approved)
+	p.work(t)
+	scope := AgreementScope{Project: p.project.ID}
+	if _, err := p.Agreement(t.Context(), p.reviewer, scope); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("before it is summed up: %v", err)
+	}
+	for range 2 {
+		if err := p.SummarizeAgreement(t.Context(), scope); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := p.Agreement(t.Context(), p.reviewer, scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Items != 3 || a.Compared != 3 || a.Decided != 1 || a.Objects != 3 || a.Score.N != 3 || a.Histogram[9] != 1 || a.Histogram[0] != 1 || len(a.Pairs) != 1 {
+		t.Fatalf("%+v", a)
+	}
+	var jobs int
+	p.scan(t, &jobs, `SELECT count(*) FROM river_job WHERE kind = 'summarize_project'`)
+	if jobs < 1 || jobs > 2 { // two where a period ended meanwhile
+		t.Errorf("%d jobs sum up one change after another", jobs)
+	}
+	p.mustDecide(t, p.items[1], Discarded)
+	if err := p.SummarizeAgreement(t.Context(), scope); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = p.Agreement(t.Context(), p.reviewer, scope); err != nil || a.Items != 2 {
+		t.Fatalf("what was thrown out counts: %+v, %v", a, err)
+	}
+	for _, actor := range []Actor{p.labelers[0], p.engage(t, access.Labeler)} {
+		if _, err := p.Agreement(t.Context(), actor, scope); !errors.Is(err, ErrDenied) {
+			t.Errorf("%s reads it: %v", actor.Role, err)
+		}
+	}
+	stranger := newStranger(t, p.floor)
+	stranger.Role = access.Viewer
+	if _, err := p.Agreement(t.Context(), stranger, scope); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a stranger reads it: %v", err)
 	}
 }
 
