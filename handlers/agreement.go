@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func (s *Server) agreementRoutes(r router) {
 
 func agreementPath(p store.Project) string { return projectPath(p) + "/agreement" }
 
-// asked is the agreement that a request asks for. Round is 0 for the whole project.
+// askedAgreement is the agreement that a request asks for. Round is 0 for the whole project.
 type askedAgreement struct {
 	project store.Project
 	round   int
@@ -44,23 +45,32 @@ type askedAgreement struct {
 }
 
 func (s *Server) askedAgreement(r *http.Request) (a askedAgreement, err error) {
-	ctx, actor := r.Context(), actorOf(r)
-	if a.project, err = s.project(r); err != nil {
+	round := 0
+	if asked := r.URL.Query().Get("round"); asked != "" {
+		if round, err = strconv.Atoi(asked); err != nil || round < 1 {
+			return a, fmt.Errorf("round %q: %w", asked, store.ErrNotFound)
+		}
+	}
+	return s.readAgreement(r.Context(), actorOf(r), chi.URLParam(r, "slug"), round)
+}
+
+// readAgreement reads the agreement of a project, or of its round with this number.
+func (s *Server) readAgreement(ctx context.Context, actor store.Actor, slug string, round int) (a askedAgreement, err error) {
+	if a.project, err = s.Store.Project(ctx, actor, slug); err != nil {
 		return a, err
 	}
 	if a.rounds, err = s.Store.AgreementRounds(ctx, actor, a.project.ID); err != nil {
 		return a, err
 	}
 	scope := store.AgreementScope{Project: a.project.ID}
-	if asked := r.URL.Query().Get("round"); asked != "" {
-		a.round, err = strconv.Atoi(asked)
-		for _, round := range a.rounds {
-			if round.Number == a.round {
-				scope.Round = round.ID
+	if a.round = round; round != 0 {
+		for _, r := range a.rounds {
+			if r.Number == round {
+				scope.Round = r.ID
 			}
 		}
-		if err != nil || scope.Round == 0 {
-			return a, fmt.Errorf("round %q: %w", asked, store.ErrNotFound)
+		if scope.Round == 0 {
+			return a, fmt.Errorf("round %d: %w", round, store.ErrNotFound)
 		}
 	}
 	if a.classes, err = s.Store.Classes(ctx, actor, a.project.ID); err != nil {

@@ -21,7 +21,9 @@ var findingWords = map[string]string{
 }
 
 // figure writes a measure to three places.
-func figure(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
+func figure(v float64) string {
+	return strings.Replace(strconv.FormatFloat(v, 'f', 3, 64), "-", "−", 1)
+}
 
 // setting writes a score or a share as it was typed; nil is empty.
 func setting(v *float64) string {
@@ -112,7 +114,7 @@ func agreementView(a askedAgreement, names bool) web.AgreementView {
 			})
 		}
 	}
-	pair := func(x, y int64) string { return pairHref(a.project, x, y, names) }
+	pair := func(_, _ int64) string { return "" }
 	v.Votes = confusionView("Labelers with each other", "what one said", "what another said", a.Votes, refs, pair)
 	v.Truth = confusionView("Labelers with the truth", "the truth", "what was said", a.Truth, refs, pair)
 	for table, c := range map[string]*web.ConfusionView{"votes": v.Votes, "truth": v.Truth} {
@@ -225,14 +227,6 @@ func (n classNames) of(class int64) web.ClassRef {
 		return ref
 	}
 	return web.ClassRef{Name: fmt.Sprintf("class %d", class), Slot: -1}
-}
-
-// pairHref leads to the page of two classes, for those who may see the items on it.
-func pairHref(p store.Project, a, b int64, names bool) string {
-	if !names || a == agreement.NoBox || b == agreement.NoBox || a == b {
-		return ""
-	}
-	return fmt.Sprintf("%s/pairs/%d/%d", projectPath(p), min(a, b), max(a, b))
 }
 
 // confusionView fills a table, or returns nil if nothing met.

@@ -47,7 +47,6 @@ func (w *scoreProject) Work(ctx context.Context, job *river.Job[jobargs.ScorePro
 	}
 }
 
-
 // summarizeProject sums up how far the answers of a project, a round or a batch agree.
 type summarizeProject struct {
 	river.WorkerDefaults[jobargs.SummarizeProject]

@@ -57,6 +57,8 @@ type commandLine struct {
 	Dataset datasetCommand `cmd:"" help:"Freeze, verify and list datasets." group:"Against a server"`
 	Export  exportCommand  `cmd:"" help:"Write a dataset version into a zip file." group:"Against a server"`
 
+	Agreement agreementCommand `cmd:"" help:"Print how far the answers of a project agree." group:"Against a server"`
+
 	Score scoreCommand `cmd:"" help:"Compute the figures of the pages for a file of your own." group:"Without a server"`
 
 	Objects     objectsCommand     `cmd:"" hidden:""`
