@@ -54,6 +54,10 @@ func (s *Server) claimNext(w http.ResponseWriter, r *http.Request) error {
 		v := web.LabelEmptyView{Page: s.page(r, "Nothing waits for you", ui.Crumb{Label: "My queue", Href: queuePath}), Done: done, Queue: queuePath}
 		return render(w, r, http.StatusOK, web.LabelEmptyPage(v))
 	}
+	if errors.Is(err, store.ErrResting) {
+		// The queue says who paused them, and why.
+		return seeOther(w, r, queuePath)
+	}
 	if err != nil {
 		return err
 	}
@@ -77,7 +81,7 @@ func (s *Server) fetchNext(w http.ResponseWriter, r *http.Request) error {
 		ask.Project = r.URL.Query().Get("project")
 	}
 	claimed, err := s.Store.Claim(r.Context(), actorOf(r), ask.Project, ask.After)
-	if errors.Is(err, store.ErrQueueEmpty) || errors.Is(err, store.ErrPaused) {
+	if errors.Is(err, store.ErrQueueEmpty) || errors.Is(err, store.ErrPaused) || errors.Is(err, store.ErrResting) {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}

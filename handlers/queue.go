@@ -45,7 +45,8 @@ func queueView(desk store.Desk) web.QueueView {
 	for _, p := range desk.Projects {
 		v.Projects = append(v.Projects, web.QueueProject{
 			Name: p.Name, Href: "/projects/" + p.Slug, Next: nextPath(p.Slug), Paused: p.Paused,
-			Left: min(p.Left, store.LeftLimit), More: p.Left > store.LeftLimit,
+			Left: min(p.Left, store.LeftLimit), More: p.Left > store.LeftLimit, Rough: p.Rough && p.Left <= store.LeftLimit,
+			Resting: p.PausedAt != nil, PausedBy: p.PausedBy, PauseReason: p.PauseReason, PausedAt: orZero(p.PausedAt),
 		})
 	}
 	for _, n := range desk.News {

@@ -10,14 +10,18 @@ import (
 	"fiducial/store"
 )
 
-// scoreItem compares the answers to one item, and does what the project's rules make of it.
+// scoreItem compares the answers to one item, and does what the project's rules make of it. Those that were given
+// to it as a gold item are measured by its truth.
 type scoreItem struct {
 	river.WorkerDefaults[jobargs.ScoreItem]
 	deps
 }
 
 func (w *scoreItem) Work(ctx context.Context, job *river.Job[jobargs.ScoreItem]) error {
-	return w.store.ScoreItem(ctx, job.Args.ItemID)
+	if err := w.store.ScoreItem(ctx, job.Args.ItemID); err != nil {
+		return err
+	}
+	return w.store.ScoreGold(ctx, job.Args.ItemID)
 }
 
 // scoringTime is how long one job scores a project's items before it leaves the rest to another, which a

@@ -50,17 +50,26 @@ type held struct {
 	TaskState                       string
 	Overlap, Live, Votes            int
 	State                           string
+	Reason                          string
 	ActiveMS                        int64
 	WallMS                          int64 // since it was handed out
 	ItemState                       string
 	Width, Height                   int
 }
 
+// gold reports whether the answer measures the labeler, and is none to the task.
+func (h held) gold() bool { return h.Reason == "gold" }
+
 // placed reports whether the assignment holds one of the task's places.
-func (h held) placed() bool { return h.State == "leased" || h.State == "returned" }
+func (h held) placed() bool { return !h.gold() && (h.State == "leased" || h.State == "returned") }
 
 // free reports whether the task has a place that nobody holds.
 func (h held) free() bool { return h.TaskState == "open" && h.Live+h.Votes < h.Overlap }
+
+// reviewed reports whether it is too late to take an answer back.
+func (h held) reviewed() bool {
+	return h.TaskState == "discarded" || h.TaskState == "adjudicated" && !h.gold()
+}
 
 // hold locks the task, then the actor's assignment, and reads both.
 func hold(ctx context.Context, tx pgx.Tx, actor Actor, task, assignment int64) (h held, err error) {
@@ -74,7 +83,7 @@ func hold(ctx context.Context, tx pgx.Tx, actor Actor, task, assignment int64) (
 		FOR NO KEY UPDATE`, task, assignment, actor.PersonID)
 	batch.Queue(`
 		SELECT t.id AS task, t.item_id AS item, t.project_id AS project, a.id AS assignment, p.slug, t.state AS task_state, t.overlap, t.live, t.votes,
-			a.state, a.active_ms, (extract(epoch FROM now() - a.claimed_at) * 1000)::bigint AS wall_ms,
+			a.state, a.reason, a.active_ms, (extract(epoch FROM now() - a.claimed_at) * 1000)::bigint AS wall_ms,
 			i.state AS item_state, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height
 		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
 		WHERE a.id = $2 AND a.task_id = $1 AND a.person_id = $3 AND `+stillMember+` FOR NO KEY UPDATE OF a`,
@@ -92,7 +101,7 @@ func (h held) answerable() error {
 		return ErrGone
 	case h.State == "skipped":
 		return invalid("", "You skipped this item. Go on with the next one.")
-	case h.TaskState == "adjudicated":
+	case h.TaskState == "adjudicated" && !h.gold():
 		return invalid("", "This item was decided in the meantime, so an answer cannot be counted any more. Your draft is kept; go on with the next one.")
 	}
 	return nil
@@ -181,17 +190,17 @@ func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	receipt = Receipt{Surplus: !h.placed() && !h.free(), Project: h.Slug}
+	receipt = Receipt{Surplus: !h.placed() && !h.free() && !h.gold(), Project: h.Slug}
 	active := min(h.ActiveMS+max(a.ActiveMS, 0), h.WallMS)
 	err = tx.QueryRow(ctx, `
 		WITH former AS (
 			UPDATE annotations SET superseded_at = now()
 			WHERE task_id = $2 AND person_id = $4 AND superseded_at IS NULL AND recalled_at IS NULL)
-		INSERT INTO annotations (assignment_id, task_id, item_id, person_id, surplus, active_ms, prefilled)
-		SELECT $1, $2, $3, $4, $5, $6, EXISTS (SELECT FROM predictions WHERE item_id = $3 AND purpose = 'prefill')
+		INSERT INTO annotations (assignment_id, task_id, item_id, person_id, surplus, active_ms, gold, superseded_at, prefilled)
+		SELECT $1, $2, $3, $4, $5, $6, $7, CASE WHEN $7 THEN now() END, EXISTS (SELECT FROM predictions WHERE item_id = $3 AND purpose = 'prefill')
 		RETURNING id, EXISTS (SELECT FROM annotations an WHERE an.task_id = $2 AND an.person_id <> $4 AND `+counts+`)
 			OR EXISTS (SELECT FROM truths WHERE item_id = $3 AND current)`,
-		a.Assignment, h.Task, h.Item, actor.PersonID, receipt.Surplus, active).Scan(&receipt.Annotation, &comparable)
+		a.Assignment, h.Task, h.Item, actor.PersonID, receipt.Surplus, active, h.gold()).Scan(&receipt.Annotation, &comparable)
 	if err != nil {
 		return Receipt{}, false, err
 	}
@@ -205,7 +214,7 @@ func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation
 	if err := finish(ctx, tx, h, "submitted", active); err != nil {
 		return Receipt{}, false, err
 	}
-	if !receipt.Surplus {
+	if !receipt.Surplus && !h.gold() {
 		_, err := tx.Exec(ctx, `
 			UPDATE tasks SET votes = votes + 1, live = live - $2, changed_at = now(),
 				state = CASE WHEN state = 'open' AND votes + 1 >= overlap THEN 'in_review' ELSE state END
@@ -353,7 +362,7 @@ func skip(ctx context.Context, tx pgx.Tx, actor Actor, h held, reason SkipReason
 	if err != nil {
 		return err
 	}
-	if reason == CannotDecide || reason == BrokenImage {
+	if !h.gold() && (reason == CannotDecide || reason == BrokenImage) {
 		_, err := tx.Exec(ctx, `
 			UPDATE tasks SET state = CASE state WHEN 'open' THEN 'in_review' ELSE state END, agreement = 0,
 				changed_at = CASE state WHEN 'open' THEN now() ELSE changed_at END WHERE id = $1`, h.Task)
@@ -389,11 +398,11 @@ func (s *Store) Recall(ctx context.Context, actor Actor, task int64) error {
 		var surplus bool
 		err = tx.QueryRow(ctx, `
 			UPDATE annotations SET recalled_at = now()
-			WHERE assignment_id = $1 AND superseded_at IS NULL AND recalled_at IS NULL AND $2 AND assignment_id = (
+			WHERE assignment_id = $1 AND (superseded_at IS NULL OR gold) AND recalled_at IS NULL AND $2 AND assignment_id = (
 				SELECT a.id FROM assignments a WHERE a.person_id = $3 AND a.project_id = $4 AND a.state = 'submitted'
 				ORDER BY a.finished_at DESC, a.id DESC LIMIT 1)
 			RETURNING id, surplus`,
-			assignment, h.TaskState == "open" || h.TaskState == "in_review", actor.PersonID, h.Project).Scan(&annotation, &surplus)
+			assignment, !h.reviewed(), actor.PersonID, h.Project).Scan(&annotation, &surplus)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return invalid("", "Only your last answer can be recalled, and only until it was reviewed.")
 		}
@@ -427,6 +436,8 @@ func takeBack(ctx context.Context, tx pgx.Tx, actor Actor, h held, annotation in
 		batch.Queue(`
 			UPDATE assignments a SET state = 'leased', finished_at = NULL, lease_until = now() + make_interval(mins => p.lease_minutes)
 			FROM projects p WHERE a.id = $1 AND p.id = a.project_id`, h.Assignment)
+	}
+	if !surplus && !h.gold() {
 		// Sent to review by its votes, the task wants another one now; sent there by a labeler who could
 		// not decide, it stays there.
 		batch.Queue(`

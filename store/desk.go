@@ -38,13 +38,19 @@ type DeskItem struct {
 // LeftLimit is up to where a DeskProject counts what is left.
 const LeftLimit = 1000
 
-// DeskProject is a project that a labeler works in. Left counts what they could claim, up to LeftLimit + 1.
+// DeskProject is a project that a labeler works in. Left counts what they could claim, up to LeftLimit + 1. Where gold
+// items are mixed in it is Rough, in whole tens and never less than there is: one that an item left as it was would
+// tell that it was gold. PausedAt is set while they get nothing new there; PausedBy said so, for the PauseReason.
 type DeskProject struct {
-	ID     int64
-	Slug   string
-	Name   string
-	Paused bool
-	Left   int
+	ID          int64
+	Slug        string
+	Name        string
+	Paused      bool
+	Left        int
+	Rough       bool
+	PausedAt    *time.Time
+	PausedBy    string
+	PauseReason string
 }
 
 // DeskNews is a definition that was published lately.
@@ -76,6 +82,9 @@ type DeskWork struct {
 }
 
 const deskDays = 14
+
+// roughly is what a count is rounded up to that must not tell one item from another.
+const roughly = 10
 
 // Desk returns what is on the actor's desk.
 func (s *Store) Desk(ctx context.Context, actor Actor) (d Desk, err error) {
@@ -117,7 +126,7 @@ func (s *Store) deskItems(ctx context.Context, actor Actor) (held, returned []De
 			WHERE a.reason = 'relabel' AND ra.assignment_id = a.id
 			ORDER BY r.id LIMIT 1)) m ON true
 		WHERE a.person_id = $1 AND `+stillMember+` AND a.state IN ('leased', 'expired', 'returned')
-		  AND i.state = 'ready' AND t.state IN ('open', 'in_review') AND p.archived_at IS NULL
+		  AND i.state = 'ready' AND `+workable+` AND p.archived_at IS NULL
 		ORDER BY a.state = 'leased' DESC, a.state = 'leased' AND d.saved_at IS NULL, CASE a.state WHEN 'returned' THEN -a.id ELSE a.id END DESC LIMIT 50`, actor.PersonID)
 	if err != nil {
 		return nil, nil, err
@@ -144,9 +153,11 @@ func (s *Store) deskProjects(ctx context.Context, actor Actor) ([]DeskProject, e
 				SELECT FROM tasks t
 				WHERE t.project_id = p.id AND `+freePlace+` AND `+forPerson+`
 				  AND (-t.priority, t.id) >= (-coalesce(c.priority, @first_priority), coalesce(c.task_id, @first_task))
-				ORDER BY -t.priority, t.id LIMIT @limit + 1) claimable) AS left
+				ORDER BY -t.priority, t.id LIMIT @limit + 1) claimable) AS left,
+			p.gold_share > 0 AS rough, m.paused_at, coalesce(n.name, b.pseudonym, '') AS paused_by, m.pause_reason
 		FROM members m JOIN projects p ON p.id = m.project_id AND p.archived_at IS NULL
 		LEFT JOIN queue_cursors c ON c.project_id = p.id AND c.person_id = m.person_id
+		LEFT JOIN people b ON b.id = m.paused_by LEFT JOIN person_identities n ON n.person_id = b.id
 		WHERE m.person_id = @person ORDER BY lower(p.name), p.id`,
 		pgx.NamedArgs{
 			"person": actor.PersonID, "limit": LeftLimit, "first_priority": queueStart.Priority, "first_task": queueStart.Task,
@@ -154,7 +165,20 @@ func (s *Store) deskProjects(ctx context.Context, actor Actor) ([]DeskProject, e
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByName[DeskProject])
+	projects, err := pgx.CollectRows(rows, pgx.RowToStructByName[DeskProject])
+	if err != nil {
+		return nil, err
+	}
+	for i := range projects {
+		p := &projects[i]
+		switch {
+		case p.PausedAt != nil:
+			p.Left = 0
+		case p.Rough && p.Left <= LeftLimit:
+			p.Left = (p.Left + roughly - 1) / roughly * roughly
+		}
+	}
+	return projects, nil
 }
 
 func (s *Store) deskNews(ctx context.Context, actor Actor) ([]DeskNews, error) {

@@ -21,6 +21,8 @@ var (
 	ErrQueueEmpty = errors.New("store: queue is empty")
 	// ErrPaused: the project hands out no work at the moment.
 	ErrPaused = errors.New("store: project is paused")
+	// ErrResting: the project hands out nothing new to this labeler at the moment.
+	ErrResting = errors.New("store: labeler is paused in the project")
 )
 
 // InvalidError is a refusal that the person can mend. Its text is shown to them: it says what

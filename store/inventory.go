@@ -34,11 +34,12 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 
 		{"projects", []string{
 			"id", "slug", "name", "description", "kind", "overlap", "lease_minutes", "accepts_truth", "metadata_keys",
-			"guideline_version", "paused", "key_secret", "version", "created_at", "archived_at",
+			"gold_share", "gold_limit", "gold_least", "guideline_version", "paused", "key_secret", "version", "created_at", "archived_at",
 			"loose_limit", "accept_above", "look_share", "ask_below", "overlap_most",
 		}, OfNobody, ""},
 		{"project_counts", []string{"project_id", "counted", "state", "change"}, OfNobody, ""},
-		{"members", []string{"project_id", "person_id", "added_at"}, OfNobody, ""},
+		{"members", []string{"project_id", "person_id", "added_at", "paused_at", "paused_by"}, OfNobody, ""},
+		{"members", []string{"pause_reason"}, OfPerson, "emptied when the person leaves"},
 		{"sources", []string{"id", "name", "retention_days", "created_at"}, OfNobody, ""},
 		{"groups", []string{"id", "source_id", "name"}, OfItem, "row deleted with the last item of the group"},
 		{"items", []string{
@@ -65,14 +66,14 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, "row deleted"},
 
 		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement", "batch_id"}, OfItem, "row deleted"},
-		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id"}, OfNobody, ""},
+		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id", "gold_due"}, OfNobody, ""},
 		{"assignments", []string{
 			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
 			"skip_note", "review_id",
 		}, OfItem, "row deleted"},
 		{"drafts", []string{"assignment_id", "version", "boxes", "saved_at"}, OfItem, "row deleted"},
 		{"annotations", []string{
-			"id", "assignment_id", "task_id", "item_id", "person_id", "surplus", "prefilled", "active_ms", "submitted_at", "superseded_at", "recalled_at",
+			"id", "assignment_id", "task_id", "item_id", "person_id", "surplus", "prefilled", "active_ms", "submitted_at", "superseded_at", "recalled_at", "gold",
 		}, OfItem, "row deleted"},
 		{"annotation_boxes", []string{"annotation_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, "row deleted"},
 		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, "row deleted"},
@@ -100,6 +101,19 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfNobody, ""},
 		{"relabel_items", []string{"relabel_id", "item_id", "state"}, OfItem, "row deleted"},
 		{"relabel_answers", []string{"assignment_id", "relabel_id", "annotation_id", "positions"}, OfItem, "row deleted"},
+		{"gold_items", []string{"item_id", "task_id", "project_id", "place", "added_by", "token_id", "added_at"}, OfItem, "row deleted"},
+		{"gold_results", []string{
+			"annotation_id", "item_id", "project_id", "person_id", "truth_id", "score", "agreed", "missed", "class", "loose", "split", "classes",
+			"answered_at", "scored_at",
+		}, OfItem, "row deleted"},
+		{"labeler_figures", []string{
+			"project_id", "person_id", "audience", "class_id", "answers", "approved", "amended", "rejected", "reasons", "truth_objects", "truth_agreed",
+			"peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed", "gold_score", "gold_low", "gold_high", "median_ms", "computed_at",
+		}, OfPerson, "row deleted when the person leaves"},
+		{"stale_figures", []string{"project_id", "person_id"}, OfNobody, ""},
+		{"concerns", []string{
+			"id", "project_id", "person_id", "score", "results", "gold_limit", "raised_at", "settled_at", "settled_by", "outcome",
+		}, OfPerson, "row deleted when the person leaves"},
 		{"discussions", []string{"item_id", "project_id", "opened_at", "last_at", "resolved_at"}, OfItem, "row deleted"},
 		{"comments", []string{
 			"id", "item_id", "person_id", "kind", "annotation_id", "truth_id", "position", "x", "y", "version", "at", "edited_at", "deleted_at",

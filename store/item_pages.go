@@ -159,7 +159,7 @@ func (s *Store) itemHistory(ctx context.Context, item *Item) error {
 			UNION ALL
 			SELECT a.finished_at, 'skipped', a.person_id, a.skip_reason FROM assignments a WHERE a.task_id = $2 AND a.state = 'skipped' AND a.finished_at IS NOT NULL
 			UNION ALL
-			SELECT n.submitted_at, 'submitted', n.person_id, CASE WHEN n.surplus THEN 'surplus' ELSE '' END FROM annotations n WHERE n.item_id = $1
+			SELECT n.submitted_at, 'submitted', n.person_id, CASE WHEN n.gold THEN 'gold' WHEN n.surplus THEN 'surplus' ELSE '' END FROM annotations n WHERE n.item_id = $1
 			UNION ALL
 			SELECT n.recalled_at, 'recalled', n.person_id, '' FROM annotations n WHERE n.item_id = $1 AND n.recalled_at IS NOT NULL
 			UNION ALL

@@ -117,8 +117,10 @@ func letGo(ctx context.Context, tx pgx.Tx, project, person int64) ([]int64, erro
 	}
 	// What moved on between looking and locking holds no place any more.
 	rows, err = tx.Query(ctx, `
-		UPDATE assignments SET state = 'expired', lease_until = NULL
-		WHERE person_id = $1 AND task_id = ANY($2) AND state IN ('leased', 'returned') RETURNING task_id`, person, tasks)
+		WITH ended AS (
+			UPDATE assignments SET state = 'expired', lease_until = NULL
+			WHERE person_id = $1 AND task_id = ANY($2) AND state IN ('leased', 'returned') RETURNING task_id, reason)
+		SELECT task_id FROM ended WHERE reason <> 'gold'`, person, tasks)
 	if err != nil {
 		return nil, err
 	}

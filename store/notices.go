@@ -25,6 +25,10 @@ const (
 	BatchAnswered    NoticeKind = "batch.answered"   // its owner can have it looked at
 	BatchDone        NoticeKind = "batch.approved"   // to its owner and labelers
 	BatchBack        NoticeKind = "batch.returned"   // to its owner and labelers
+	ConcernRaised    NoticeKind = "concern.raised"   // a labeler fell under the limit; the object is the concern
+	TalkWanted       NoticeKind = "talk.wanted"      // the object of this and the next two is the project
+	MemberPaused     NoticeKind = "member.paused"
+	MemberResumed    NoticeKind = "member.resumed"
 	unreadNoticesTop            = 100
 )
 

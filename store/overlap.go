@@ -72,7 +72,7 @@ func (s *Store) setOverlapOfSome(ctx context.Context, project int64, overlap int
 			WITH held AS (
 				SELECT a.id, row_number() OVER (PARTITION BY a.task_id ORDER BY a.id) > greatest($2 - t.votes, 0) AS beyond
 				FROM assignments a JOIN tasks t ON t.id = a.task_id
-				WHERE a.task_id = ANY($1) AND a.state IN ('leased', 'returned'))
+				WHERE a.task_id = ANY($1) AND a.state IN ('leased', 'returned') AND a.reason <> 'gold')
 			UPDATE assignments a SET state = 'expired', lease_until = NULL FROM held WHERE held.id = a.id AND held.beyond`, tasks, overlap)
 		batch.Queue(`
 			UPDATE tasks SET overlap = greatest($2, votes), live = least(live, greatest($2 - votes, 0)), changed_at = now(),

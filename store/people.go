@@ -204,6 +204,8 @@ func forgetPerson(ctx context.Context, tx pgx.Tx, id int64) error {
 		`DELETE FROM person_identities WHERE person_id = $1`,
 		`DELETE FROM members WHERE person_id = $1`,
 		`DELETE FROM notices WHERE person_id = $1`,
+		`DELETE FROM labeler_figures WHERE person_id = $1`,
+		`DELETE FROM concerns WHERE person_id = $1`,
 		`UPDATE invitations SET revoked_at = now() WHERE person_id = $1 AND used_at IS NULL AND revoked_at IS NULL`,
 		`UPDATE people SET left_at = now(), preferences = '{}' WHERE id = $1`,
 	} {
@@ -248,7 +250,7 @@ func cancelAssignments(ctx context.Context, tx pgx.Tx, id int64, tasks []int64) 
 			SELECT id, state FROM assignments
 			WHERE person_id = $1 AND task_id = ANY($2) AND state IN ('leased', 'returned', 'expired') FOR NO KEY UPDATE)
 		UPDATE assignments a SET state = 'cancelled', lease_until = NULL, finished_at = now()
-		FROM desk WHERE desk.id = a.id RETURNING a.project_id, a.task_id, desk.state <> 'expired'`, id, tasks)
+		FROM desk WHERE desk.id = a.id RETURNING a.project_id, a.task_id, desk.state <> 'expired' AND a.reason <> 'gold'`, id, tasks)
 	if err != nil {
 		return nil, fmt.Errorf("cancel assignments of person %d: %w", id, err)
 	}

@@ -14,7 +14,8 @@ import (
 // The queue of a project is its open tasks with a free place, in the order of priority (highest
 // first), then age. A place is taken by a lease, by a rework or relabel that waits for its labeler (both are
 // counted in tasks.live), and by a submitted wanted vote (tasks.votes); live + votes never exceeds
-// overlap. A labeler's cursor says from where on the queue can hold something for them, so that a
+// overlap. A gold item, whose truth is known, is handed out in the place of one of the queue and holds no place:
+// it is in nobody's queue. A labeler's cursor says from where on the queue can hold something for them, so that a
 // claim does not look again at everything they have done.
 //
 // A cursor must never come to lie behind a task that its labeler could claim. It moves forward in
@@ -37,6 +38,14 @@ const queueLock = 0x71756575
 // freePlace is the condition that task t can take another answer; the partial index
 // tasks_claimable_idx has the same words.
 const freePlace = `t.state = 'open' AND t.live + t.votes < t.overlap`
+
+// placeFor is the condition that assignment a, which ran out, can be taken up again: its task t still has a place for
+// it, or it needs none.
+const placeFor = `(a.reason = 'gold' OR ` + freePlace + `)`
+
+// workable is the condition that assignment a of task t can be answered. A gold item is decided, and
+// its labelers must not notice.
+const workable = `(t.state IN ('open', 'in_review') OR a.reason = 'gold' AND t.state <> 'discarded')`
 
 // forPerson is the condition that @person can claim task t: they never had it, and its item can be
 // shown. Both are asked task by task, by index, in this order, in a form that leaves the planner no other way: it
@@ -71,19 +80,30 @@ type Claimed struct {
 	Assignment int64
 }
 
-// claimant is a labeler at the queue of a project.
+// claimant is a labeler at the queue of a project. Gold is how often a gold item is handed out there in the place of
+// another, where the one before was none.
 type claimant struct {
 	Person  int64
 	Project int64
 	Paused  bool
+	Resting bool // they are paused in the project themselves, and get nothing new
 	Overdue bool // some lease of the project ran out
+	Gold    float64
+}
+
+// turn is where a labeler stands in the queue, and whether it is a gold item's turn.
+type turn struct {
+	Cursor  queuePlace
+	GoldDue bool // an ordinary item was handed out since the last gold one
+	Gold    bool // chance would have it now
 }
 
 // Claim hands the actor their next task of the project with this slug: what they hold already, then
 // what came back to them, then what they let run out and nobody else took, then the first of the
 // queue. After is an assignment that they are still busy with, which is passed over so that the next
-// one can be fetched meanwhile; 0 for none. It returns ErrQueueEmpty when nothing is left for them,
-// ErrPaused while the project hands out nothing, and ErrNotFound unless they are a member.
+// one can be fetched meanwhile; 0 for none. Now and then a gold item comes in the place of the one of
+// the queue. It returns ErrQueueEmpty when nothing is left for them, ErrPaused while the project hands
+// out nothing, ErrResting while it has nothing new for them, and ErrNotFound unless they are a member.
 func (s *Store) Claim(ctx context.Context, actor Actor, slug string, after int64) (Claimed, error) {
 	c, err := s.claimant(ctx, actor, slug)
 	if err != nil {
@@ -103,6 +123,8 @@ func (s *Store) Claim(ctx context.Context, actor Actor, slug string, after int64
 			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, err)
 		case claimed.Task != 0:
 			return claimed, nil
+		case c.Resting:
+			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, ErrResting)
 		case busy == 0:
 			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, ErrQueueEmpty)
 		}
@@ -120,7 +142,7 @@ func (s *Store) claimant(ctx context.Context, actor Actor, slug string) (claiman
 		return claimant{}, err
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT m.person_id AS person, p.id AS project, p.paused,
+		SELECT m.person_id AS person, p.id AS project, p.paused, m.paused_at IS NOT NULL AS resting, p.gold_share / (1 - p.gold_share) AS gold,
 			EXISTS (SELECT FROM assignments a WHERE a.project_id = p.id AND a.state = 'leased' AND a.lease_until < now()) AS overdue
 		FROM projects p JOIN members m ON m.project_id = p.id AND m.person_id = $2
 		WHERE p.slug = $1 AND p.archived_at IS NULL`, slug, actor.PersonID)
@@ -141,38 +163,41 @@ func (s *Store) claimant(ctx context.Context, actor Actor, slug string) (claiman
 // claimed were it not locked by someone else, or 0.
 func (s *Store) claim(ctx context.Context, c claimant, after int64) (claimed Claimed, busy int64, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		cursor, err := lockCursor(ctx, tx, c)
+		turn, err := lockCursor(ctx, tx, c)
 		if err != nil {
 			return err
 		}
-		if claimed, err = handBack(ctx, tx, c, after); err != nil || claimed.Task != 0 {
+		if claimed, err = handBack(ctx, tx, c, after); err != nil || claimed.Task != 0 || c.Resting {
 			return err
 		}
-		claimed, busy, err = takeNext(ctx, tx, c, cursor)
+		claimed, busy, err = takeNext(ctx, tx, c, turn)
 		return err
 	})
 	return claimed, busy, err
 }
 
 // lockCursor enters the queue and locks the labeler's cursor, so that their claims come one by one.
-func lockCursor(ctx context.Context, tx pgx.Tx, c claimant) (cursor queuePlace, err error) {
+func lockCursor(ctx context.Context, tx pgx.Tx, c claimant) (t turn, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, $2::bigint::int)`, queueLock, c.Project)
 	batch.Queue(`SELECT set_config('lock_timeout', $1, true)`, claimPatience)
 	batch.Queue(`INSERT INTO queue_cursors (project_id, person_id, priority, task_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		c.Project, c.Person, queueStart.Priority, queueStart.Task)
-	batch.Queue(`SELECT priority, task_id FROM queue_cursors WHERE project_id = $1 AND person_id = $2 FOR NO KEY UPDATE`,
-		c.Project, c.Person).QueryRow(func(row pgx.Row) error { return row.Scan(&cursor.Priority, &cursor.Task) })
+	batch.Queue(`
+		SELECT priority, task_id, gold_due, gold_due AND random() < $3 FROM queue_cursors WHERE project_id = $1 AND person_id = $2 FOR NO KEY UPDATE`,
+		c.Project, c.Person, c.Gold).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&t.Cursor.Priority, &t.Cursor.Task, &t.GoldDue, &t.Gold)
+	})
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return queuePlace{}, fmt.Errorf("cursor: %w", err)
+		return turn{}, fmt.Errorf("cursor: %w", err)
 	}
-	return cursor, nil
+	return t, nil
 }
 
 // handBack leases again what is the labeler's already, if there is any such thing.
 func handBack(ctx context.Context, tx pgx.Tx, c claimant, after int64) (Claimed, error) {
 	again, err := leaseAgain(ctx, tx, c.Person, `a.project_id = $2 AND a.id <> $3
-		AND a.state IN ('leased', 'returned', 'expired') AND (a.state <> 'expired' OR `+freePlace+`)
+		AND a.state IN ('leased', 'returned', 'expired') AND (a.state <> 'expired' OR `+placeFor+`)
 		ORDER BY array_position(ARRAY['leased', 'returned', 'expired'], a.state), a.id LIMIT 1`, c.Project, after)
 	if err != nil || len(again) == 0 {
 		return Claimed{}, err
@@ -185,12 +210,12 @@ func handBack(ctx context.Context, tx pgx.Tx, c claimant, after int64) (Claimed,
 func leaseAgain(ctx context.Context, q querier, person int64, which string, args ...any) ([]Claimed, error) {
 	rows, err := q.Query(ctx, `
 		WITH mine AS MATERIALIZED (
-			SELECT a.id, a.task_id, a.state, p.lease_minutes
+			SELECT a.id, a.task_id, a.state, a.reason, p.lease_minutes
 			FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
-			WHERE a.person_id = $1 AND `+stillMember+` AND i.state = 'ready' AND t.state IN ('open', 'in_review') AND `+which+`
+			WHERE a.person_id = $1 AND `+stillMember+` AND i.state = 'ready' AND `+workable+` AND `+which+`
 			FOR NO KEY UPDATE OF a, t SKIP LOCKED
 		), placed AS (
-			UPDATE tasks t SET live = live + 1 FROM mine WHERE t.id = mine.task_id AND mine.state = 'expired'
+			UPDATE tasks t SET live = live + 1 FROM mine WHERE t.id = mine.task_id AND mine.state = 'expired' AND mine.reason <> 'gold'
 		)
 		UPDATE assignments a SET state = 'leased', lease_until = now() + make_interval(mins => mine.lease_minutes),
 			claimed_at = CASE mine.state WHEN 'returned' THEN now() ELSE a.claimed_at END
@@ -206,8 +231,10 @@ func leaseAgain(ctx context.Context, q querier, person int64, which string, args
 }
 
 // takeNext leases the first task of the queue that nobody has locked, and moves the cursor up to the
-// first that could be claimed, locked or not.
-func takeNext(ctx context.Context, tx pgx.Tx, c claimant, cursor queuePlace) (claimed Claimed, busy int64, err error) {
+// first that could be claimed, locked or not. Where it is a gold item's turn, one is leased in the place of that
+// task, which is left to others.
+func takeNext(ctx context.Context, tx pgx.Tx, c claimant, turn turn) (claimed Claimed, busy int64, err error) {
+	cursor := turn.Cursor
 	var first queuePlace
 	var picked int64
 	err = tx.QueryRow(ctx, `
@@ -230,18 +257,33 @@ func takeNext(ctx context.Context, tx pgx.Tx, c claimant, cursor queuePlace) (cl
 	if err != nil {
 		return Claimed{}, 0, fmt.Errorf("next: %w", err)
 	}
+	due, reason := turn.GoldDue, "initial"
+	if picked != 0 {
+		due = true
+		if turn.Gold {
+			gold, err := pickGold(ctx, tx, c)
+			if err != nil {
+				return Claimed{}, 0, err
+			}
+			if gold != 0 {
+				picked, reason, due = gold, "gold", false
+			}
+		}
+	}
 	batch := &pgx.Batch{}
-	if first != cursor {
-		batch.Queue(`UPDATE queue_cursors SET priority = $3, task_id = $4 WHERE project_id = $1 AND person_id = $2`,
-			c.Project, c.Person, first.Priority, first.Task)
+	if first != cursor || due != turn.GoldDue {
+		batch.Queue(`UPDATE queue_cursors SET priority = $3, task_id = $4, gold_due = $5 WHERE project_id = $1 AND person_id = $2`,
+			c.Project, c.Person, first.Priority, first.Task, due)
 	}
 	if picked != 0 {
 		claimed.Task = picked
-		batch.Queue(`UPDATE tasks SET live = live + 1 WHERE id = $1`, picked)
+		if reason != "gold" {
+			batch.Queue(`UPDATE tasks SET live = live + 1 WHERE id = $1`, picked)
+		}
 		batch.Queue(`
-			INSERT INTO assignments (task_id, project_id, person_id, state, lease_until)
-			SELECT $1, p.id, $3, 'leased', now() + make_interval(mins => p.lease_minutes) FROM projects p WHERE p.id = $2
-			RETURNING id`, picked, c.Project, c.Person).QueryRow(func(row pgx.Row) error { return row.Scan(&claimed.Assignment) })
+			INSERT INTO assignments (task_id, project_id, person_id, reason, state, lease_until)
+			SELECT $1, p.id, $3, $4, 'leased', now() + make_interval(mins => p.lease_minutes) FROM projects p WHERE p.id = $2
+			RETURNING id`, picked, c.Project, c.Person, reason).QueryRow(func(row pgx.Row) error { return row.Scan(&claimed.Assignment) })
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return Claimed{}, 0, fmt.Errorf("take task %d: %w", picked, err)
@@ -333,7 +375,7 @@ func (s *Store) Resume(ctx context.Context, actor Actor, task int64) error {
 		return err
 	}
 	_, err := leaseAgain(ctx, s.pool, actor.PersonID,
-		`a.task_id = $2 AND NOT p.paused AND (a.state = 'returned' OR a.state = 'expired' AND `+freePlace+`)`, task)
+		`a.task_id = $2 AND NOT p.paused AND (a.state = 'returned' OR a.state = 'expired' AND `+placeFor+`)`, task)
 	return err
 }
 
@@ -358,7 +400,7 @@ func (s *Store) Heartbeat(ctx context.Context, actor Actor, assignments []int64)
 	if err != nil {
 		return nil, nil, fmt.Errorf("heartbeat: %w", err)
 	}
-	if _, err := leaseAgain(ctx, s.pool, actor.PersonID, `a.id = ANY($2) AND a.state = 'expired' AND `+freePlace, assignments); err != nil {
+	if _, err := leaseAgain(ctx, s.pool, actor.PersonID, `a.id = ANY($2) AND a.state = 'expired' AND `+placeFor, assignments); err != nil {
 		return nil, nil, fmt.Errorf("heartbeat: %w", err)
 	}
 	//nolint:rowserrcheck // ForEachRow checks it
@@ -421,7 +463,7 @@ func (s *Store) releaseLeases(ctx context.Context, project int64) (released int,
 				WHERE a.project_id = $1 AND a.state = 'leased' AND a.lease_until < now()
 				ORDER BY a.lease_until LIMIT $2 FOR NO KEY UPDATE OF a, t SKIP LOCKED)
 			UPDATE assignments a SET lease_until = NULL, state = CASE WHEN a.reason IN ('rework', 'relabel') THEN 'returned' ELSE 'expired' END
-			FROM due WHERE a.id = due.id RETURNING a.task_id, a.state = 'expired'`, project, releaseBatch)
+			FROM due WHERE a.id = due.id RETURNING a.task_id, a.state = 'expired' AND a.reason <> 'gold'`, project, releaseBatch)
 		if err != nil {
 			return err
 		}

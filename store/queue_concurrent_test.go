@@ -45,6 +45,7 @@ func TestManyLabelersAtOnce(t *testing.T) {
 	const labelers, tasks = 64, 150
 	s := &shift{floor: newFloor(t, widePool(t, labelers), labelers, tasks, 2), receipts: map[int64]Claimed{}, recalled: map[int64]bool{}}
 	s.left.Store(60)
+	s.addGold(t, 20)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var people, observers sync.WaitGroup

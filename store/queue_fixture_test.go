@@ -161,13 +161,19 @@ func (f *floor) state(tb testing.TB, task int64, who Actor) (s taskState) {
 var broken = map[string]string{
 	"more leases and votes than places": `SELECT id FROM tasks WHERE live + votes > overlap`,
 	"live is not what is held": `SELECT t.id FROM tasks t
-		WHERE live <> (SELECT count(*) FROM assignments a WHERE a.task_id = t.id AND a.state IN ('leased', 'returned'))`,
+		WHERE live <> (SELECT count(*) FROM assignments a WHERE a.task_id = t.id AND a.state IN ('leased', 'returned') AND a.reason <> 'gold')`,
 	"votes is not what was answered": `SELECT t.id FROM tasks t
 		WHERE votes <> (SELECT count(*) FROM annotations an WHERE an.task_id = t.id AND NOT an.surplus AND an.recalled_at IS NULL AND an.superseded_at IS NULL)`,
 	"enough votes, but still open": `SELECT id FROM tasks WHERE state = 'open' AND votes >= overlap`,
 	"a claimable task behind a cursor": `SELECT t.id FROM tasks t JOIN items i ON i.id = t.item_id JOIN queue_cursors c ON c.project_id = t.project_id
 		WHERE t.state = 'open' AND t.live + t.votes < t.overlap AND i.state = 'ready' AND (-t.priority, t.id) < (-c.priority, c.task_id)
 		  AND NOT EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.person_id = c.person_id)`,
+	"two gold items in a row": `SELECT id FROM (
+		SELECT id, reason, lag(reason) OVER (PARTITION BY project_id, person_id ORDER BY id) AS before FROM assignments) a WHERE reason = 'gold' AND before = 'gold'`,
+	"a labeler's first item is gold": `SELECT id FROM (
+		SELECT id, reason, row_number() OVER (PARTITION BY project_id, person_id ORDER BY id) AS n FROM assignments) a WHERE reason = 'gold' AND n = 1`,
+	"an answer to a gold item counts": `SELECT an.id FROM annotations an JOIN assignments a ON a.id = an.assignment_id
+		WHERE an.gold <> (a.reason = 'gold') OR an.gold AND an.superseded_at IS NULL`,
 	"a draft of what is finished": `SELECT a.id FROM drafts d JOIN assignments a ON a.id = d.assignment_id WHERE a.state IN ('submitted', 'skipped')`,
 }
 
@@ -197,4 +203,19 @@ func (f *floor) mustHold(tb testing.TB) {
 	if err := f.breaches(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// addGold adds items that are decided, and gold; every third item that a labeler gets is one of them from now on.
+func (f *floor) addGold(tb testing.TB, n int) []int64 {
+	tb.Helper()
+	before := len(f.items)
+	f.addItems(tb, n, 0)
+	items := f.items[before:]
+	f.exec(tb, `UPDATE projects SET gold_share = 0.3, gold_least = 3 WHERE id = $1`, f.project.ID)
+	f.exec(tb, `UPDATE tasks SET state = 'adjudicated' WHERE item_id = ANY($1)`, items)
+	f.exec(tb, `WITH s AS (INSERT INTO imports (project_id, format, purpose, source_id) SELECT $1, 'coco', 'truth', min(id) FROM sources RETURNING id),
+		u AS (INSERT INTO truths (item_id, import_id) SELECT i, s.id FROM s, unnest($2::bigint[]) i RETURNING id)
+		INSERT INTO truth_boxes (truth_id, position, class_id, x, y, w, h) SELECT id, 0, $3, 1, 2, 30, 40 FROM u`, f.project.ID, items, f.class)
+	f.exec(tb, `INSERT INTO gold_items (item_id, task_id, project_id) SELECT item_id, id, project_id FROM tasks WHERE item_id = ANY($1)`, items)
+	return items
 }

@@ -19,6 +19,7 @@ type modelTask struct {
 	priority  int
 	overlap   int
 	state     string
+	gold      bool           // decided, and handed out to measure: it has no places
 	assigned  map[int]string // by labeler: leased, late (lease over, not noticed), returned, expired, submitted, surplus, aside, skipped
 	submitted map[int]int    // by labeler: when
 	again     map[int]bool   // by labeler: it came back to them
@@ -26,6 +27,9 @@ type modelTask struct {
 }
 
 func (m *modelTask) count(states ...string) (n int) {
+	if m.gold {
+		return 0
+	}
 	for _, s := range m.assigned {
 		if slices.Contains(states, s) {
 			n++
@@ -50,6 +54,7 @@ type queueModel struct {
 	ids     map[string]int64 // assignments by task and labeler, as Claim named them
 	batchOf map[int64]int64  // by task: its unfinished batch
 	former  map[int64]int    // and its priority before that
+	due     map[int]bool     // labelers who got an ordinary item since their last gold one
 }
 
 func (q *queueModel) key(task int64, who int) string { return fmt.Sprintf("%d/%d", task, who) }
@@ -68,13 +73,13 @@ func (q *queueModel) release() {
 	}
 }
 
-// expected is the task that a labeler must get next, or nil.
-func (q *queueModel) expected(who int) *modelTask {
+// expected is the task that a labeler must get next, or nil; in hand says that it is theirs already.
+func (q *queueModel) expected(who int) (task *modelTask, inHand bool) {
 	for _, state := range []string{"leased", "returned", "expired"} {
 		var oldest *modelTask
 		for _, m := range q.tasks {
-			decided := m.state != "open" && m.state != "in_review"
-			if m.assigned[who] != state || decided || state == "expired" && !m.free() {
+			decided := m.state != "open" && m.state != "in_review" && !m.gold
+			if m.assigned[who] != state || decided || state == "expired" && !m.free() && !m.gold {
 				continue
 			}
 			if oldest == nil || q.ids[q.key(m.id, who)] < q.ids[q.key(oldest.id, who)] {
@@ -82,7 +87,7 @@ func (q *queueModel) expected(who int) *modelTask {
 			}
 		}
 		if oldest != nil {
-			return oldest
+			return oldest, true
 		}
 	}
 	var first *modelTask
@@ -94,7 +99,17 @@ func (q *queueModel) expected(who int) *modelTask {
 			first = m
 		}
 	}
-	return first
+	return first, false
+}
+
+// goldFor is the gold item of this id if a labeler may get it now, or nil.
+func (q *queueModel) goldFor(who int, task int64) *modelTask {
+	for _, m := range q.tasks {
+		if _, had := m.assigned[who]; m.id == task && m.gold && !had && q.due[who] {
+			return m
+		}
+	}
+	return nil
 }
 
 func (q *queueModel) labeler(rt *rapid.T) int {
@@ -125,13 +140,19 @@ func (q *queueModel) drawAssigned(rt *rapid.T, states ...string) (*modelTask, in
 func (q *queueModel) claim(rt *rapid.T) {
 	who := q.labeler(rt)
 	q.release()
-	want := q.expected(who)
+	want, inHand := q.expected(who)
 	got, err := q.Claim(q.t.Context(), q.labelers[who], q.project.Slug, 0)
 	if want == nil {
 		if !errors.Is(err, ErrQueueEmpty) {
 			rt.Fatalf("claimed %v, %v; want an empty queue", got, err)
 		}
 		return
+	}
+	if gold := q.goldFor(who, got.Task); gold != nil && !inHand {
+		want = gold // chance would have it
+	}
+	if !inHand {
+		q.due[who] = !want.gold
 	}
 	if err != nil || got.Task != want.id {
 		rt.Fatalf("labeler %d claimed %v, %v; want task %d", who, got, err, want.id)
@@ -151,7 +172,7 @@ func (q *queueModel) submit(rt *rapid.T) {
 		}
 		return
 	}
-	surplus := m.assigned[who] == "expired" && !m.free()
+	surplus := m.assigned[who] == "expired" && !m.free() && !m.gold
 	if err != nil || r.Surplus != surplus {
 		rt.Fatalf("submit of task %d: %+v, %v; want surplus %v", m.id, r, err, surplus)
 	}
@@ -170,7 +191,7 @@ func (q *queueModel) skip(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	m.assigned[who] = "skipped"
-	if reason != NotMine && m.state == "open" {
+	if reason != NotMine && m.state == "open" && !m.gold {
 		m.state = "in_review"
 	}
 }
@@ -184,7 +205,7 @@ func (q *queueModel) recall(rt *rapid.T) {
 		}
 	}
 	err := q.Recall(q.t.Context(), q.labelers[who], m.id)
-	if last != m || m.state != "open" && m.state != "in_review" {
+	if last != m || m.state != "open" && m.state != "in_review" && !m.gold {
 		if _, refused := errors.AsType[*InvalidError](err); !refused {
 			rt.Fatalf("recall of task %d: %v; want a refusal", m.id, err)
 		}
@@ -198,7 +219,7 @@ func (q *queueModel) recall(rt *rapid.T) {
 		m.assigned[who] = "expired"
 		return
 	}
-	if m.votes() >= m.overlap {
+	if m.votes() >= m.overlap && !m.gold {
 		m.state = "open"
 	}
 	m.assigned[who] = "leased"
@@ -213,7 +234,7 @@ func (q *queueModel) fallAsleep(rt *rapid.T) {
 func (q *queueModel) beat(rt *rapid.T) {
 	m, who := q.drawAssigned(rt, "leased", "late", "expired")
 	leases, _, err := q.Heartbeat(q.t.Context(), q.labelers[who], []int64{q.ids[q.key(m.id, who)]})
-	again := m.assigned[who] != "expired" || m.free()
+	again := m.assigned[who] != "expired" || m.free() || m.gold
 	if err != nil || (len(leases) == 1) != again {
 		rt.Fatalf("heartbeat on task %d: %v, %v; want held %v", m.id, leases, err, again)
 	}
@@ -228,6 +249,15 @@ func (q *queueModel) add(rt *rapid.T) {
 	q.addItems(q.t, 1, priority)
 	for _, id := range q.floor.tasks[before:] {
 		q.tasks = append(q.tasks, &modelTask{id: id, priority: priority, overlap: q.overlap, state: "open", assigned: map[int]string{}, submitted: map[int]int{}, again: map[int]bool{}, earlier: map[int]int{}})
+	}
+}
+
+func (q *queueModel) addGoldItem(*rapid.T) {
+	before := len(q.floor.tasks)
+	q.floor.addGold(q.t, 1)
+	q.exec(q.t, `DELETE FROM truth_boxes`) // so that no relabel makes it an ordinary item again
+	for _, id := range q.floor.tasks[before:] {
+		q.tasks = append(q.tasks, &modelTask{id: id, overlap: q.overlap, state: "adjudicated", gold: true, assigned: map[int]string{}, submitted: map[int]int{}})
 	}
 }
 
@@ -425,9 +455,11 @@ func TestQueueIsItsModel(t *testing.T) {
 		if _, err := pool.Exec(t.Context(), `TRUNCATE projects, sources, people, audit_events RESTART IDENTITY CASCADE`); err != nil {
 			rt.Fatal(err)
 		}
-		q := &queueModel{floor: newFloorOf(t, st, 3, 0, 2), t: t, overlap: 2, ids: map[string]int64{}, batchOf: map[int64]int64{}, former: map[int64]int{}}
+		q := &queueModel{
+			floor: newFloorOf(t, st, 3, 0, 2), t: t, overlap: 2, ids: map[string]int64{}, batchOf: map[int64]int64{}, former: map[int64]int{}, due: map[int]bool{},
+		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"add": q.add, "claim": q.claim, "claim again": q.claim, "submit": q.submit, "skip": q.skip, "recall": q.recall,
+			"add": q.add, "add gold": q.addGoldItem, "claim": q.claim, "claim again": q.claim, "submit": q.submit, "skip": q.skip, "recall": q.recall,
 			"fall asleep": q.fallAsleep, "heartbeat": q.beat, "overlap": q.setOverlap, "discard": q.discard, "relabel": q.relabel,
 			"batch": q.putInBatch, "close batch": q.closeBatch, "": q.check,
 		})

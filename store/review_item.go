@@ -126,7 +126,7 @@ func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Revi
 	}
 	if rows, err = tx.Query(ctx, `
 		SELECT skip_reason AS reason, skip_note AS note, finished_at AS at FROM assignments
-		WHERE task_id = $1 AND state = 'skipped' AND skip_reason IN ('cannot_decide', 'broken_image') ORDER BY finished_at, id`, r.Task); err != nil {
+		WHERE task_id = $1 AND state = 'skipped' AND reason <> 'gold' AND skip_reason IN ('cannot_decide', 'broken_image') ORDER BY finished_at, id`, r.Task); err != nil {
 		return Reviewed{}, err
 	}
 	if r.Skips, err = pgx.CollectRows(rows, pgx.RowToStructByName[ReviewSkip]); err != nil {

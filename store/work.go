@@ -80,7 +80,8 @@ type Recallable struct {
 
 const workColumns = `t.id AS task, t.item_id AS item, a.id AS assignment, p.id AS project, p.slug, p.name AS project_name,
 	coalesce(nullif(x.file_name, ''), x.external_key, '') AS name,
-	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, a.reason, a.state, t.state AS task_state, a.lease_until, now() AS now,
+	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, a.reason, a.state,
+	CASE WHEN a.reason = 'gold' AND t.state <> 'discarded' THEN 'open' ELSE t.state END AS task_state, a.lease_until, now() AS now,
 	coalesce(d.version, 0) AS draft_version,
 	coalesce((SELECT jsonb_agg(jsonb_build_object('id', c.id, 'name', c.name, 'key', c.key, 'slot', c.slot,
 			'definition', coalesce((SELECT max(version) FROM definitions WHERE class_id = c.id), 0)) ORDER BY c.slot)
@@ -220,11 +221,11 @@ func (s *Store) recallable(ctx context.Context, actor Actor, project int64) (*Re
 	var r Recallable
 	err := s.pool.QueryRow(ctx, `
 		SELECT t.id, coalesce(nullif(x.file_name, ''), x.external_key, '')
-		FROM (SELECT id, task_id FROM assignments WHERE person_id = $1 AND project_id = $2 AND state = 'submitted'
+		FROM (SELECT id, task_id, reason FROM assignments WHERE person_id = $1 AND project_id = $2 AND state = 'submitted'
 		      ORDER BY finished_at DESC, id DESC LIMIT 1) a
-		JOIN tasks t ON t.id = a.task_id JOIN annotations an ON an.assignment_id = a.id AND an.superseded_at IS NULL AND an.recalled_at IS NULL
+		JOIN tasks t ON t.id = a.task_id JOIN annotations an ON an.assignment_id = a.id AND (an.superseded_at IS NULL OR an.gold) AND an.recalled_at IS NULL
 		LEFT JOIN item_texts x ON x.item_id = t.item_id
-		WHERE t.state IN ('open', 'in_review')
+		WHERE `+workable+`
 		  AND NOT EXISTS (SELECT FROM assignments later WHERE later.task_id = t.id AND later.person_id = $1 AND later.id > a.id)`, actor.PersonID, project).Scan(&r.Task, &r.Name)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil

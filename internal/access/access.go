@@ -41,6 +41,8 @@ const (
 	ReadItems      Action = "read items"      // any item of the project, its media, answers and truth
 	Review         Action = "review"          // approve, amend, reject, discard, undo
 	Discuss        Action = "discuss"         // comments on items: of those that one reads, or was handed
+	ReadQuality    Action = "read quality"    // figures of every labeler, gold items
+	ManageQuality  Action = "manage quality"  // gold items, pausing a labeler in a project
 	EditGuideline  Action = "edit guideline"  // classes, definitions, publishing
 	EditBatches    Action = "edit batches"    // open rounds, make batches, give them owner and date, close them
 	EditProjects   Action = "edit projects"   // make, settings, members, pause
@@ -68,6 +70,8 @@ var table = map[Action][]Role{
 	ReadItems:      {Reviewer, Admin},
 	Review:         {Reviewer, Admin},
 	EditGuideline:  {Reviewer, Admin},
+	ReadQuality:    {Reviewer, Admin},
+	ManageQuality:  {Reviewer, Admin},
 	EditBatches:    {Reviewer, Admin}, // who answers for the truth says what is labeled next; settings and members stay an admin's
 	ReadAgreement:  {Reviewer, Admin, Viewer},
 	ReadDatasets:   {Reviewer, Admin, Viewer},

@@ -17,7 +17,7 @@ func TestWhatEachRoleMayDo(t *testing.T) {
 			access.Labeler,
 			[]access.Action{access.Label, access.ReadProjects, access.Account},
 			[]access.Action{
-				access.ReadMetrics, access.ReadItems, access.Review, access.EditBatches, access.Export, access.ReadDatasets, access.ManagePeople,
+				access.ReadMetrics, access.ReadItems, access.Review, access.EditBatches, access.ReadQuality, access.ManageQuality, access.Export, access.ReadDatasets, access.ManagePeople,
 			},
 		},
 		{
