@@ -39,13 +39,13 @@ func TestDiscussionByForms(t *testing.T) {
 	reviewer.post("/comments/2", "body", "Mine now").want(http.StatusNotFound)
 	labeler.post("/comments/2/delete").to(page + "#discussion")
 	reviewer.get(page).shows("Taken back by its author").lacks("Three", "Two, I think")
-	reviewer.post(page+"/resolve").to(page + "#discussion")
+	reviewer.post(page + "/resolve").to(page + "#discussion")
 	reviewer.get(page).shows("settled", "settled it", "Reopen")
 	labeler.post(page, "body", "   ").want(http.StatusUnprocessableEntity).shows("Write what you want to say.")
 	labeler.post(page, "body", "Again.", "x", "5", "y", "far").want(http.StatusUnprocessableEntity).shows("two numbers")
 	labeler.post(page, "body", "Again.", "x", "5", "y", "6.5").to(page + "#discussion")
 	reviewer.get(page).shows("opened it again", "at 5, 6").lacks("Reopen")
-	labeler.post(page+"/resolve").want(http.StatusForbidden)
+	labeler.post(page + "/resolve").want(http.StatusForbidden)
 }
 
 func TestDiscussionIsForThoseWhoHaveTheItem(t *testing.T) {
