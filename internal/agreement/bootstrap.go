@@ -1,9 +1,6 @@
 package agreement
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // resamples is how many samples of the items an interval is from.
 const resamples = 1000
@@ -55,33 +52,60 @@ func squares(sums []float64, slots []int) (t float64) {
 // intervals fills in the middle 95 % of what each measure is over samples of the items (the percentile bootstrap of Efron
 // and Tibshirani 1993). Samples in which it is not defined do not count.
 func (x *estimator) intervals(seed uint64, samples int) {
-	values := make([]float64, 0, len(x.statistics)*samples)
+	tails := make([]tails, len(x.statistics))
 	x.tally.resample(seed, samples, func(sums []float64) {
-		for _, f := range x.statistics {
-			values = append(values, f(sums))
-		}
-	})
-	sample := make([]float64, 0, samples)
-	for i, e := range x.estimates {
-		sample = sample[:0]
-		for j := i; j < len(values); j += len(x.statistics) {
-			if v := values[j]; !math.IsNaN(v) && !math.IsInf(v, 0) {
-				sample = append(sample, v)
+		for i, f := range x.statistics {
+			if v := f(sums); !math.IsNaN(v) && !math.IsInf(v, 0) {
+				tails[i].take(v)
 			}
 		}
-		if len(sample) > 0 {
-			slices.Sort(sample)
-			e.Low, e.High = quantile(sample, 0.025), quantile(sample, 0.975)
+	})
+	for i, e := range x.estimates {
+		if tails[i].n > 0 {
+			e.Interval = tails[i].interval()
 		}
 	}
 }
 
-// quantile is that of sorted values, in between two of them in proportion.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 == len(sorted) {
-		return sorted[i]
+// tail is the share of the samples that lie outside an interval on either side, and tailed how many of the outermost samples are
+// enough to know where it ends.
+const (
+	tail   = 0.025
+	tailed = tail*resamples + 2
+)
+
+// tails keep the least and the greatest of up to resamples values, in order from the outside in.
+type tails struct {
+	n               int
+	least, greatest [tailed]float64
+}
+
+func (t *tails) take(v float64) {
+	kept := min(t.n, tailed)
+	if kept < tailed || v < t.least[tailed-1] {
+		i := min(kept, tailed-1)
+		for ; i > 0 && v < t.least[i-1]; i-- {
+			t.least[i] = t.least[i-1]
+		}
+		t.least[i] = v
 	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+	if kept < tailed || v > t.greatest[tailed-1] {
+		i := min(kept, tailed-1)
+		for ; i > 0 && v > t.greatest[i-1]; i-- {
+			t.greatest[i] = t.greatest[i-1]
+		}
+		t.greatest[i] = v
+	}
+	t.n++
+}
+
+// interval ends, on either side, between two values in proportion.
+func (t *tails) interval() Interval {
+	at := tail * float64(t.n-1)
+	i := int(at)
+	inner, share := min(i+1, t.n-1), at-float64(i)
+	return Interval{
+		Low:  t.least[i] + share*(t.least[inner]-t.least[i]),
+		High: t.greatest[i] + share*(t.greatest[inner]-t.greatest[i]),
+	}
 }

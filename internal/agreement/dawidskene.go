@@ -34,12 +34,20 @@ const (
 // majority's vote on (Dawid and Skene, Maximum likelihood estimation of observer error-rates using the EM algorithm, 1979).
 // Unlike a majority it weighs workers by how reliable they turn out to be, label by label.
 func DawidSkene(votes []Vote) Consensus {
-	return dawidSkene(votes, skeneTolerance)
-}
-
-func dawidSkene(votes []Vote, tolerance float64) Consensus {
-	s := newSkene(votes)
-	s.run(tolerance)
+	votes = slices.Clone(votes)
+	if byTask := func(a, b Vote) int { return cmp.Compare(a.Task, b.Task) }; !slices.IsSortedFunc(votes, byTask) {
+		slices.SortFunc(votes, byTask)
+	}
+	var s skene
+	for task := 0; len(votes) > 0; task++ {
+		n := 0
+		for n < len(votes) && votes[n].Task == task {
+			n++
+		}
+		s.add(votes[:n])
+		votes = votes[n:]
+	}
+	s.run(skeneTolerance)
 	return s.consensus()
 }
 
@@ -47,7 +55,9 @@ func dawidSkene(votes []Vote, tolerance float64) Consensus {
 // out once, weighted by how many tasks have it.
 type skene struct {
 	labels, workers int
-	patternOf       []int // of each task, -1 without votes
+	patternOf       []int32 // of each task, -1 without votes
+	patterns        map[string]int
+	name            []byte
 	votes           []Vote
 	ends            []int // of each pattern's votes
 	weights         []float64
@@ -63,36 +73,28 @@ type belief struct {
 	probability float64
 }
 
-func newSkene(votes []Vote) *skene {
-	s := &skene{}
-	votes = slices.Clone(votes)
-	if byTask := func(a, b Vote) int { return cmp.Compare(a.Task, b.Task) }; !slices.IsSortedFunc(votes, byTask) {
-		slices.SortFunc(votes, byTask)
+// add takes in the votes on the next task. It changes their order.
+func (s *skene) add(votes []Vote) {
+	if len(votes) == 0 {
+		s.patternOf = append(s.patternOf, -1)
+		return
 	}
-	patterns := map[string]int{}
-	var name []byte
-	for rest := votes; len(rest) > 0; {
-		task, n := rest[0].Task, 0
-		for n < len(rest) && rest[n].Task == task {
-			s.labels, s.workers = max(s.labels, rest[n].Label+1), max(s.workers, rest[n].Worker+1)
-			n++
+	s.name = patternName(s.name[:0], votes)
+	pattern, known := s.patterns[string(s.name)]
+	if !known {
+		if s.patterns == nil {
+			s.patterns = map[string]int{}
 		}
-		name = patternName(name[:0], rest[:n])
-		pattern, known := patterns[string(name)]
-		if !known {
-			pattern = len(s.ends)
-			patterns[string(name)] = pattern
-			s.votes = append(s.votes, rest[:n]...)
-			s.ends, s.weights = append(s.ends, len(s.votes)), append(s.weights, 0)
+		pattern = len(s.ends)
+		s.patterns[string(s.name)] = pattern
+		s.votes = append(s.votes, votes...)
+		s.ends, s.weights = append(s.ends, len(s.votes)), append(s.weights, 0)
+		for _, v := range votes {
+			s.labels, s.workers = max(s.labels, v.Label+1), max(s.workers, v.Worker+1)
 		}
-		s.weights[pattern]++
-		for len(s.patternOf) <= task {
-			s.patternOf = append(s.patternOf, -1)
-		}
-		s.patternOf[task] = pattern
-		rest = rest[n:]
 	}
-	return s
+	s.weights[pattern]++
+	s.patternOf = append(s.patternOf, int32(pattern)) //nolint:gosec // the number of different answers
 }
 
 // patternName appends what names the votes on a task, whatever their order, which it changes.
@@ -106,6 +108,7 @@ func patternName(name []byte, votes []Vote) []byte {
 }
 
 func (s *skene) run(tolerance float64) {
+	s.beliefs, s.believed = s.beliefs[:0], s.believed[:0]
 	s.priors = make([]float64, s.labels)
 	s.confusions = make([]float64, s.workers*s.labels*s.labels)
 	s.followMajority()
@@ -210,7 +213,7 @@ func (s *skene) consensus() Consensus {
 	c := Consensus{Labels: make([]int, len(s.patternOf)), Probability: make([]float64, len(s.patternOf)), Accuracy: make([]float64, s.workers)}
 	for task, p := range s.patternOf {
 		if c.Labels[task] = -1; p >= 0 {
-			c.Labels[task], c.Probability[task] = s.likeliest(p)
+			c.Labels[task], c.Probability[task] = s.likeliest(int(p))
 		}
 	}
 	for w := range c.Accuracy {

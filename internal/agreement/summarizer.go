@@ -16,14 +16,13 @@ type Summarizer struct {
 	people []int // labelers of the item at hand, by answer
 	votes  []int // on the object at hand, by answer: a class, or none
 
-	skene  []Vote
-	places []place // of Dawid and Skene's tasks
+	skene       skene // its tasks are the objects
+	said        []Vote
+	firstObject []int // of each item, among all
 }
 
 // none is what an answer says of an object that it has a wide box over.
 const none = -1
-
-type place struct{ item, object int }
 
 // NewSummarizer returns one without items.
 func NewSummarizer(l Limits) *Summarizer {
@@ -35,6 +34,7 @@ func NewSummarizer(l Limits) *Summarizer {
 // Add takes an item in, and returns the matching of its answers. What it was given may be used again.
 func (s *Summarizer) Add(item *Item) Matching {
 	s.setPeople(item.Labelers)
+	s.firstObject = append(s.firstObject, s.objects)
 	m := s.matcher.match(item.Answers, s.limits)
 	if len(item.Answers) > 1 {
 		s.compared++
@@ -84,11 +84,12 @@ func (s *Summarizer) addVotes(item *Item, m Matching) {
 		s.findings[o.Worst()]++
 		s.setVotes(o, item.Answers)
 		s.addUnit()
+		s.said = s.said[:0]
 		for a, one := range s.votes {
 			if one == none {
 				continue
 			}
-			s.skene = append(s.skene, Vote{Task: len(s.places), Worker: s.people[a], Label: one})
+			s.said = append(s.said, Vote{Worker: s.people[a], Label: one})
 			for b := a + 1; b < len(s.votes); b++ {
 				if two := s.votes[b]; two != none && one+two > 0 && s.people[a] != s.people[b] {
 					s.addPair(a, b)
@@ -98,7 +99,7 @@ func (s *Summarizer) addVotes(item *Item, m Matching) {
 				}
 			}
 		}
-		s.places = append(s.places, place{s.items, i})
+		s.skene.add(s.said)
 	}
 }
 

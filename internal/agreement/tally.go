@@ -17,13 +17,19 @@ type tally struct {
 	amounts []float64
 	ends    []int
 	block   int // items a row
+	most    int // see mostAmounts
 }
 
-// mostRows bounds what samples cost: beyond twice as many items, neighbours are put together and drawn together. So many
-// blocks give the same interval as their items would.
-const mostRows = 20_000
+// What samples cost is bounded: with more than so many amounts, neighbouring rows are put together and then drawn together, as long
+// as there are enough of them. So many blocks give nearly the interval that their items would.
+const (
+	mostAmounts = 5_000_000
+	enoughRows  = 1000
+)
 
-func newTally() *tally { return &tally{totals: []float64{0}, item: []float64{0}, block: 1} }
+func newTally() *tally {
+	return &tally{totals: []float64{0}, item: []float64{0}, block: 1, most: mostAmounts}
+}
 
 // add adds to the sum whose slot is kept where slot points.
 func (t *tally) add(slot *int, amount float64) {
@@ -49,7 +55,7 @@ func (t *tally) endItem() {
 		return
 	}
 	t.endRow()
-	if len(t.ends) == 2*mostRows {
+	if len(t.amounts) > t.most && len(t.ends) >= 2*enoughRows && len(t.ends)%2 == 0 {
 		t.halve()
 	}
 }

@@ -11,33 +11,52 @@ const summaryTolerance = 1e-5
 
 // weigh asks Dawid and Skene's method about all votes.
 func (s *Summarizer) weigh(out *Summary) {
-	out.Skene = Skene{Objects: len(s.places), Differ: []Difference{}}
-	consensus := dawidSkene(s.skene, summaryTolerance)
+	out.Skene = Skene{Objects: len(s.skene.patternOf), Differ: []Difference{}}
+	s.skene.run(summaryTolerance)
+	consensus := s.skene.consensus()
 	for i, labeler := range s.labelers.ordered() {
 		if labeler < len(consensus.Accuracy) {
 			out.Labelers[i].Accuracy = consensus.Accuracy[labeler]
 		}
 	}
-	votes := s.skene
-	for task, where := range s.places {
-		n := 0
-		for n < len(votes) && votes[n].Task == task {
-			n++
+	majorities := s.majorities()
+	for item, first := range s.firstObject {
+		end := len(s.skene.patternOf)
+		if item+1 < len(s.firstObject) {
+			end = s.firstObject[item+1]
 		}
-		class, tied := s.majorityOf(votes[:n])
-		votes = votes[n:]
-		if n > 0 && consensus.Labels[task] != class {
+		for object := first; object < end; object++ {
+			likely, pattern := consensus.Labels[object], s.skene.patternOf[object]
+			if pattern < 0 || majorities[pattern].class == likely {
+				continue
+			}
 			out.Skene.Differ = append(out.Skene.Differ, Difference{
-				Item: where.item, Object: where.object, Majority: s.classes.ids[class], Likely: s.classes.ids[consensus.Labels[task]],
-				Probability: consensus.Probability[task], Tied: tied,
+				Item: item, Object: object - first, Majority: s.classes.ids[majorities[pattern].class], Likely: s.classes.ids[likely],
+				Probability: consensus.Probability[object], Tied: majorities[pattern].tied,
 			})
 		}
 	}
 	slices.SortStableFunc(out.Skene.Differ, func(a, b Difference) int { return cmp.Compare(b.Probability, a.Probability) })
 }
 
-// majorityOf is the class with the most votes, that with the lowest id of several.
-func (s *Summarizer) majorityOf(votes []Vote) (class int, tied bool) {
+// majority is the class with the most votes, that with the lowest id of several.
+type majority struct {
+	class int
+	tied  bool // there are several
+}
+
+// majorities are those of each pattern of votes.
+func (s *Summarizer) majorities() []majority {
+	all := make([]majority, 0, len(s.skene.ends))
+	start := 0
+	for _, end := range s.skene.ends {
+		all = append(all, s.majorityOf(s.skene.votes[start:end]))
+		start = end
+	}
+	return all
+}
+
+func (s *Summarizer) majorityOf(votes []Vote) (m majority) {
 	most := 0
 	for _, v := range votes {
 		n := 0
@@ -46,15 +65,15 @@ func (s *Summarizer) majorityOf(votes []Vote) (class int, tied bool) {
 				n++
 			}
 		}
-		switch lower := s.classes.ids[v.Label] < s.classes.ids[class]; {
+		switch {
 		case n > most:
-			class, most, tied = v.Label, n, false
-		case n == most && v.Label != class:
-			tied = true
-			if lower {
-				class = v.Label
+			m, most = majority{class: v.Label}, n
+		case n == most && v.Label != m.class:
+			m.tied = true
+			if s.classes.ids[v.Label] < s.classes.ids[m.class] {
+				m.class = v.Label
 			}
 		}
 	}
-	return class, tied
+	return m
 }
