@@ -297,7 +297,7 @@ func (b *importBatch) accept(p *itemPlan) {
 	result.Boxes = len(p.labels)
 	if p.attach {
 		sha := string(p.record.Media.SHA256)
-		if twin, ok := b.twins[sha]; ok && twin != 0 {
+		if twin, ok := b.twins[sha]; ok && twin != 0 && b.run.taken[twin] == "" {
 			result.Reason = fmt.Sprintf("Item %d has the same picture, byte for byte.", twin)
 		} else if ok || b.run.pretendedMedia[sha] {
 			result.Reason = "Another file of this import has the same picture, byte for byte."

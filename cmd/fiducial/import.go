@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -15,7 +16,7 @@ type importCommand struct {
 
 	Project      string `arg:"" help:"Short name of the project."`
 	Path         string `arg:"" help:"A file, a folder, or a zip." type:"path"`
-	Format       string `help:"images alone, or the format of the labels: coco, voc, yolo, cvat or labelstudio." enum:"images,coco,voc,yolo,cvat,labelstudio" required:""`
+	Format       string `help:"images alone, or the format of the labels: coco, voc, yolo (oriented too), cvat (for images 1.1), labelstudio (its JSON)." enum:"images,coco,voc,yolo,cvat,labelstudio" required:""`
 	As           string `help:"What labels become: truth, prefill or prediction; media brings in pictures alone." enum:",media,truth,prefill,prediction" default:""`
 	Model        string `help:"Which model version predicted." placeholder:"NAME@VERSION"`
 	Media        string `help:"Folder of the pictures, when they lie elsewhere than the labels." type:"existingdir"`
@@ -24,7 +25,7 @@ type importCommand struct {
 	GroupBy      string `name:"group-by" help:"Keep items on one side of a split: those of one folder, or those in whose names --group-pattern finds the same." enum:",folder,name" default:""`
 	GroupPattern string `name:"group-pattern" help:"Regular expression for --group-by name; what its first group finds is the group." placeholder:"REGEXP"`
 	AddClasses   bool   `help:"Add the classes that the project lacks; else what names them is refused."`
-	DryRun       bool   `help:"Check everything and change nothing."`
+	DryRun       bool   `help:"Say what would happen to each record, and change nothing."`
 }
 
 // importAnswer is how far an import is.
@@ -134,21 +135,17 @@ type importResult struct {
 	Boxes   int    `json:"boxes"`
 }
 
-// listedRefusals is how many refusals the table for people holds.
-const listedRefusals = 1000
+// listedResults is how many refusals, and how many losses, the tables for people hold.
+const listedResults = 1000
 
-// report prints what came in, what was there, and what was refused and why.
+// report prints what came in, what was there, what was refused and why, and what was lost.
 func (c *importCommand) report(ctx context.Context, server *client, std *streams, answer importAnswer) error {
-	refused := []importResult{}
-	errFull := errors.New("enough")
-	err := list(ctx, server, fmt.Sprintf("/imports/%d/results?outcome=refused&limit=1000", answer.ID), func(r importResult) error {
-		if len(refused) == listedRefusals && !c.JSON {
-			return errFull
-		}
-		refused = append(refused, r)
-		return nil
-	})
-	if err != nil && !errors.Is(err, errFull) {
+	refused, err := c.results(ctx, server, answer.ID, "refused")
+	if err != nil {
+		return err
+	}
+	lost, err := c.results(ctx, server, answer.ID, "lost")
+	if err != nil {
 		return err
 	}
 	if c.JSON {
@@ -156,36 +153,60 @@ func (c *importCommand) report(ctx context.Context, server *client, std *streams
 			importAnswer
 
 			Refusals []importResult `json:"refusals"`
-		}{answer, refused})
+			Losses   []importResult `json:"losses"`
+		}{answer, refused, lost})
 	}
-	return printImport(std.out, answer, refused)
+	if err := printImport(std.out, answer); err != nil {
+		return err
+	}
+	if err := printResults(std.out, "REFUSED\tWHY", refused, answer.Refused); err != nil {
+		return err
+	}
+	return printResults(std.out, "LOST\tWHAT", lost, answer.Lost)
 }
 
-func printImport(out io.Writer, answer importAnswer, refused []importResult) error {
+// results lists the results of an import with this outcome: all for programs, the first for people.
+func (c *importCommand) results(ctx context.Context, server *client, id int64, outcome string) ([]importResult, error) {
+	results := []importResult{}
+	errFull := errors.New("enough")
+	err := list(ctx, server, fmt.Sprintf("/imports/%d/results?outcome=%s&limit=1000", id, outcome), func(r importResult) error {
+		if len(results) == listedResults && !c.JSON {
+			return errFull
+		}
+		results = append(results, r)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errFull) {
+		return nil, err
+	}
+	return results, nil
+}
+
+func printImport(out io.Writer, answer importAnswer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	head := "ADDED\tCHANGED\tUNCHANGED\tREFUSED\tBOXES"
+	head := "ADDED\tCHANGED\tUNCHANGED\tREFUSED\tLOST\tBOXES"
 	if answer.DryRun {
 		head += "\t(dry run: nothing was changed)"
 	}
-	_, err := fmt.Fprintf(table, "%s\n%d\t%d\t%d\t%d\t%d\n", head, answer.Added, answer.Changed, answer.Unchanged, answer.Refused, answer.Boxes)
-	if err := errors.Join(err, table.Flush()); err != nil {
-		return err
+	fmt.Fprintf(table, "%s\n%d\t%d\t%d\t%d\t%d\t%d\n", head, answer.Added, answer.Changed, answer.Unchanged, answer.Refused, answer.Lost, answer.Boxes)
+	if len(answer.NewClasses) > 0 {
+		fmt.Fprintf(table, "\nNEW CLASSES\n%s\n", strings.Join(answer.NewClasses, "\n"))
 	}
-	if len(refused) == 0 {
+	return table.Flush()
+}
+
+// printResults prints results of which there are total, if there are any.
+func printResults(out io.Writer, head string, results []importResult, total int) error {
+	if len(results) == 0 {
 		return nil
 	}
-	if _, err := fmt.Fprintln(table, "\nREFUSED\tWHY"); err != nil {
-		return err
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\n%s\n", head)
+	for _, r := range results {
+		fmt.Fprintf(table, "%s\t%s\n", r.Name, r.Reason)
 	}
-	for _, r := range refused {
-		if _, err := fmt.Fprintf(table, "%s\t%s\n", r.Name, r.Reason); err != nil {
-			return err
-		}
-	}
-	if more := answer.Refused - len(refused); more > 0 {
-		if _, err := fmt.Fprintf(table, "and %d more\tsee the import's page\n", more); err != nil {
-			return err
-		}
+	if more := total - len(results); more > 0 {
+		fmt.Fprintf(table, "and %d more\tsee the import's page\n", more)
 	}
 	return table.Flush()
 }

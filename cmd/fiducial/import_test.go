@@ -79,6 +79,13 @@ func TestImportCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || code != 0 || answer.Added+answer.Unchanged != 1 {
 		t.Errorf("code %d, %v\n%s\n%s", code, err, out, errOut)
 	}
+	yolo := yoloFolder(t)
+	code, out, errOut = command(yolo, "--format", "yolo", "--as", "prefill", "--add-classes", "--dry-run")
+	for _, want := range []string{"dry run: nothing was changed", "NEW CLASSES\npit\nscratch", "labels/train/b.txt: line 2", "class 7 has no name"} {
+		if code != exitFailed || !strings.Contains(out, want) {
+			t.Errorf("a dry run lacks %q: code %d\n%s\n%s", want, code, out, errOut)
+		}
+	}
 	if code, _, errOut := command(folder, "--format", "coco"); code != exitMisuse || !strings.Contains(errOut, "--as truth") {
 		t.Errorf("labels of unknown purpose: code %d, %s", code, errOut)
 	}
