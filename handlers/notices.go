@@ -41,7 +41,7 @@ func (s *Server) showNotices(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := web.NoticesView{Page: s.page(r, "Notices")}
 	for _, n := range notices {
-		v.Notices = append(v.Notices, noticeView(n))
+		v.Notices = append(v.Notices, noticeView(n, actorOf(r).Role))
 		if !n.Read {
 			v.Unread++
 		}
@@ -55,7 +55,7 @@ func (s *Server) showNotices(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, web.NoticesPage(v))
 }
 
-func noticeView(n store.Notice) web.NoticeView {
+func noticeView(n store.Notice, role access.Role) web.NoticeView {
 	v := web.NoticeView{At: n.At, Read: n.Read, Title: n.ProjectName, Icon: "info", Tone: ui.Info}
 	switch n.Kind {
 	case store.AnswerRejected:
@@ -66,6 +66,8 @@ func noticeView(n store.Notice) web.NoticeView {
 		v.Icon, v.Tone, v.Href, v.Act = "book-open", ui.Warn, queuePath, "To my queue"
 	case store.AnswerSetAside:
 		v.Title, v.Text = "A late answer was set aside in "+n.ProjectName, "Others had answered the item by then. There is nothing to do for you."
+	case store.BatchYours, store.BatchAnswered, store.BatchDone, store.BatchBack:
+		return batchNotice(n, role, v)
 	case store.RejectionUndone:
 		v.Title, v.Text = "An answer counts again in "+n.ProjectName, "The reviewer took the rejection back. There is nothing to do for you."
 		v.Icon, v.Tone = "circle-check", ui.OK

@@ -52,7 +52,8 @@ func projectTabs(r *http.Request, p store.Project, current string, items int) we
 	role := actorOf(r).Role
 	return web.ProjectTabs{
 		Slug: p.Slug, Kind: p.Kind, Current: current, Count: items,
-		Items: access.Allows(role, access.ReadItems), Agreement: access.Allows(role, access.ReadAgreement), Imports: access.Allows(role, access.Import), Manage: access.Allows(role, access.EditProjects),
+		Items: access.Allows(role, access.ReadItems), Batches: access.Allows(role, access.ReadItems), Agreement: access.Allows(role, access.ReadAgreement),
+		Imports: access.Allows(role, access.Import), Manage: access.Allows(role, access.EditProjects),
 	}
 }
 

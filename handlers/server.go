@@ -84,6 +84,7 @@ func (s *Server) Routes() http.Handler {
 		s.importRoutes(r)
 		s.mediaRoutes(r)
 		s.datasetRoutes(r)
+		s.batchRoutes(r)
 		s.projectRoutes(r)
 		s.itemRoutes(r)
 		s.agreementRoutes(r)

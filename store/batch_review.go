@@ -107,6 +107,9 @@ func newSeed() int64 {
 	return int64(binary.NativeEndian.Uint64(bits[:]) >> 1) //nolint:gosec // 63 bits
 }
 
+// SmallSeed is a seed that people can read and type.
+func SmallSeed() int64 { return newSeed()%999_999 + 1 }
+
 // NextLook returns the next item of a batch's sample to look at, or ErrQueueEmpty when all were.
 func (s *Store) NextLook(ctx context.Context, actor Actor, batch Batch) (item int64, err error) {
 	if err := actor.may(access.Review); err != nil {

@@ -37,6 +37,7 @@ type Notice struct {
 	ID          int64
 	Kind        NoticeKind
 	ObjectID    int64
+	Batch       int    // its number, of what is told of one; 0 otherwise
 	Project     string // slug, "" for none
 	ProjectName string
 	At          time.Time
@@ -60,9 +61,9 @@ func (s *Store) Notices(ctx context.Context, actor Actor, before int64, limit in
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT n.id, n.kind, n.object_id, coalesce(p.slug, '') AS project, coalesce(p.name, '') AS project_name,
+		SELECT n.id, n.kind, n.object_id, coalesce(b.number, 0) AS batch, coalesce(p.slug, '') AS project, coalesce(p.name, '') AS project_name,
 			n.created_at AS at, n.read_at IS NOT NULL AS read
-		FROM notices n LEFT JOIN projects p ON p.id = n.project_id
+		FROM notices n LEFT JOIN projects p ON p.id = n.project_id LEFT JOIN batches b ON n.object_type = 'batch' AND b.id = n.object_id
 		WHERE n.person_id = $1 AND ($2 = 0 OR n.id < $2) ORDER BY n.id DESC LIMIT $3`, actor.PersonID, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("notices: %w", err)
