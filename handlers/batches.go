@@ -276,7 +276,11 @@ func (s *Server) nextLook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	item, err := s.Store.NextLook(r.Context(), actorOf(r), batch)
+	after, err := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
+	if err != nil {
+		after = 0
+	}
+	item, err := s.Store.NextLook(r.Context(), actorOf(r), batch, after)
 	if errors.Is(err, store.ErrQueueEmpty) {
 		return seeOther(w, r, batchPath(batch.Slug, batch.Number)+"#review")
 	}
@@ -284,6 +288,26 @@ func (s *Server) nextLook(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return seeOther(w, r, reviewHref(item))
+}
+
+// lookOf is the sampled look that an item on its review page belongs to, nil for none.
+func (s *Server) lookOf(r *http.Request, item int64) (*store.SampledLook, error) {
+	look, err := s.Store.LookOf(r.Context(), actorOf(r), item)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &look, nil
+}
+
+// afterReview is where a reviewer goes on from an item: with the sample that it was drawn into, else with what waits.
+func afterReview(reviewed store.Reviewed, look *store.SampledLook) string {
+	if look == nil {
+		return nextReviewHref(reviewed.Slug, reviewed.Item)
+	}
+	return fmt.Sprintf("%s/look?after=%d", batchPath(look.Slug, look.Number), reviewed.Item)
 }
 
 func (s *Server) approveBatch(w http.ResponseWriter, r *http.Request) error {

@@ -78,7 +78,7 @@ func TestMakeABatchOfAFilter(t *testing.T) {
 	r.get("/projects/steel/batches/new?folder=coil-1/&size=2").shows("3 free items are like that; the batch would have 2 items", "coil-1/strip-1.png").lacks("coil-0/strip-0.png")
 	r.get("/projects/steel/batches/new?size=two").want(http.StatusUnprocessableEntity).shows("whole number")
 	r.get("/projects/steel/batches/new?from=soon").want(http.StatusUnprocessableEntity).shows("Write the date")
-	r.get("/projects/steel/batches/new?keys=coil-9/none.png%0acoil-0/strip-0.png").shows("1 free item is like that", "1 name is of no item here", "coil-9/none.png")
+	r.get("/projects/steel/batches/new?keys=coil-9/none.png%0acoil-0/strip-0.png").shows("names are of no item here", "coil-9/none.png")
 	random := r.get("/projects/steel/batches/new?random=yes&size=3").shows("Seed", "the batch would have 3 items")
 	if seed := random.attribute("id", "seed"); seed != "seed" {
 		t.Error("a draw shows its seed")
@@ -124,25 +124,25 @@ func TestApproveABatchOnItsPage(t *testing.T) {
 	const page = "/projects/steel/batches/1"
 	r.post("/projects/steel/batches", "size", "12", "owner", strconv.FormatInt(f.who, 10)).to(page)
 	f.answerAll()
-	r.get("/notices").shows("Batch 1", "is yours")
 	shown := r.get(page).shows("Review as a whole", "Choose a number", "Return the batch")
 	shown.attribute("value", "0.1/0")
 	r.post(page+"/sample", "version", f.version(1), "plan", "x").want(http.StatusUnprocessableEntity).shows("Choose one of the numbers")
 	r.post(page+"/approve", "version", f.version(1)).want(http.StatusUnprocessableEntity).shows("Nobody has looked at a sample")
 	r.post(page+"/sample", "version", f.version(1), "plan", "0.2/0").to(page)
 	r.get(page).shows("if none is faulty, at most 20 % are, with 95 % confidence", "Look at the next")
+	const after = page + "/look?after="
 	looks := 0
 	for ; looks < 12; looks++ {
 		got := r.get(page + "/look").want(http.StatusSeeOther).Header().Get("Location")
 		if got == page+"#review" {
 			break
 		}
-		r.get(got).want(http.StatusOK)
+		r.get(got).want(http.StatusOK).shows("at batch 1")
 		item, err := f.ReviewItem(t.Context(), store.Actor{PersonID: f.who, Role: access.Reviewer}, f.items[f.at(got)])
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.post(got, "version", strconv.Itoa(item.Version), "decision", "approved", "annotation", strconv.FormatInt(item.Answers[0].ID, 10)).to(page + "/look")
+		r.post(got, "version", strconv.Itoa(item.Version), "decision", "approved", "annotation", strconv.FormatInt(item.Answers[0].ID, 10)).to(after + strings.TrimPrefix(got, "/review/"))
 	}
 	if looks == 0 || looks == 12 {
 		t.Fatalf("%d looks", looks)

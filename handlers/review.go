@@ -106,6 +106,13 @@ func (s *Server) renderReview(w http.ResponseWriter, r *http.Request, status int
 		ui.Crumb{Label: "Review", Href: reviewPath}, ui.Crumb{Label: reviewed.ProjectName, Href: reviewPath + "?project=" + reviewed.Slug}, ui.Crumb{Label: reviewed.Name})
 	v := reviewView(reviewed, classes)
 	v.Page, v.State.Keys = page, personOf(r).Keys()
+	look, err := s.lookOf(r, item)
+	if err != nil {
+		return err
+	}
+	if v.Next = afterReview(reviewed, look); look != nil {
+		v.State.Facts = append(v.State.Facts, fmt.Sprintf("look %d of %d at batch %d", look.Look, look.Size, look.Number))
+	}
 	panel, err := s.discussionPanel(r, item, reviewHref(item))
 	if err != nil {
 		return err
@@ -201,8 +208,12 @@ func (s *Server) adjudicate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	look, err := s.lookOf(r, item)
+	if err != nil {
+		return err
+	}
 	return renderJSON(w, http.StatusOK, decided{
-		Word: decisionWords[kindOf(reviewed, decision)].word, Name: reviewed.Name, Undo: undoHref(decision), Next: nextReviewHref(reviewed.Slug, item),
+		Word: decisionWords[kindOf(reviewed, decision)].word, Name: reviewed.Name, Undo: undoHref(decision), Next: afterReview(reviewed, look),
 	})
 }
 
@@ -235,7 +246,11 @@ func (s *Server) adjudicateForm(w http.ResponseWriter, r *http.Request, item int
 		return err
 	}
 	s.flash(r, fmt.Sprintf("%s: %s. It can be undone from your decisions of today.", reviewed.Name, strings.ToLower(decisionWords[a.Kind].word)))
-	return seeOther(w, r, nextReviewHref(reviewed.Slug, item))
+	look, err := s.lookOf(r, item)
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, afterReview(reviewed, look))
 }
 
 // formAdjudication reads a decision from the page's form, which knows one fault.

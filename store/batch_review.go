@@ -110,15 +110,16 @@ func newSeed() int64 {
 // SmallSeed is a seed that people can read and type.
 func SmallSeed() int64 { return newSeed()%999_999 + 1 }
 
-// NextLook returns the next item of a batch's sample to look at, or ErrQueueEmpty when all were.
-func (s *Store) NextLook(ctx context.Context, actor Actor, batch Batch) (item int64, err error) {
+// NextLook returns the next item of a batch's sample to look at, other than after, which they have before them, or
+// ErrQueueEmpty when all were looked at.
+func (s *Store) NextLook(ctx context.Context, actor Actor, batch Batch, after int64) (item int64, err error) {
 	if err := actor.may(access.Review); err != nil {
 		return 0, err
 	}
 	err = s.pool.QueryRow(ctx, `
-		SELECT i.item_id FROM batch_items i WHERE i.batch_id = $1 AND i.look IS NOT NULL
+		SELECT i.item_id FROM batch_items i WHERE i.batch_id = $1 AND i.look IS NOT NULL AND i.item_id <> $3
 		  AND NOT EXISTS (SELECT FROM reviews r WHERE r.task_id = i.task_id AND r.decided_at >= $2 AND `+personal+`)
-		ORDER BY i.look LIMIT 1`, batch.ID, batch.PlannedAt).Scan(&item)
+		ORDER BY i.look LIMIT 1`, batch.ID, batch.PlannedAt, after).Scan(&item)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrQueueEmpty
 	}

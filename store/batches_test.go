@@ -90,7 +90,7 @@ func (b *bench) sampled(tb testing.TB, batch Batch, limit float64, accept int, k
 	}
 	batch = b.again(tb, batch)
 	for look := 1; ; look++ {
-		item, err := b.NextLook(tb.Context(), b.reviewer, batch)
+		item, err := b.NextLook(tb.Context(), b.reviewer, batch, 0)
 		if errors.Is(err, ErrQueueEmpty) {
 			return b.again(tb, batch)
 		}
@@ -426,7 +426,7 @@ func TestFaultyItemsRefuseABatch(t *testing.T) {
 	if err := b.ApproveBatch(t.Context(), b.reviewer, batch.ID, batch.Version, 0); !refused(err) {
 		t.Errorf("approved with a look missing: %v", err)
 	}
-	item, err := b.NextLook(t.Context(), b.reviewer, batch)
+	item, err := b.NextLook(t.Context(), b.reviewer, batch, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
