@@ -64,7 +64,7 @@ func scoreGold(ctx context.Context, tx pgx.Tx, item int64, a goldAnswer) error {
 	if err != nil {
 		return err
 	}
-	boxes := [][]agreement.Box{matchable(known), matchable(said)}
+	boxes := [][]agreement.Box{shapesOf(known), shapesOf(said)}
 	found := agreement.Match(boxes, agreement.Limits{Loose: a.Loose})
 	counts := map[agreement.Finding]int{}
 	for i := range found.Objects {
@@ -120,4 +120,13 @@ func perClass(boxes [][]agreement.Box, found agreement.Matching) map[int64][2]in
 		}
 	}
 	return counts
+}
+
+// shapesOf are boxes as internal/agreement takes them.
+func shapesOf(boxes []Box) []agreement.Box {
+	shapes := make([]agreement.Box, len(boxes))
+	for i, b := range boxes {
+		shapes[i] = b.shape()
+	}
+	return shapes
 }
