@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -144,19 +145,20 @@ func conflictText(r store.Reviewed, self string) string {
 		who, strings.ToLower(decisionWords[d.Kind].word), d.At.UTC().Format("15:04 UTC"))
 }
 
-// adjudicationBody is a decision as the workbench sends it. Marks are about the answer that the boxes
-// were begun from.
+// adjudicationBody is a decision as the workbench sends it. A mark is about the answer that it names, else about the
+// one that the boxes were begun from.
 type adjudicationBody struct {
 	Version    int              `json:"version"`
 	Decision   string           `json:"decision"`
 	Annotation int64            `json:"annotation"`
 	Boxes      []store.DraftBox `json:"boxes"`
 	Marks      []struct {
-		Position *int     `json:"position"`
-		X        *float64 `json:"x"`
-		Y        *float64 `json:"y"`
-		Fault    string   `json:"fault"`
-		Note     string   `json:"note"`
+		Annotation int64    `json:"annotation"`
+		Position   *int     `json:"position"`
+		X          *float64 `json:"x"`
+		Y          *float64 `json:"y"`
+		Fault      string   `json:"fault"`
+		Note       string   `json:"note"`
 	} `json:"marks"`
 	Note     string `json:"note"`
 	ActiveMS int64  `json:"activeMs"`
@@ -167,7 +169,7 @@ func (b adjudicationBody) adjudication(item int64) store.Adjudication {
 		Item: item, Version: b.Version, Kind: store.DecisionKind(b.Decision), Annotation: b.Annotation, Boxes: b.Boxes, Note: b.Note, ActiveMS: b.ActiveMS,
 	}
 	for _, m := range b.Marks {
-		a.Marks = append(a.Marks, store.NewMark{Annotation: b.Annotation, Position: m.Position, X: m.X, Y: m.Y, Fault: store.Fault(m.Fault), Note: m.Note})
+		a.Marks = append(a.Marks, store.NewMark{Annotation: cmp.Or(m.Annotation, b.Annotation), Position: m.Position, X: m.X, Y: m.Y, Fault: store.Fault(m.Fault), Note: m.Note})
 	}
 	return a
 }
@@ -176,8 +178,10 @@ func (b adjudicationBody) adjudication(item int64) store.Adjudication {
 type decided struct {
 	Word string `json:"word"`
 	Name string `json:"name"`
-	Undo string `json:"undo"`
-	Next string `json:"next"`
+	// Labelers are named now that it is decided.
+	Labelers string `json:"labelers"`
+	Undo     string `json:"undo"`
+	Next     string `json:"next"`
 }
 
 // adjudicate takes a decision, from the workbench as JSON, or from the form.
@@ -213,8 +217,21 @@ func (s *Server) adjudicate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return renderJSON(w, http.StatusOK, decided{
-		Word: decisionWords[kindOf(reviewed, decision)].word, Name: reviewed.Name, Undo: undoHref(decision), Next: afterReview(reviewed, look),
+		Word: decisionWords[kindOf(reviewed, decision)].word, Name: reviewed.Name, Labelers: labelersText(reviewed), Undo: undoHref(decision),
+		Next: afterReview(reviewed, look),
 	})
+}
+
+// labelersText says whose the answers were: "A Ada, B Ben", or "" while that is hidden.
+func labelersText(r store.Reviewed) string {
+	var names []string
+	for i, a := range r.Answers {
+		if a.Labeler == "" {
+			return ""
+		}
+		names = append(names, letter(i)+" "+a.Labeler)
+	}
+	return strings.Join(names, ", ")
 }
 
 // kindOf is what a decision came to: boxes that were as they had been are an approval.
@@ -259,7 +276,12 @@ func formAdjudication(r *http.Request, item int64) (a store.Adjudication, err er
 	if a.Version, err = strconv.Atoi(r.PostFormValue("version")); err != nil {
 		return a, badRequest("The form is incomplete. Load the page again.")
 	}
-	if value := r.PostFormValue("annotation"); value != "" {
+	switch value := r.PostFormValue("annotation"); {
+	case value == "":
+	case value == string(store.Merged) && a.Kind == store.Approved:
+		a.Kind = store.Merged
+	case value == string(store.Merged):
+	default:
 		if a.Annotation, err = strconv.ParseInt(value, 10, 64); err != nil {
 			return a, badRequest("The form is incomplete. Load the page again.")
 		}
@@ -270,6 +292,9 @@ func formAdjudication(r *http.Request, item int64) (a store.Adjudication, err er
 	case store.Rejected:
 		if r.PostFormValue("fault") == "" {
 			return a, nil // the store asks for it
+		}
+		if a.Annotation == 0 {
+			return a, &store.InvalidError{Field: "annotation", Reason: "Choose whose answer is to go back."}
 		}
 		mark := store.NewMark{Annotation: a.Annotation, Fault: store.Fault(r.PostFormValue("fault")), Note: r.PostFormValue("note")}
 		if at, err := strconv.Atoi(r.PostFormValue("position")); err == nil {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,22 +42,17 @@ func waitingView(item store.WaitingItem, project string) web.WaitingView {
 	return v
 }
 
-// reviewView fills the page of one item. What would be decided on is the truth, if there is one, else
-// the only answer; of several one has to be taken.
+// reviewView fills the page of one item. What would be decided on is the truth of a decided item, else the only answer;
+// of several, what they make together where they agree.
 func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
 	v := web.ReviewView{
 		Item: r.Item, Version: r.Version, Action: reviewHref(r.Item), Next: nextReviewHref(r.Slug, r.Item), State: reviewState(r, classes),
 	}
 	v.Word, v.Tone = reviewWord(r)
-	var base []store.Box
-	switch {
-	case r.Truth != nil:
-		v.Truth, base = true, r.Truth.Boxes
-	case len(r.Answers) == 1:
-		v.Base, base = r.Answers[0].ID, r.Answers[0].Boxes
-	}
+	v.Truth = r.Truth != nil && (len(r.Answers) == 0 || r.Decided())
+	base := reviewBase(&v, r)
 	v.State.Boxes = workbenchBoxes(base, "")
-	names := map[int64]string{}
+	names, answers := map[int64]string{}, map[int64]string{}
 	for _, c := range classes {
 		names[c.ID] = c.Name
 	}
@@ -64,11 +60,21 @@ func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
 		v.Boxes = append(v.Boxes, ui.Option{Value: strconv.Itoa(i), Label: fmt.Sprintf("box %d, %s", i+1, names[b.ClassID])})
 	}
 	for i, a := range r.Answers {
-		v.Answers = append(v.Answers, reviewAnswerView(a, i, r.Truth))
-		if v.Base == 0 {
+		answers[a.ID] = letter(i)
+		v.Answers = append(v.Answers, reviewAnswerView(a, i))
+		if v.Base == 0 || r.Truth != nil {
 			v.State.Overlays = append(v.State.Overlays, web.WorkbenchOverlay{ID: letter(i), Style: i % lineStyles, Boxes: workbenchBoxes(a.Boxes, letter(i))})
 		}
 	}
+	if r.Truth != nil && !v.Truth {
+		v.State.Overlays = append(v.State.Overlays, web.WorkbenchOverlay{ID: "truth", Style: lineStyles - 1, Boxes: workbenchBoxes(r.Truth.Boxes, "truth")})
+	}
+	if len(r.Answers) > 1 {
+		showObjects(&v, r, classes)
+	} else if r.Truth != nil {
+		v.Matching = &web.ReviewMatching{Objects: []web.ReviewObject{}, Truth: workbenchBoxes(r.Truth.Boxes, "")}
+	}
+	showChoices(&v, r)
 	for _, f := range store.Faults() {
 		v.Faults = append(v.Faults, ui.Option{Value: string(f), Label: faultWords[f]})
 	}
@@ -80,9 +86,63 @@ func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
 		v.Skips = append(v.Skips, web.ReviewSkipView{Reason: reason, Note: skip.Note, At: skip.At})
 	}
 	for _, d := range r.Decisions {
-		v.Decisions = append(v.Decisions, decisionView(d))
+		decision := decisionView(d)
+		decision.Origins = originsText(d.Origins, answers)
+		v.Decisions = append(v.Decisions, decision)
 	}
 	return v
+}
+
+// reviewBase returns the boxes that the page begins with, and says in v whose they are.
+func reviewBase(v *web.ReviewView, r store.Reviewed) []store.Box {
+	switch {
+	case v.Truth:
+		return r.Truth.Boxes
+	case len(r.Answers) == 1:
+		v.Base = r.Answers[0].ID
+		return r.Answers[0].Boxes
+	}
+	return nil
+}
+
+// showObjects adds what several answers say of each object.
+func showObjects(v *web.ReviewView, r store.Reviewed, classes []store.Class) {
+	m := matchAnswers(r, classes)
+	v.Objects, v.Matching, v.Hint = m.rows(), m.script(), m.hint()
+	v.State.Marks = m.numbers()
+	v.State.Facts = append(v.State.Facts, "agreement "+strconv.FormatFloat(m.matching.Score, 'f', 2, 64))
+	if r.Truth != nil {
+		v.Matching.Truth = m.linked(r.Truth.Boxes)
+	}
+	if v.Truth {
+		v.State.Boxes, v.Hint = v.Matching.Truth, ""
+		for i := range v.Matching.Objects {
+			v.Matching.Objects[i].Settled = true
+			v.Objects[i].Taken = ""
+		}
+		return
+	}
+	v.State.Boxes = m.start()
+}
+
+// showChoices lists what can be taken whole where there is more than one: the answers, what they make together, the truth
+// that holds.
+func showChoices(v *web.ReviewView, r store.Reviewed) {
+	v.Choices = slices.Clone(v.Answers)
+	if len(v.Answers) > 1 {
+		v.Choices = append(v.Choices, web.ReviewAnswerView{
+			Value: string(store.Merged), Letter: "merged", Name: "Merged", Key: "m", Facts: "what most answers have", Style: "sm",
+			Chosen: !v.Truth && !slices.ContainsFunc(v.Matching.Objects, func(o web.ReviewObject) bool { return !o.Settled }),
+		})
+	}
+	if r.Truth != nil && len(v.Answers) > 0 {
+		v.Choices = append(v.Choices, web.ReviewAnswerView{Value: "0", Letter: "truth", Name: "Truth", Facts: "as it holds now", Style: "sm", Chosen: v.Truth})
+	}
+	for i := range v.Choices {
+		if v.Base != 0 && v.Choices[i].Value == strconv.FormatInt(v.Base, 10) {
+			v.Choices[i].Chosen = true
+		}
+	}
 }
 
 // lineStyles is how many styles of line the workbench knows for overlays.
@@ -113,7 +173,7 @@ func reviewWord(r store.Reviewed) (word string, tone ui.Tone) {
 	return "Not in the queue", ui.Neutral
 }
 
-func reviewAnswerView(a store.ReviewAnswer, i int, truth *store.Truth) web.ReviewAnswerView {
+func reviewAnswerView(a store.ReviewAnswer, i int) web.ReviewAnswerView {
 	facts := []string{fmt.Sprintf("%d boxes", len(a.Boxes))}
 	if len(a.Boxes) == 1 {
 		facts[0] = "1 box"
@@ -131,8 +191,7 @@ func reviewAnswerView(a store.ReviewAnswer, i int, truth *store.Truth) web.Revie
 		facts = append(facts, "late")
 	}
 	v := web.ReviewAnswerView{
-		ID: a.ID, Letter: letter(i), Style: "s" + strconv.Itoa(i%lineStyles), Labeler: a.Labeler, Facts: strings.Join(facts, ", "), Surplus: a.Surplus,
-		Chosen: truth != nil && truth.Annotation == a.ID,
+		Value: strconv.FormatInt(a.ID, 10), Letter: letter(i), Style: "s" + strconv.Itoa(i%lineStyles), Labeler: a.Labeler, Facts: strings.Join(facts, ", "), Surplus: a.Surplus,
 	}
 	if i < 9 {
 		v.Key = strconv.Itoa(i + 1)

@@ -19,12 +19,18 @@ type ReviewView struct {
 	Base int64
 	// Truth says that they are the present truth's.
 	Truth bool
+	// Objects are what several answers say of each object, worst first; Matching is the same for the script. Hint says
+	// how far they agree and what to press.
+	Objects  []ReviewObjectView
+	Matching *ReviewMatching
+	Hint     string
 	// Word and Tone are what the item is at present.
 	Word string
 	Tone ui.Tone
 	// Action takes the decision, Next leads to the item after this one.
 	Action, Next string
-	Answers      []ReviewAnswerView
+	// Answers are the labelers', Choices these and what else can be taken whole.
+	Answers, Choices []ReviewAnswerView
 	// Boxes are the base's, for pinning a fault to one without a script.
 	Boxes     []ui.Option
 	Faults    []ui.Option
@@ -39,17 +45,73 @@ type ReviewView struct {
 	Discussion, Book templ.Component
 }
 
-// ReviewAnswerView is one labeler's answer. Letter is what the page calls it, Style its line, Key
-// takes it.
+// ReviewAnswerView is one labeler's answer, or what can be taken in its place. Value is what the form sends, Letter what the
+// page calls it, Style its line, Key takes it.
 type ReviewAnswerView struct {
-	ID      int64
+	Value   string
 	Letter  string
+	Name    string // in the place of the letter, where it is no labeler's answer
 	Style   string
 	Key     string
 	Labeler string // "" while it is hidden
 	Facts   string
 	Surplus bool
 	Chosen  bool
+}
+
+// ReviewObjectView is one object on the item, as several answers have it. ID is that of its box on the canvas.
+type ReviewObjectView struct {
+	ID      string
+	Number  int
+	Finding string
+	Icon    string
+	Tone    ui.Tone
+	// Also are further findings, "" for none.
+	Also string
+	// Votes are the classes that it was given, the majority's first.
+	Votes []ReviewVoteView
+	// Has says of each answer, in order, what it has here; Who says it in one word, where answers are too many for columns.
+	Has []ReviewHasView
+	Who string
+	// IoU is the mean of its boxes, "" for a single one. Taken is what is decided about it so far.
+	IoU, Taken string
+}
+
+// ReviewVoteView is a class with the letters of the answers that say it, "" where all do.
+type ReviewVoteView struct {
+	Slot      int
+	Name, Who string
+}
+
+// ReviewHasView is what one answer has of an object.
+type ReviewHasView struct {
+	Letter, Icon, Word string
+	Tone               ui.Tone
+}
+
+// ReviewMatching is what assets/src/review works on, beside the workbench's state. Truth are the present truth's boxes, those
+// of an object under its id.
+type ReviewMatching struct {
+	Objects []ReviewObject `json:"objects"`
+	Truth   []WorkbenchBox `json:"truth"`
+}
+
+// ReviewObject is one object: its boxes in the overlays, the answers that lack it, and what the answers make together, nil where
+// most have nothing. Settled objects need no judgment.
+type ReviewObject struct {
+	ID      string         `json:"id"`
+	Members []ReviewMember `json:"members"`
+	Wide    []ReviewMember `json:"wide"`
+	Missing []string       `json:"missing"`
+	Merged  *WorkbenchBox  `json:"merged"`
+	Settled bool           `json:"settled"`
+}
+
+// ReviewMember is a box of an overlay, and the fault that it probably has, "" for none.
+type ReviewMember struct {
+	Answer string `json:"answer"`
+	Box    string `json:"box"`
+	Fault  string `json:"fault"`
 }
 
 // ReviewSkipView is a labeler's word that they could not decide.
@@ -65,7 +127,9 @@ type DecisionView struct {
 	Reviewer string
 	At       time.Time
 	Note     string
-	Undone   bool
+	// Origins say where its boxes came from, "" where that is plain.
+	Origins string
+	Undone  bool
 	// Undo takes it back, empty where it cannot be.
 	Undo  string
 	Marks []ReviewMarkView

@@ -26,6 +26,8 @@ declare module "../shared/events" {
     "boxes:hover": { id: string | null };
     /** Another task took the place of the one before. */
     "boxes:task": { item: number; task: number; reason: State["reason"] };
+    /** A box of an overlay was clicked. */
+    "boxes:point": { id: string };
   }
 }
 
@@ -87,6 +89,7 @@ export class Bench implements TaskBench {
 
   private begin(): void {
     const { state } = this;
+    this.next.arrived();
     this.status.load(state);
     this.classes.load();
     this.boxes.refresh();
@@ -124,6 +127,7 @@ export class Bench implements TaskBench {
     if (what === "tool" || what === "hidden") this.buttons();
     if (what === "class") void this.definition.show(editor.classId);
     if (what === "hover") emit(this.root, "boxes:hover", { id: editor.hover });
+    if (what === "pointed" && editor.pointed !== null) emit(this.root, "boxes:point", { id: editor.pointed });
     if (what === "choice") emit(this.root, "boxes:choose", { box: editor.chosen });
     if (what === "boxes") {
       this.task?.changed(editor.boxes.all);
@@ -297,7 +301,8 @@ export class Bench implements TaskBench {
     const typing = target.matches("input:not([type=range],[type=radio],[type=checkbox]), textarea, select, [contenteditable]");
     const key = this.keys.find(chordOf(e));
     if (!key) return;
-    if (key.scope === "canvas" && !stage.contains(target)) return;
+    const beside = key.group === "Review" || key.id === "delete" || key.id === "leave";
+    if (key.scope === "canvas" && !stage.contains(target) && !(beside && target.closest("[data-review-keys]"))) return;
     if (typing && key.id !== "submit") return;
     e.preventDefault();
     this.acts.get(key.id)?.(e);

@@ -185,7 +185,7 @@ export class Canvas {
     this.viewChanged();
   }
 
-  /** Lights boxes of the overlays by id and dims the others; an empty list ends it. */
+  /** Lights boxes by id, own ones and ones of overlays, and dims the others; an empty list ends it. */
   light(ids: readonly string[]): void {
     this.world.light(ids);
   }

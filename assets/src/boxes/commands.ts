@@ -1,10 +1,17 @@
-import { type Box, type Boxes, type Change, same } from "./model";
+import { type Box, Boxes, type Change, same } from "./model";
+
+/** What goes with a step beside the boxes; done when it is done, undone with it. */
+export interface Aside {
+  readonly redo: () => void;
+  readonly undo: () => void;
+}
 
 interface Command {
   readonly label: string;
   readonly merge: string;
   readonly at: number;
   readonly changes: readonly Change[];
+  readonly aside?: Aside;
 }
 
 // Key presses of one kind within this time become one step of undo.
@@ -41,11 +48,20 @@ export class History {
     }
   }
 
+  /** Applies the changes with something beside the boxes as one step of its own. */
+  runWith(label: string, changes: readonly Change[], aside: Aside): void {
+    this.boxes.apply(changes);
+    aside.redo();
+    this.undone = [];
+    this.done.push({ label, merge: "", at: 0, changes, aside });
+  }
+
   /** Takes the last command back and returns its label, or null where there is none. */
   undo(): string | null {
     const command = this.done.pop();
     if (!command) return null;
     this.boxes.revert(command.changes);
+    command.aside?.undo();
     this.undone.push(command);
     return command.label;
   }
@@ -54,6 +70,7 @@ export class History {
     const command = this.undone.pop();
     if (!command) return null;
     this.boxes.apply(command.changes);
+    command.aside?.redo();
     this.done.push({ ...command, merge: "" });
     return command.label;
   }
@@ -80,6 +97,19 @@ export function replacing(boxes: Boxes, after: Box): Change[] {
   const at = boxes.indexOf(after.id);
   const before = boxes.all[at];
   return before && !same(before, after) ? [{ at, before, after }] : [];
+}
+
+/** These boxes put in place of those of their ids, or in as new ones, and those of the ids in `drop` taken out. */
+export function altering(boxes: Boxes, put: readonly Box[], drop: readonly string[]): Change[] {
+  const after = new Boxes(boxes.all);
+  const changes: Change[] = [];
+  const add = (some: readonly Change[]): void => {
+    after.apply(some);
+    changes.push(...some);
+  };
+  for (const id of drop) add(removing(after, id));
+  for (const box of put) add(after.get(box.id) ? replacing(after, box) : adding(after, box));
+  return changes;
 }
 
 /** All boxes taken out and others put in: a draft of another window, taken over. */

@@ -39,6 +39,7 @@ export class World {
   private info: ImageInfo | null = null;
   private scale = 0;
   private held: string | null = null;
+  private lit: ReadonlySet<string> = new Set();
   private cancelSettle = (): void => {};
 
   constructor(private readonly scope: Scope) {
@@ -132,7 +133,8 @@ export class World {
       if (box.rotation === 0) rect.removeAttribute("transform");
       set(rect, shape(box));
     }
-    set(d.line, { class: `c${slot}`, "data-box": box.id, "aria-label": spoken(box, editor.nameOf(box)) });
+    d.around.classList.toggle("lit", this.lit.has(box.id));
+    set(d.line, { class: `c${slot}${this.lit.has(box.id) ? " lit" : ""}`, "data-box": box.id, "aria-label": spoken(box, editor.nameOf(box)) });
   }
 
   /** Hides the box that is being dragged, since it is drawn above; null shows it again. */
@@ -169,12 +171,15 @@ export class World {
     this.beneath.replaceChildren(...groups);
   }
 
-  /** Lights these boxes of the overlays and dims all others; an empty list dims none. */
+  /** Lights these boxes, own ones and ones of overlays, and dims all others; an empty list dims none. */
   light(ids: readonly string[]): void {
-    const lit = new Set(ids);
-    this.beneath.classList.toggle("dimmed", lit.size > 0);
+    this.lit = new Set(ids);
+    this.sheet.classList.toggle("dimmed", this.lit.size > 0);
     for (const rect of this.beneath.querySelectorAll("[data-box]")) {
-      rect.classList.toggle("lit", lit.has(rect.getAttribute("data-box") ?? ""));
+      const on = this.lit.has(rect.getAttribute("data-box") ?? "");
+      rect.classList.toggle("lit", on);
+      rect.previousElementSibling?.classList.toggle("lit", on);
     }
+    for (const [id, { around, line }] of this.drawn) for (const rect of [around, line]) rect.classList.toggle("lit", this.lit.has(id));
   }
 }

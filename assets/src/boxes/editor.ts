@@ -1,4 +1,4 @@
-import { adding, History, removing, replacing, replacingAll } from "./commands";
+import { adding, altering, type Aside, History, removing, replacing, replacingAll } from "./commands";
 import type { ClassInfo, OverlayInfo, State } from "./contract";
 import { boxAt, grown, handleAt, type Handle, moved, type Point, type Rect, rotated, type Size, sound } from "./geometry";
 import type { Mode } from "./keys";
@@ -7,7 +7,7 @@ import { angle, type Box, Boxes, type Change, newId, spoken } from "./model";
 export type Tool = "draw" | "select";
 
 /** What became different, so that only that is drawn again. */
-export type What = "boxes" | "choice" | "tool" | "class" | "hidden" | "preview" | "hover";
+export type What = "boxes" | "choice" | "tool" | "class" | "hidden" | "preview" | "hover" | "pointed";
 
 /** A place on the image under the pointer. */
 export type Hit =
@@ -30,6 +30,10 @@ export class Editor {
   /** The box being drawn or dragged, not yet done. */
   preview: Box | null = null;
   hover: string | null = null;
+  /** The box of an overlay that was clicked last. */
+  pointed: string | null = null;
+  /** Under which own id a box of an overlay is taken over; under a new one where none is said. */
+  ownIds: ReadonlyMap<string, string> = new Map();
   private chosenId: string | null = null;
   private picked = false;
   private nextClass: number;
@@ -153,9 +157,28 @@ export class Editor {
   adopt(overlay: string, id: string): Box | null {
     const theirs = this.overlays.find((o) => o.id === overlay)?.boxes.find((b) => b.id === id);
     if (!theirs || !this.editable) return null;
-    const box = { ...theirs, id: newId() };
+    const box = { ...theirs, id: this.ownId(id) };
     this.put(box, "Taken over");
     return box;
+  }
+
+  /** The id under which a box of an overlay is taken over. */
+  ownId(theirs: string): string {
+    return this.ownIds.get(theirs) ?? newId();
+  }
+
+  /** A box of an overlay was clicked. */
+  point(id: string): void {
+    this.pointed = id;
+    this.changed("pointed");
+  }
+
+  /** Puts these boxes in and takes those ids out, with something beside the boxes, as one step of undo. */
+  alter(label: string, put: readonly Box[], drop: readonly string[], aside: Aside): void {
+    this.history.runWith(label, altering(this.boxes, put, drop), aside);
+    this.changed("boxes");
+    if (this.chosenId !== null && !this.chosen) this.choose(null);
+    else this.changed("choice");
   }
 
   replaceAll(boxes: readonly Box[], label: string): void {

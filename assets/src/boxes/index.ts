@@ -1,8 +1,9 @@
 import "./boxes.css";
 import { Scope } from "../shared/scope";
 import { Bench } from "./bench";
+import type { Aside } from "./commands";
 import { completed, type OverlayInfo, type State } from "./contract";
-import { hull } from "./geometry";
+import { hull, type Rect } from "./geometry";
 import type { Box } from "./model";
 
 /**
@@ -61,6 +62,22 @@ export class BoxWorkbench extends HTMLElement {
     this.bench?.editor().replaceAll(boxes, label);
   }
 
+  /** Puts these boxes in and takes those ids out, with something beside the boxes, as one step of undo. */
+  alter(label: string, put: readonly Box[], drop: readonly string[], aside: Aside): void {
+    this.bench?.editor().alter(label, put, drop, aside);
+  }
+
+  /** Says under which own id a box of an overlay is taken over. */
+  nameOverlays(ownIds: ReadonlyMap<string, string>): void {
+    const editor = this.bench?.editor();
+    if (editor) editor.ownIds = ownIds;
+  }
+
+  /** Brings a part of the image into sight. */
+  reveal(part: Rect): void {
+    this.bench?.canvas.reveal(part);
+  }
+
   /** Takes a box of an overlay over as an own one. */
   adopt(overlay: string, box: string): Box | null {
     return this.bench?.editor().adopt(overlay, box) ?? null;
@@ -70,7 +87,7 @@ export class BoxWorkbench extends HTMLElement {
     this.bench?.setOverlays(overlays);
   }
 
-  /** Lights these boxes of the overlays and dims all others; an empty list ends it. */
+  /** Lights these boxes, own ones and ones of overlays, and dims all others; an empty list ends it. */
   light(ids: readonly string[]): void {
     this.bench?.canvas.light(ids);
   }

@@ -18,17 +18,29 @@ export async function picture(state: State): Promise<HTMLImageElement> {
 export class Next {
   private fetching: Promise<Ready | null> | null = null;
   private held: Ready | null = null;
+  private leaving = false;
 
-  constructor(private readonly claim: (after: number) => Promise<State | null>) {}
+  constructor(
+    private readonly claim: (after: number) => Promise<State | null>,
+    private readonly load: (state: State) => Promise<HTMLImageElement> = picture,
+  ) {}
 
   /** The task that is held besides the present one, for the heartbeat. */
   get assignment(): number | null {
     return this.held?.state.assignment ?? null;
   }
 
-  /** Claims the next task unless that was done. */
+  /**
+   * Claims the next task unless that was done. While the present one is being left it does nothing: what
+   * it would be given is the very task that comes now, and it would be shown a second time.
+   */
   prefetch(after: number): void {
-    this.fetching ??= this.fetch(after);
+    if (!this.leaving) this.fetching ??= this.fetch(after);
+  }
+
+  /** A task is on the bench: from here on the one after it can be fetched. */
+  arrived(): void {
+    this.leaving = false;
   }
 
   private async fetch(after: number): Promise<Ready | null> {
@@ -38,7 +50,7 @@ export class Next {
         this.fetching = null;
         return null;
       }
-      this.held = { state, image: await picture(state) };
+      this.held = { state, image: await this.load(state) };
       return this.held;
     } catch {
       this.fetching = null;
@@ -48,6 +60,7 @@ export class Next {
 
   /** What was fetched, or is being; null where there is nothing yet. Asked again it starts anew. */
   async take(): Promise<Ready | null> {
+    this.leaving = true;
     const ready = await this.fetching;
     this.drop();
     return ready;

@@ -3,7 +3,7 @@ import type { Scope } from "../shared/scope";
 import type { Editor, Hit } from "./editor";
 import { between, type Handle, handlePoint, moved, onGrid, type Point, resized, rotated, snapped, turnedBy } from "./geometry";
 import { knobOf } from "./knob";
-import { type Box, newId } from "./model";
+import type { Box } from "./model";
 import type { Viewport } from "./viewport";
 
 /** What the pointer works on; the canvas provides it. */
@@ -22,7 +22,7 @@ export interface Ground {
 type Gesture =
   | { readonly kind: "pan"; last: Point; moved: boolean; readonly click: Hit }
   | { readonly kind: "draw"; readonly from: Point; readonly press: Point }
-  | { readonly kind: "move"; readonly box: Box; readonly from: Point; readonly press: Point; readonly label: string }
+  | { readonly kind: "move"; readonly box: Box; readonly from: Point; readonly press: Point; readonly label: string; readonly theirs?: string }
   | { readonly kind: "resize"; readonly box: Box; readonly handle: Handle; readonly offset: Point; readonly press: Point }
   | { readonly kind: "turn"; readonly box: Box; readonly from: Point; readonly press: Point };
 
@@ -104,7 +104,7 @@ export class Pointer {
       g.editor.choose(hit.box.id);
       return { kind: "move", box: hit.box, from: at, press: p, label: "Move" };
     }
-    if (hit.kind === "overlay") return { kind: "move", box: { ...hit.box, id: newId() }, from: at, press: p, label: "Amended" };
+    if (hit.kind === "overlay") return { kind: "move", box: { ...hit.box, id: g.editor.ownId(hit.box.id) }, from: at, press: p, label: "Amended", theirs: hit.box.id };
     return pan;
   }
 
@@ -208,6 +208,7 @@ export class Pointer {
       if (box && Math.max(box.w, box.h) * view.scale >= clickSlack) editor.add(box);
       else this.click(gesture.press, e);
     } else if (box) editor.put(box, gesture.kind === "move" ? gesture.label : gesture.kind === "turn" ? "Turn" : "Resize");
+    else if (gesture.kind === "move" && gesture.theirs !== undefined) editor.point(gesture.theirs);
   }
 
   private click(p: Point, e: PointerEvent): void {

@@ -1,35 +1,40 @@
 // The reviewer's desk: decisions by key, the next item already there.
 import type { BoxWorkbench } from "../boxes/index";
-import { completed, type OverlayInfo, type State } from "../boxes/contract";
-import { type Box, same } from "../boxes/model";
+import type { OverlayInfo, State } from "../boxes/contract";
+import { type Box, newId, same } from "../boxes/model";
 import { element, icon } from "../shared/dom";
 import { emit, listen } from "../shared/events";
 import { island, sweepIslands } from "../shared/islands";
 import { announce } from "../shared/notices";
 import type { Scope } from "../shared/scope";
-import { type Fault, type Mark, type Target, targetOf, withMark } from "./marks";
+import { forget, keep, type Kept, keptFor } from "./kept";
 import { fetchPage, show, type Waiting } from "./next";
+import { Reasons } from "./reasons";
+import { matchingOf, Several, stateOf } from "./several";
 
 // The next item is fetched once the reviewer has settled on this one.
 const prefetchAfter = 600;
-
-/** What was decided last, on whichever item: it can be taken back from the next one. */
-let last: { word: string; name: string; undo: string } | null = null;
+const refusalStays = 8000;
 
 interface Decided {
   readonly word: string;
   readonly name: string;
+  readonly labelers: string;
   readonly undo: string;
   readonly next: string;
 }
 
+/** What was decided last, on whichever item: it can be taken back from the next one. */
+let last: Decided | null = null;
+
 class Desk {
   private readonly state: State;
+  private readonly several: Several | null;
+  private readonly reasons: Reasons;
   private readonly opened = performance.now();
   private base: number;
   /** The boxes that the decision goes out from: the answer's, or the truth's. */
   private taken: readonly Box[];
-  private marks: readonly Mark[] = [];
   private busy = false;
   private coming: Promise<Waiting | null> | null = null;
 
@@ -37,14 +42,30 @@ class Desk {
     private readonly root: BoxWorkbench,
     private readonly scope: Scope,
   ) {
-    this.state = completed(JSON.parse(root.querySelector('script[type="application/json"]')?.textContent ?? "{}") as State);
+    this.state = stateOf(root);
     this.base = Number(root.dataset["base"]);
     this.taken = this.state.boxes;
+    const matching = matchingOf(root);
+    this.several = matching && root.dataset["several"] !== undefined ? new Several(root, scope, this.state, matching, () => this.changed()) : null;
+    const desk = this;
+    this.reasons = new Reasons(
+      {
+        root,
+        scope,
+        several: this.several,
+        get answer() {
+          return desk.taken;
+        },
+        className: (id) => this.state.classes.find((c) => c.id === id)?.name ?? "",
+      },
+      () => void this.reject(),
+    );
     root.dataset["ready"] = "";
     this.bindKeys();
     this.listen();
     this.showLast();
     this.changed();
+    this.offerKept();
     scope.after(prefetchAfter, () => void this.next());
   }
 
@@ -55,26 +76,22 @@ class Desk {
   private bindKeys(): void {
     const { root } = this;
     root.bind("approve", () => void this.approve());
-    root.bind("reject", () => this.part<HTMLInputElement>('input[name="fault"]')?.focus());
+    if (this.part('input[name="fault"]')) root.bind("reject", () => this.reasons.open());
     root.bind("discard", () => this.openDiscard());
     root.bind("undo-decision", () => void this.takeBack());
-    if (this.state.overlays.length > 0) root.bind("take", (_, digit) => this.takeNth(Number(digit)));
-  }
-
-  private takeNth(n: number): void {
-    const overlay = this.state.overlays[n - 1];
-    if (overlay) this.take(overlay);
-    else announce(`There is no answer ${n}`);
+    if (!this.several && this.state.overlays.length > 0) root.bind("take", (_, digit) => this.takeNth(Number(digit)));
   }
 
   private listen(): void {
     const { scope, root } = this;
-    listen(scope, root, "boxes:choose", () => this.aim());
-    listen(scope, root, "boxes:change", () => this.changed());
+    listen(scope, root, "boxes:choose", () => this.reasons.aim());
+    listen(scope, root, "boxes:change", () => {
+      this.several?.begun();
+      this.changed();
+    });
     scope.on(root, "click", (e) => this.click(e));
     scope.on(root, "submit", (e) => this.submitted(e));
-    scope.on(root, "change", (e) => this.chosen(e.target));
-    scope.on(root, "keydown", (e) => this.key(e));
+    scope.on(root, "change", (e) => this.picked(e.target));
     scope.on(window, "popstate", () => location.reload());
   }
 
@@ -97,86 +114,44 @@ class Desk {
 
   private acceptWord(): string {
     if (this.empty) return this.root.boxes.length === 0 ? "No defects" : "Take these boxes";
-    return this.amended ? "Amend" : this.truth ? "Confirm" : "Approve";
+    if (this.truth && !this.amended) return "Confirm";
+    if (!this.several) return this.amended ? "Amend" : "Approve";
+    const open = this.several.open.length;
+    if (open > 0) return `${open} to judge`;
+    const whole = this.several.taken();
+    return this.several.current || whole === null ? "Take these boxes" : whole === "merged" ? "Approve merged" : whole === "truth" ? "Confirm" : `Approve ${whole}`;
   }
 
   private changed(): void {
+    this.several?.refresh();
     const word = this.part("[data-review-word]");
     if (word) word.textContent = `${this.acceptWord()}, next`;
-    this.aim();
+    this.reasons.aim();
   }
 
+  private takeNth(n: number): void {
+    const overlay = this.state.overlays[n - 1];
+    if (overlay && overlay.id !== "truth") this.take(overlay);
+    else announce(`There is no answer ${n}`);
+  }
+
+  // One answer, with the truth beside it.
   private take(overlay: OverlayInfo): void {
     const answer = this.part<HTMLInputElement>(`input[data-overlay="${overlay.id}"]`);
-    if (answer) {
-      answer.checked = true;
-      this.base = Number(answer.value);
-    } else this.base = Number(this.part<HTMLInputElement>('input[name="annotation"]')?.value ?? 0);
+    if (answer) answer.checked = true;
+    this.base = Number(answer?.value ?? 0);
     this.taken = overlay.boxes.map((b, i) => ({ ...b, id: String(i) }));
-    this.marks = [];
+    this.reasons.restore([]);
     this.root.replace(this.taken, `Answer ${overlay.id} taken`);
-    this.showMarks();
     this.changed();
   }
 
-  private target(): Target {
-    const { chosen } = this.root;
-    const name = this.state.classes.find((c) => c.id === chosen?.class)?.name ?? "";
-    return targetOf(chosen, this.taken, name);
-  }
-
-  private aim(): void {
-    const words = this.part("[data-review-target]");
-    if (words) words.textContent = this.target().words;
-  }
-
-  // ---- reasons
-
-  private note(): HTMLInputElement | null {
-    return this.part<HTMLInputElement>('input[name="note"]');
-  }
-
-  /** Pins the chosen reason to the chosen box; false where none is chosen. */
-  private pin(): boolean {
-    const chip = this.part<HTMLInputElement>('input[name="fault"]:checked');
-    if (!chip) return false;
-    const { position, x, y } = this.target();
-    const note = this.note();
-    this.marks = withMark(this.marks, { fault: chip.value as Fault, note: note?.value.trim() ?? "", position, x, y });
-    chip.checked = false;
-    if (note) note.value = "";
-    this.showMarks();
-    return true;
-  }
-
-  private showMarks(): void {
-    const rows = this.marks.map((m) => {
-      const fault = this.part(`input[name="fault"][value="${m.fault}"]`)?.parentElement?.textContent?.trim() ?? m.fault;
-      const about = m.position !== null ? `box ${m.position + 1}` : m.x !== null && m.y !== null ? `at ${Math.round(m.x)}, ${Math.round(m.y)}` : "the whole";
-      const remove = element("button", { type: "button", class: "btn bare icon", "aria-label": `Remove: ${fault}, ${about}` }, icon("x"));
-      this.scope.on(remove, "click", () => {
-        this.marks = this.marks.filter((other) => other !== m);
-        this.showMarks();
-      });
-      return element("li", {}, element("span", { class: "t" }, element("b", {}, fault), ` ${about}${m.note === "" ? "" : `: ${m.note}`}`), remove);
-    });
-    this.part("[data-review-marks]")?.replaceChildren(...rows);
-  }
-
-  private chosen(target: EventTarget | null): void {
-    if (!(target instanceof HTMLInputElement)) return;
-    const overlay = this.state.overlays.find((o) => o.id === target.dataset["overlay"]);
+  private picked(target: EventTarget | null): void {
+    const choice = target instanceof HTMLInputElement ? target.dataset["overlay"] : undefined;
+    if (choice === undefined) return;
+    if (this.several) return this.several.take(choice);
+    const overlay = this.state.overlays.find((o) => o.id === choice);
     if (overlay) this.take(overlay);
-    if (target.name === "fault") this.note()?.focus();
-  }
-
-  // Enter pins a reason with its note; Ctrl Enter sends all of them.
-  private key(e: KeyboardEvent): void {
-    const at = e.target;
-    if (e.key !== "Enter" || e.isComposing || !(at instanceof HTMLInputElement) || (at.name !== "note" && at.name !== "fault")) return;
-    e.preventDefault();
-    if (e.ctrlKey || e.metaKey) return void this.reject();
-    if (this.pin()) announce(`Noted. ${this.marks.length} so far. Ctrl Enter sends the answer back.`);
   }
 
   // ---- decisions
@@ -189,6 +164,7 @@ class Desk {
     if (act === "reject") void this.reject();
     if (act === "discard") this.openDiscard();
     if (act === "throw") void this.discard();
+    if (act === "leave-out") this.several?.leaveOut();
   }
 
   private submitted(e: Event): void {
@@ -196,18 +172,20 @@ class Desk {
   }
 
   private approve(): Promise<void> {
-    if (this.base === 0 && !this.truth && this.state.overlays.length > 0 && !this.amended) {
-      return this.refuse("Take one of the answers first: 1, 2, 3 … or draw the boxes yourself.");
+    if (this.truth && !this.amended) return this.decide("approved", {});
+    const open = this.several?.open ?? [];
+    if (open[0]) {
+      this.several?.choose(open[0]);
+      return this.refuse(`${open.length === 1 ? "One object needs" : `${open.length} objects need`} a judgment still: take an answer by its number, m for the merged box, or 0 to leave it out.`);
     }
-    return this.amended || this.empty ? this.decide("amended", { boxes: this.root.boxes }) : this.decide("approved", {});
+    return this.several || this.amended || this.empty ? this.decide("amended", { boxes: this.root.boxes }) : this.decide("approved", {});
   }
 
   private reject(): Promise<void> {
-    this.pin();
-    if (this.base === 0 && this.state.overlays.length > 0) return this.refuse("Take the answer that is to go back first: 1, 2, 3 …");
-    if (this.marks.length > 0) return this.decide("rejected", { marks: this.marks });
-    this.part<HTMLInputElement>('input[name="fault"]')?.focus();
-    return this.refuse("Choose a reason first. Choose a box before to pin the reason to it.");
+    const problem = this.reasons.begun || this.reasons.marks.length === 0 ? this.reasons.pin() : "";
+    if (problem === "") return this.decide("rejected", { marks: this.reasons.marks });
+    this.reasons.open();
+    return this.refuse(problem);
   }
 
   private openDiscard(): void {
@@ -220,8 +198,19 @@ class Desk {
     return this.decide("discarded", { note: this.part<HTMLInputElement>('input[name="discard_note"]')?.value ?? "" });
   }
 
+  // Says over the image why nothing was decided, until something is done.
   private refuse(text: string): Promise<void> {
-    emit(this.root, "notice", { tone: "info", text });
+    const region = this.part('[data-part="notice"]');
+    const note = element("div", { class: "note info", role: "status" }, icon("info"), element("p", {}, text));
+    region?.replaceChildren(note);
+    const over = this.scope.child();
+    const end = (): void => {
+      over.dispose();
+      note.remove();
+    };
+    over.after(refusalStays, end);
+    for (const type of ["boxes:change", "boxes:choose"] as const) listen(over, this.root, type, end);
+    over.on(this.root, "keydown", end);
     return Promise.resolve();
   }
 
@@ -244,10 +233,50 @@ class Desk {
 
   private async failed(answer: Response): Promise<void> {
     const fault = (await answer.json().catch(() => ({}))) as { detail?: string };
-    emit(this.root, "notice", { tone: answer.status === 409 ? "warn" : "bad", text: fault.detail ?? "The server could not do this. Nothing was changed; try again." });
-    if (answer.status !== 409) return;
+    const text = fault.detail ?? "The server could not do this. Nothing was changed; try again.";
+    if (answer.status !== 409) return emit(this.root, "notice", { tone: "bad", text });
+    keep(this.address, { why: text, matching: this.signature, boxes: this.root.boxes, judged: this.several?.judgedIds ?? [], marks: this.reasons.marks });
     const now = await fetchPage(location.href, this.scope.signal);
     if (now) swap(now);
+  }
+
+  // ---- what somebody else's decision left undone
+
+  private get address(): string {
+    return this.root.dataset["action"] ?? "";
+  }
+
+  /** Tells one set of answers from another. */
+  private get signature(): string {
+    return this.root.querySelector("#review-matching")?.textContent ?? "";
+  }
+
+  private offerKept(): void {
+    const mine = keptFor(this.address);
+    const region = this.part('[data-part="notice"]');
+    if (!mine || !region) return;
+    const again = element("button", { type: "button", class: "btn" }, "Take mine up again");
+    const drop = element("button", { type: "button", class: "btn bare" }, "Leave it");
+    const done = (): void => {
+      forget(this.address);
+      region.replaceChildren();
+      this.part('[data-part="stage"]')?.focus({ preventScroll: true });
+    };
+    this.scope.on(again, "click", () => {
+      this.takeUp(mine);
+      done();
+    });
+    this.scope.on(drop, "click", done);
+    const text = element("p", {}, element("b", {}, "Your decision was not stored. "), `${mine.why} What you had drawn is kept.`);
+    region.replaceChildren(element("div", { class: "note warn", role: "alert" }, icon("triangle-alert"), text, element("span", { class: "row end" }, again, drop)));
+  }
+
+  private takeUp(mine: Kept): void {
+    if (mine.matching === this.signature) {
+      if (this.several) this.several.restore(mine.boxes, mine.judged);
+      else this.root.replace(mine.boxes, "Taken up again");
+      this.reasons.restore(mine.marks);
+    } else this.root.replace(mine.boxes.map((b) => ({ ...b, id: newId() })), "Taken up again");
   }
 
   private next(): Promise<Waiting | null> {
@@ -257,7 +286,8 @@ class Desk {
 
   private async goOn(done: Decided): Promise<void> {
     last = done;
-    announce(`${done.name}: ${done.word}`);
+    forget(this.address);
+    announce(`${done.name}: ${done.word}${done.labelers === "" ? "" : `. The answers were those of ${done.labelers}`}`);
     const ready = await this.next();
     if (ready) return swap(ready);
     // What was not there some seconds ago may be by now.
@@ -271,7 +301,8 @@ class Desk {
     if (!place || !last) return;
     const undo = element("button", { type: "button", class: "btn bare" }, icon("undo-2"), "Undo ", element("kbd", {}, "u"));
     this.scope.on(undo, "click", () => void this.takeBack());
-    place.replaceChildren(`${last.word}: ${last.name}`, undo);
+    const whose = last.labelers === "" ? [] : [element("span", { class: "faint whose", title: last.labelers }, last.labelers)];
+    place.replaceChildren(element("span", {}, `${last.word}: ${last.name}`), ...whose, undo);
     place.hidden = false;
   }
 

@@ -12,8 +12,11 @@ test("a mark is about the answer's box, about a place, or about the whole", () =
 });
 
 test("the same fault at the same box is said once", () => {
-  const loose: Mark = { fault: "loose_box", note: "", position: 0, x: null, y: null };
+  const loose: Mark = { annotation: 7, fault: "loose_box", note: "", position: 0, x: null, y: null };
   const other: Mark = { ...loose, position: 1 };
   const again: Mark = { ...loose, note: "Left edge." };
   assert.deepEqual(withMark(withMark([loose], other), again), [other, again]);
+  assert.deepEqual(withMark([again], loose), [again]);
+  const elsewhere: Mark = { ...loose, annotation: 8 };
+  assert.deepEqual(withMark([loose], elsewhere), [loose, elsewhere]);
 });

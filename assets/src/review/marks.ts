@@ -4,6 +4,8 @@ import type { Box } from "../boxes/model";
 export type Fault = "loose_box" | "missed_defect" | "wrong_class" | "split_needed" | "other";
 
 export interface Mark {
+  /** The answer that it is about; 0 for the one that the boxes were begun from. */
+  readonly annotation: number;
   readonly fault: Fault;
   readonly note: string;
   /** The box's place in the answer. */
@@ -34,8 +36,9 @@ export function targetOf(chosen: Box | null, answer: readonly Box[], name: strin
   return { words: `about the place at ${Math.round(x)}, ${Math.round(y)}`, position: null, x, y };
 }
 
-/** Adds a mark; the same fault at the same target is replaced. */
+/** Adds a mark; the same fault at the same target is replaced, and keeps its note where the new one has none. */
 export function withMark(marks: readonly Mark[], mark: Mark): Mark[] {
-  const same = (m: Mark): boolean => m.fault === mark.fault && m.position === mark.position && m.x === mark.x && m.y === mark.y;
-  return [...marks.filter((m) => !same(m)), mark];
+  const same = (m: Mark): boolean => m.annotation === mark.annotation && m.fault === mark.fault && m.position === mark.position && m.x === mark.x && m.y === mark.y;
+  const note = mark.note === "" ? (marks.find(same)?.note ?? "") : mark.note;
+  return [...marks.filter((m) => !same(m)), { ...mark, note }];
 }
