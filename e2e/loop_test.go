@@ -54,7 +54,7 @@ func (l *loop) makeProject() {
 	p.open("/projects")
 	p.must(p.GetByRole("link", playwright.PageGetByRoleOptions{Name: "New project"}).First().Click())
 	p.fill("Name", l.project)
-	p.fill("Short name", l.slug)
+	p.fill("Short name (optional)", l.slug)
 	p.must(p.GetByLabel("Take imported boxes as truth").Check())
 	p.press("Make the project")
 	p.must(p.WaitForURL("**/projects/" + l.slug))
