@@ -225,14 +225,28 @@ func (s *skene) consensus() Consensus {
 }
 
 func (s *skene) likeliest(pattern int) (label int, probability float64) {
-	from := 0
-	if pattern > 0 {
-		from = s.believed[pattern-1]
-	}
-	for _, b := range s.beliefs[from:s.believed[pattern]] {
+	for _, b := range s.beliefsOf(pattern) {
 		if b.probability > probability {
 			label, probability = b.label, b.probability
 		}
 	}
 	return label, probability
+}
+
+func (s *skene) beliefsOf(pattern int) []belief {
+	from := 0
+	if pattern > 0 {
+		from = s.believed[pattern-1]
+	}
+	return s.beliefs[from:s.believed[pattern]]
+}
+
+// probability is that of a label where votes are of a pattern.
+func (s *skene) probability(pattern, label int) float64 {
+	for _, b := range s.beliefsOf(pattern) {
+		if b.label == label {
+			return b.probability
+		}
+	}
+	return 0
 }

@@ -28,4 +28,24 @@
 // crowd box is a wide box from the first one on, so a reviewer looks at it, and it counts as one disagreement.
 //
 // Boxes without an area match where they are the same. An answer without boxes is an answer: it misses what the others have.
+//
+// # From objects to measures
+//
+// Each object is a unit on which each answer votes: for the class of its box, or for NoBox where it has none. An answer with a
+// wide box over an object has no vote on it, and the wide box is a unit of its own, on which those with boxes inside vote
+// NoBox: so it counts as one disagreement, as it does in an item's Score (panoptic quality: Kirillov et al. 2019; see Match).
+//
+// Alpha is Krippendorff's (Computing Krippendorff's alpha-reliability, 2011), FleissKappa and CohenKappa are theirs (1971, 1960);
+// over more than two labelers a Summary has the mean of Cohen's kappas (Light 1971). These compare votes beyond what chance
+// would give; shares, confusions and the mean IoU do not. What two labelers reach together is measured on the objects
+// that one of them has at least, so that it does not depend on what a third one saw. The agreement on one class is its
+// proportion of specific agreement (Fleiss, Levin and Paik, Statistical methods for rates and proportions, 2003).
+// The truth is compared with each answer by itself, and no answer's match with it depends on the others.
+//
+// DawidSkene (1979) weighs votes by how reliable each labeler turns out to be, class by class; a Summary says where that
+// differs from the majority.
+//
+// Each figure over items has the middle 95 % of a percentile bootstrap (Efron and Tibshirani 1993) that draws whole items: votes on
+// one item are not independent. A seed makes it repeatable. Every figure is a function of sums over items, so that a sample
+// is only rows of numbers added up, and neither memory nor time grows without bound with the items; see tally.
 package agreement

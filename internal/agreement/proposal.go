@@ -96,7 +96,7 @@ func (m *matcher) turnedMedian(b *Box, members []int) {
 	x, y := median(func(s *shape) float64 { return s.x + s.w/2 }), median(func(s *shape) float64 { return s.y + s.h/2 })
 	w, h := median(func(s *shape) float64 { return readings[s].w }), median(func(s *shape) float64 { return readings[s].h })
 	turn := median(func(s *shape) float64 { return readings[s].turn })
-	*b = Box{X: x - w/2, Y: y - h/2, W: w, H: h, Rotation: model.box.Rotation + turn, Crowd: b.Crowd}
+	*b = Box{X: x - w/2, Y: y - h/2, W: w, H: h, Rotation: math.Remainder(model.box.Rotation+turn, 360), Crowd: b.Crowd}
 }
 
 // central is the member whose IoU with the others is largest.

@@ -26,12 +26,12 @@ func (s *Summarizer) weigh(out *Summary) {
 			end = s.firstObject[item+1]
 		}
 		for object := first; object < end; object++ {
-			likely, pattern := consensus.Labels[object], s.skene.patternOf[object]
-			if pattern < 0 || majorities[pattern].class == likely {
+			pattern := s.skene.patternOf[object]
+			if pattern < 0 || !majorities[pattern].outweighed {
 				continue
 			}
 			out.Skene.Differ = append(out.Skene.Differ, Difference{
-				Item: item, Object: object - first, Majority: s.classes.ids[majorities[pattern].class], Likely: s.classes.ids[likely],
+				Item: item, Object: object - first, Majority: s.classes.ids[majorities[pattern].class], Likely: s.classes.ids[consensus.Labels[object]],
 				Probability: consensus.Probability[object], Tied: majorities[pattern].tied,
 			})
 		}
@@ -41,16 +41,24 @@ func (s *Summarizer) weigh(out *Summary) {
 
 // majority is the class with the most votes, that with the lowest id of several.
 type majority struct {
-	class int
-	tied  bool // there are several
+	class      int
+	tied       bool // there are several
+	outweighed bool // another class is clearly likelier
 }
+
+// clearly is how much likelier a class must be to outweigh the majority: the method has nothing to say of labelers who never
+// voted beside others.
+const clearly = 0.01
 
 // majorities are those of each pattern of votes.
 func (s *Summarizer) majorities() []majority {
 	all := make([]majority, 0, len(s.skene.ends))
 	start := 0
-	for _, end := range s.skene.ends {
-		all = append(all, s.majorityOf(s.skene.votes[start:end]))
+	for pattern, end := range s.skene.ends {
+		m := s.majorityOf(s.skene.votes[start:end])
+		_, most := s.skene.likeliest(pattern)
+		m.outweighed = most > s.skene.probability(pattern, m.class)+clearly
+		all = append(all, m)
 		start = end
 	}
 	return all
