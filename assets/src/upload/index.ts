@@ -3,8 +3,9 @@ import { listen, type ChosenFile } from "../shared/events";
 import { island } from "../shared/islands";
 import { toast } from "../shared/notices";
 import type { Scope } from "../shared/scope";
-import { bytes, commonFolder, count, guessFormat, isLeftover } from "./names";
+import { bytes, commonFolder, count, isLeftover } from "./names";
 import { Panel } from "./panel";
+import { recognize } from "./recognize";
 import { begin, cancel, receiver, Refused, start, type NewImport } from "./server";
 import { Uploader, type Outgoing } from "./uploader";
 
@@ -89,14 +90,23 @@ island("[data-upload]", (host, scope) => {
   listen(scope, form, "files:drop", ({ files }) => {
     for (const file of outgoing(files)) chosen.set(file.name, file);
     const all = [...chosen.values()];
-    const guess = guessFormat(all.map(({ name }) => name));
-    const radio = form.querySelector<HTMLInputElement>(`[name="format"][value="${guess}"]`);
-    if (radio) radio.checked = true;
-    if (!said) return;
     const size = all.reduce((sum, file) => sum + file.size, 0);
-    said.textContent = `${count(all.length)} ${all.length === 1 ? "file" : "files"} chosen, ${bytes(size)}. More can be added.`;
-    said.hidden = false;
+    const summary = `${count(all.length)} ${all.length === 1 ? "file" : "files"} chosen, ${bytes(size)}. More can be added.`;
+    tell(summary);
+    void recognize(all).then((format) => {
+      if (scope.disposed || chosen.size !== all.length || !format) return;
+      const radio = form.querySelector<HTMLInputElement>(`[name="format"][value="${format}"]`);
+      if (!radio) return;
+      radio.checked = true;
+      tell(`${summary} They look like ${radio.labels?.[0]?.querySelector("b")?.textContent ?? format}: choose another format if they are not.`);
+    });
   });
+
+  function tell(text: string): void {
+    if (!said) return;
+    said.textContent = text;
+    said.hidden = false;
+  }
 
   scope.on(form, "submit", (event) => {
     event.preventDefault();

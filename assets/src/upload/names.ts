@@ -1,24 +1,8 @@
-export type Format = "images" | "voc" | "coco";
-
 /** What operating systems leave in folders beside their content. */
 const leftover = /(^|\/)(\.[^/]*|Thumbs\.db|desktop\.ini)$|(^|\/)__MACOSX\//i;
 
 export function isLeftover(path: string): boolean {
   return leftover.test(path);
-}
-
-/** The format that the names of files tell of; null for zips alone, which hide theirs. */
-export function guessFormat(paths: readonly string[]): Format | null {
-  let open = false;
-  let voc = false;
-  for (const path of paths) {
-    const name = path.toLowerCase();
-    if (name.endsWith(".json")) return "coco";
-    voc ||= name.endsWith(".xml");
-    open ||= !name.endsWith(".zip");
-  }
-  if (voc) return "voc";
-  return open ? "images" : null;
 }
 
 /**

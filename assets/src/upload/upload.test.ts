@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bytes, commonFolder, duration, guessFormat, isLeftover } from "./names";
+import { bytes, commonFolder, duration, isLeftover } from "./names";
 import { backoff, Uploader, type Arrived, type Outgoing, type Progress, type Receiver } from "./uploader";
-
-test("the names of files tell of their format", () => {
-  assert.equal(guessFormat(["a.jpg", "b.png"]), "images");
-  assert.equal(guessFormat(["a.jpg", "Annotations/a.xml"]), "voc");
-  assert.equal(guessFormat(["a.jpg", "a.xml", "instances.JSON"]), "coco");
-  assert.equal(guessFormat(["all.zip"]), null);
-});
 
 test("a folder that was chosen is not part of the names", () => {
   assert.equal(commonFolder(["steel/a.jpg", "steel/x/b.jpg"]), "steel/");
