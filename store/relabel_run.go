@@ -46,11 +46,31 @@ func (r relabel) boxes() string {
 			FROM annotation_boxes b JOIN annotations an ON an.id = b.annotation_id JOIN items i ON i.id = an.item_id
 			WHERE b.class_id = @class AND coalesce(b.definition_version, 0) < @version AND i.project_id = @project AND ` + countsForItem
 	}
+	return r.confused("true")
+}
+
+// boxesOfItems selects the same of @items alone. It goes from the items to their boxes in a form that leaves the
+// planner no other way: it would read all of the class each time.
+func (r relabel) boxesOfItems() string {
+	if len(r.Others) == 0 {
+		return `
+			SELECT an.item_id AS item, an.task_id AS task, an.id AS annotation, b.position
+			FROM items i CROSS JOIN LATERAL (SELECT * FROM annotations WHERE item_id = i.id OFFSET 0) an
+			CROSS JOIN LATERAL (
+				SELECT position FROM annotation_boxes
+				WHERE annotation_id = an.id AND class_id = @class AND coalesce(definition_version, 0) < @version OFFSET 0) b
+			WHERE i.id = ANY(@items) AND ` + countsForItem
+	}
+	return r.confused("f.item_id = ANY(@items)")
+}
+
+// confused selects what was confused, of the rows f of confusions for which where holds.
+func (r relabel) confused(where string) string {
 	return `
 		SELECT DISTINCT an.item_id AS item, an.task_id AS task, an.id AS annotation, b.position
 		FROM confusions f CROSS JOIN LATERAL unnest(f.annotations_a || f.annotations_b, f.positions_a || f.positions_b) AS b (annotation, position)
 		JOIN annotations an ON an.id = b.annotation JOIN items i ON i.id = an.item_id
-		WHERE f.project_id = @project AND (f.class_a = @class AND f.class_b = ANY(@others) OR f.class_a = ANY(@others) AND f.class_b = @class)
+		WHERE ` + where + ` AND f.project_id = @project AND (f.class_a = @class AND f.class_b = ANY(@others) OR f.class_a = ANY(@others) AND f.class_b = @class)
 		  AND an.submitted_at < @published AND ` + countsForItem
 }
 
@@ -64,6 +84,20 @@ func (r relabel) truths() string {
 		SELECT u.item_id AS item, b.position
 		FROM truth_boxes b JOIN truths u ON u.id = b.truth_id AND u.current JOIN items i ON i.id = u.item_id
 		WHERE b.class_id = @class AND coalesce(b.definition_version, 0) < @version AND i.project_id = @project AND i.state = 'ready'`
+}
+
+// truthsOfItems selects the same of @items alone, like boxesOfItems.
+func (r relabel) truthsOfItems() string {
+	if len(r.Others) > 0 {
+		return r.truths()
+	}
+	return `
+		SELECT i.id AS item, b.position
+		FROM items i CROSS JOIN LATERAL (SELECT id FROM truths WHERE item_id = i.id AND current OFFSET 0) u
+		CROSS JOIN LATERAL (
+			SELECT position FROM truth_boxes
+			WHERE truth_id = u.id AND class_id = @class AND coalesce(definition_version, 0) < @version OFFSET 0) b
+		WHERE i.id = ANY(@items) AND i.state = 'ready'`
 }
 
 // RunRelabel sends back what a relabel is about, in steps. Whatever stopped it, running it again does the rest, and
@@ -225,7 +259,7 @@ func (s *relabelStep) collect(ctx context.Context) error {
 	// An answer that came back already, for another definition or a fault, gets this reason beside the other.
 	rows, err := s.tx.Query(ctx, `
 		SELECT b.task, b.item, b.annotation, an.person_id AS person, an.surplus, array_agg(b.position::int ORDER BY b.position) AS positions, 0::bigint AS waiting
-		FROM (`+s.boxes()+` AND an.item_id = ANY(@items)) b JOIN annotations an ON an.id = b.annotation
+		FROM (`+s.boxesOfItems()+`) b JOIN annotations an ON an.id = b.annotation
 		GROUP BY b.task, b.item, b.annotation, an.person_id, an.surplus
 		UNION ALL
 		SELECT an.task_id, an.item_id, an.id, an.person_id, an.surplus, array_agg(b.position::int ORDER BY b.position), a.id
@@ -249,7 +283,7 @@ func (s *relabelStep) collect(ctx context.Context) error {
 	if s.labelers, err = labelersAmong(ctx, s.tx, s.Project, people); err != nil {
 		return err
 	}
-	if rows, err = s.tx.Query(ctx, `SELECT DISTINCT item FROM (`+s.truths()+`) u WHERE item = ANY(@items)`, s.args(pgx.NamedArgs{"items": s.items})); err != nil {
+	if rows, err = s.tx.Query(ctx, `SELECT DISTINCT item FROM (`+s.truthsOfItems()+`) u`, s.args(pgx.NamedArgs{"items": s.items})); err != nil {
 		return err
 	}
 	older, err := pgx.CollectRows(rows, pgx.RowTo[int64])
