@@ -137,6 +137,9 @@ func (s *Server) renderGuideline(w http.ResponseWriter, r *http.Request, status 
 	if access.Allows(actorOf(r).Role, access.EditGuideline) {
 		v.Add = "/projects/" + b.project.Slug + "/classes"
 	}
+	if access.Allows(actorOf(r).Role, access.ReadItems) {
+		v.Pairs, v.Stale = pairsPath(b.project.Slug), stalePath(b.project.Slug)
+	}
 	for _, c := range b.classes {
 		v.Definitions = append(v.Definitions, b.definition(c, published[c.ID]))
 	}
@@ -343,10 +346,23 @@ func (s *Server) saveDraft(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.flash(r, "The draft is saved.")
-	return seeOther(w, r, classHref(b.project.Slug, c.ID)+"/draft")
+	return seeOther(w, r, backTo(r, classHref(b.project.Slug, c.ID)+"/draft"))
 }
 
+// publish makes a draft that was just saved the next definition. Where labels were made before, it asks first what
+// becomes of them.
 func (s *Server) publish(w http.ResponseWriter, r *http.Request, b bookOf, c store.Class, editVersion int) error {
+	counts, err := s.labelCounts(r, b)
+	if err != nil {
+		return err
+	}
+	if len(counts[c.ID]) > 0 {
+		ask := classHref(b.project.Slug, c.ID) + "/publish"
+		if pair := r.PostFormValue("pair"); pair != "" {
+			ask = with(ask, url.Values{}, "pair", pair)
+		}
+		return seeOther(w, r, ask)
+	}
 	version, err := s.Store.PublishDefinition(r.Context(), actorOf(r), c.ID, editVersion)
 	if inv, ok := errors.AsType[*store.InvalidError](err); ok {
 		return s.renderDraft(w, r, http.StatusUnprocessableEntity, nil, inv)
@@ -380,7 +396,11 @@ func (s *Server) addExample(w http.ResponseWriter, r *http.Request) error {
 	if e.X, e.Y, e.W, e.H, err = boxOf(r.PostForm); err != nil {
 		return err
 	}
-	return s.changeBook(w, r, "", "/draft#examples", func(c store.Class) error {
+	said := ""
+	if r.PostFormValue("back") != "" {
+		said = "It is in the draft of the definition, and in the book once that is published."
+	}
+	return s.changeBook(w, r, said, "/draft#examples", func(c store.Class) error {
 		return s.Store.AddExample(r.Context(), actorOf(r), c.ID, e)
 	})
 }
@@ -425,7 +445,15 @@ func (s *Server) changeBook(w http.ResponseWriter, r *http.Request, said, after 
 	if said != "" {
 		s.flash(r, said)
 	}
-	return seeOther(w, r, classHref(b.project.Slug, c.ID)+after)
+	return seeOther(w, r, backTo(r, classHref(b.project.Slug, c.ID)+after))
+}
+
+// backTo is the page that a form names as the one it stands on, if it names any, else the other.
+func backTo(r *http.Request, otherwise string) string {
+	if back := r.PostFormValue("back"); back != "" {
+		return localPath(back)
+	}
+	return otherwise
 }
 
 // classColours is the project's generated style sheet: the colour and the line of each class.

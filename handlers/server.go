@@ -79,6 +79,8 @@ func (s *Server) Routes() http.Handler {
 		s.discussionRoutes(r)
 		s.apiRoutes(r)
 		s.guidelineRoutes(r)
+		s.relabelRoutes(r)
+		s.pairRoutes(r)
 		s.queueRoutes(r)
 		s.labelRoutes(r)
 		s.importRoutes(r)

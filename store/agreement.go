@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"fiducial/internal/agreement"
 	"fiducial/internal/jobargs"
@@ -15,6 +16,21 @@ import (
 func (s *Store) askForScore(ctx context.Context, tx pgx.Tx, item int64) error {
 	if _, err := s.queue.InsertTx(ctx, tx, jobargs.ScoreItem{ItemID: item}, nil); err != nil {
 		return fmt.Errorf("ask for the score of item %d: %w", item, err)
+	}
+	return nil
+}
+
+// askForScores has items scored, after what somebody waits for, once this transaction has ended.
+func (s *Store) askForScores(ctx context.Context, tx pgx.Tx, items []int64) error {
+	if len(items) == 0 {
+		return nil
+	}
+	jobs := make([]river.InsertManyParams, len(items))
+	for i, item := range items {
+		jobs[i] = river.InsertManyParams{Args: jobargs.ScoreItem{ItemID: item}, InsertOpts: scoreLater()}
+	}
+	if _, err := s.queue.InsertManyFastTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("ask for the scores of %d items: %w", len(items), err)
 	}
 	return nil
 }

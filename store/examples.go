@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -134,37 +136,66 @@ func (s *Store) ExampleCrop(ctx context.Context, actor Actor, example int64) (*b
 // CandidateCrop returns the JPEG of a part of an item of a project that the actor sees, for whoever may
 // read its items.
 func (s *Store) CandidateCrop(ctx context.Context, actor Actor, item int64, x, y, w, h float64) (*blob.Object, error) {
-	if err := actor.may(access.ReadItems); err != nil {
-		return nil, err
-	}
-	var found bool
-	err := s.pool.QueryRow(ctx, `SELECT true FROM items i JOIN projects p ON p.id = i.project_id WHERE i.id = @item AND `+sees,
-		actor.args(pgx.NamedArgs{"item": item})).Scan(&found)
-	if err != nil {
-		return nil, fmt.Errorf("crop of item %d: %w", item, notFound(err))
+	if err := s.mayReadItem(ctx, actor, item); err != nil {
+		return nil, fmt.Errorf("crop of item %d: %w", item, err)
 	}
 	return s.itemCrop(ctx, Example{ItemID: item, X: x, Y: y, W: w, H: h})
 }
 
-// itemCrop makes a crop when it is first asked for and keeps it beside the item's other objects, where an
-// erasure of the item finds it.
+// WindowCrop returns the JPEG of the square of span pixels round a point of an item, for whoever may read it: all of one
+// span have one scale. span is one of WindowSides.
+func (s *Store) WindowCrop(ctx context.Context, actor Actor, item int64, x, y float64, span int) (*blob.Object, error) {
+	if !slices.Contains(windowSides, span) {
+		return nil, invalid("span", "There is no picture at this scale.")
+	}
+	if err := s.mayReadItem(ctx, actor, item); err != nil {
+		return nil, fmt.Errorf("crop of item %d: %w", item, err)
+	}
+	return s.cut(ctx, item, fmt.Sprintf("window-%.0f-%.0f-%d", x, y, span), func(picture io.Reader) ([]byte, error) {
+		return crop.Window(picture, math.Round(x), math.Round(y), span, cropSide)
+	})
+}
+
+// mayReadItem returns ErrNotFound unless the item is of a project that the actor sees, and they may read its items.
+func (s *Store) mayReadItem(ctx context.Context, actor Actor, item int64) error {
+	if err := actor.may(access.ReadItems); err != nil {
+		return err
+	}
+	var found bool
+	err := s.pool.QueryRow(ctx, `SELECT true FROM items i JOIN projects p ON p.id = i.project_id WHERE i.id = @item AND `+sees,
+		actor.args(pgx.NamedArgs{"item": item})).Scan(&found)
+	return notFound(err)
+}
+
 func (s *Store) itemCrop(ctx context.Context, e Example) (*blob.Object, error) {
-	key := fmt.Sprintf("items/%d/crop-%.0f-%.0f-%.0f-%.0f", e.ItemID, e.X, e.Y, e.W, e.H)
+	return s.cut(ctx, e.ItemID, fmt.Sprintf("crop-%.0f-%.0f-%.0f-%.0f", e.X, e.Y, e.W, e.H), func(picture io.Reader) ([]byte, error) {
+		return crop.JPEG(picture, e.X, e.Y, e.W, e.H, cropSide)
+	})
+}
+
+// cut makes a part of an item's picture when it is first asked for, and keeps it beside the item's other objects, where
+// an erasure of the item finds it.
+func (s *Store) cut(ctx context.Context, item int64, name string, make func(io.Reader) ([]byte, error)) (*blob.Object, error) {
+	key := AssetKey(item, name)
 	object, err := s.blobs.Get(ctx, key)
 	if !errors.Is(err, blob.ErrNotFound) {
 		return object, err
 	}
-	cropping <- struct{}{}
-	defer func() { <-cropping }()
-	picture, err := s.shown(ctx, e.ItemID)
+	select {
+	case cropping <- struct{}{}:
+		defer func() { <-cropping }()
+	case <-ctx.Done(): // whoever asked has gone on
+		return nil, ctx.Err()
+	}
+	picture, err := s.shown(ctx, item)
 	if err != nil {
 		return nil, err
 	}
-	cut, err := crop.JPEG(picture, e.X, e.Y, e.W, e.H, cropSide)
+	part, err := make(picture)
 	if err = errors.Join(err, picture.Close()); err != nil {
-		return nil, fmt.Errorf("crop of item %d: %w", e.ItemID, err)
+		return nil, fmt.Errorf("crop of item %d: %w", item, err)
 	}
-	if _, err := s.blobs.Put(ctx, key, bytes.NewReader(cut), int64(len(cut)), "image/jpeg"); err != nil {
+	if _, err := s.blobs.Put(ctx, key, bytes.NewReader(part), int64(len(part)), "image/jpeg"); err != nil {
 		return nil, err
 	}
 	return s.blobs.Get(ctx, key)

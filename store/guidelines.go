@@ -327,7 +327,9 @@ func publishDraft(ctx context.Context, tx pgx.Tx, c Class, editVersion int) (ver
 	case err == nil && strings.TrimSpace(body) == "":
 		return 0, invalid("body", "Write down what belongs to the class before publishing it.")
 	case err == nil:
-		_, err = tx.Exec(ctx, `UPDATE projects SET guideline_version = guideline_version + 1 WHERE id = $1`, c.ProjectID)
+		if _, err = tx.Exec(ctx, `UPDATE projects SET guideline_version = guideline_version + 1 WHERE id = $1`, c.ProjectID); err == nil {
+			err = notePairs(ctx, tx, c.ID, version)
+		}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("publish: %w", err)

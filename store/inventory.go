@@ -61,7 +61,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"import_results", []string{"id", "import_id", "name", "outcome", "reason", "item_id", "boxes"}, OfItem, "row deleted"},
 
 		{"classes", []string{"id", "project_id", "name", "slot", "key", "created_at", "retired_at"}, OfNobody, ""},
-		{"definitions", []string{"id", "class_id", "version", "body", "edited_by", "edited_at", "edit_version", "published_at"}, OfNobody, ""},
+		{"definitions", []string{"id", "class_id", "version", "body", "edited_by", "edited_at", "edit_version", "published_at", "confused"}, OfNobody, ""},
 		{"definition_confusions", []string{"definition_id", "class_id"}, OfNobody, ""},
 		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, "row deleted"},
 

@@ -178,7 +178,10 @@ func (s *Store) sendSome(ctx context.Context, tx pgx.Tx, r relabel) (more bool, 
 			return false, err
 		}
 	}
-	return true, nil
+	if err := s.askForScores(ctx, tx, step.sent()); err != nil {
+		return false, err
+	}
+	return true, step.release(ctx)
 }
 
 // finish ends the relabel, and tells each labeler once.
@@ -371,7 +374,7 @@ func (t *relabelTask) reopen(answers []*relabelAnswer, labelers map[int64]bool) 
 	}
 }
 
-// write stores what was decided. What has a free place goes back into the queue, which comes last.
+// write stores what was decided.
 func (s *relabelStep) write(ctx context.Context) error {
 	if err := s.returnAnswers(ctx); err != nil {
 		return err
@@ -401,20 +404,31 @@ func (s *relabelStep) write(ctx context.Context) error {
 	if err := s.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("write tasks: %w", err)
 	}
-	if freed := s.freed(); len(freed) > 0 {
-		return reopen(ctx, s.tx, s.Project, freed...)
-	}
 	return nil
 }
 
-// freed are the tasks that have a free place now.
-func (s *relabelStep) freed() (tasks []int64) {
+// release puts what has a free place now back into the queue. It comes last.
+func (s *relabelStep) release(ctx context.Context) error {
+	var freed []int64
 	for _, t := range s.tasks {
 		if t.outcome == "sent" && t.State == "open" && t.free() {
-			tasks = append(tasks, t.ID)
+			freed = append(freed, t.ID)
 		}
 	}
-	return tasks
+	if len(freed) == 0 {
+		return nil
+	}
+	return reopen(ctx, s.tx, s.Project, freed...)
+}
+
+// sent are the items whose answers go back in this step.
+func (s *relabelStep) sent() (items []int64) {
+	for _, t := range s.tasks {
+		if t.outcome == "sent" {
+			items = append(items, t.Item)
+		}
+	}
+	return items
 }
 
 // returned is how many answers go back to their labelers in this step.
