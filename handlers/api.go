@@ -41,6 +41,7 @@ func (s *Server) apiRoutes(r router) {
 		s.modelOperations(a)
 		s.importOperations(a)
 		s.datasetOperations(a)
+		s.relabelOperations(a)
 		s.agreementOperations(a)
 		r.documentation(a.OpenAPI())
 	})

@@ -54,6 +54,8 @@ type commandLine struct {
 	Source  sourceCommand  `cmd:"" help:"Make and list sources." group:"Against a server"`
 	Model   modelCommand   `cmd:"" help:"Register models and their releases." group:"Against a server"`
 	Import  importCommand  `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`
+	Pairs   pairsCommand   `cmd:"" help:"List the classes that are confused in a project." group:"Against a server"`
+	Relabel relabelCommand `cmd:"" help:"Send labels back that were made under an older definition." group:"Against a server"`
 	Dataset datasetCommand `cmd:"" help:"Freeze, verify and list datasets." group:"Against a server"`
 	Export  exportCommand  `cmd:"" help:"Write a dataset version into a zip file." group:"Against a server"`
 
