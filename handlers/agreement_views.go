@@ -114,7 +114,12 @@ func agreementView(a askedAgreement, names bool) web.AgreementView {
 			})
 		}
 	}
-	pair := func(_, _ int64) string { return "" }
+	pair := func(one, other int64) string {
+		if !names || one == other || one == agreement.NoBox || other == agreement.NoBox {
+			return ""
+		}
+		return pairPath(a.project.Slug, one, other)
+	}
 	v.Votes = confusionView("Labelers with each other", "what one said", "what another said", a.Votes, refs, pair)
 	v.Truth = confusionView("Labelers with the truth", "the truth", "what was said", a.Truth, refs, pair)
 	for table, c := range map[string]*web.ConfusionView{"votes": v.Votes, "truth": v.Truth} {

@@ -190,7 +190,7 @@ func (s *Server) pairBoxes(r *http.Request, v *web.PairPageView, classes ...stor
 			v.Sides[side].More = ""
 			if len(boxes[side]) > pairCrops {
 				boxes[side] = boxes[side][:pairCrops]
-				v.Sides[side].More = with(r.URL.Path, query, name, cursorOf(boxes[side][pairCrops-1]))
+				v.Sides[side].More = with(r.URL.Path, query, name, boxCursorOf(boxes[side][pairCrops-1]))
 			}
 		}
 		return nil
@@ -225,7 +225,7 @@ func (s *Server) pairConfusions(r *http.Request, b bookOf, v *web.PairPageView, 
 	}
 	names := b.names()
 	for _, f := range list {
-		view := web.ConfusionView{Name: f.Name, A: letters(f.AnswersA), B: letters(f.AnswersB)}
+		view := web.ConfusedObjectView{Name: f.Name, A: letters(f.AnswersA), B: letters(f.AnswersB)}
 		if f.TruthClass != 0 {
 			view.Truth = names[f.TruthClass]
 		}

@@ -171,7 +171,7 @@ func (s *Server) staleCrops(r *http.Request, c store.Class, v *web.StaleLabelsVi
 	}
 	if len(boxes) > staleAPage {
 		boxes = boxes[:staleAPage]
-		v.Next = with(r.URL.Path, query, "after", cursorOf(boxes[staleAPage-1]))
+		v.Next = with(r.URL.Path, query, "after", boxCursorOf(boxes[staleAPage-1]))
 	}
 	for _, box := range boxes {
 		crop := candidateView(store.Example{ItemID: box.Item, X: box.X, Y: box.Y, W: box.W, H: box.H})
@@ -180,8 +180,8 @@ func (s *Server) staleCrops(r *http.Request, c store.Class, v *web.StaleLabelsVi
 	return nil
 }
 
-// cursorOf is where a list of labels goes on behind one of them.
-func cursorOf(b store.ClassBox) string { return fmt.Sprintf("%d-%d", b.Owner, b.Position) }
+// boxCursorOf is where a list of labels goes on behind one of them.
+func boxCursorOf(b store.ClassBox) string { return fmt.Sprintf("%d-%d", b.Owner, b.Position) }
 
 // boxCursor reads it; what is none is the start.
 func boxCursor(text string) (owner int64, position int) {

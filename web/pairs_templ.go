@@ -459,8 +459,8 @@ type ScaleView struct {
 	Current bool
 }
 
-// ConfusionView is an object that was given both classes: by which answers, and what the truth says, "" where it has neither.
-type ConfusionView struct {
+// ConfusedObjectView is an object that was given both classes: by which answers, and what the truth says, "" where it has neither.
+type ConfusedObjectView struct {
 	Window WindowView
 	Name   string
 	A, B   []string
@@ -491,7 +491,7 @@ type PairPageView struct {
 	PairView
 
 	Sides                  [2]PairSide
-	Confusions             []ConfusionView
+	Confusions             []ConfusedObjectView
 	MoreConfusions         string
 	Span                   int
 	Scales                 []ScaleView
