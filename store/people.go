@@ -182,6 +182,10 @@ func (s *Store) Leave(ctx context.Context, actor Actor, id int64) error {
 				return err
 			}
 		}
+		// Nothing more is handed to them from here on.
+		if _, err := tx.Exec(ctx, `SELECT FROM members WHERE person_id = $1 FOR UPDATE`, id); err != nil {
+			return fmt.Errorf("memberships of person %d: %w", id, err)
+		}
 		if err := clearDesk(ctx, tx, id); err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ import (
 // it alone, each until its end. Then of any claim and any reopening one is wholly before the other:
 // either the reopening finds the cursor where the claim left it, or the claim finds the task.
 //
-// Nobody waits in a circle: everyone locks tasks, then assignments, and the queue's lock last (of
+// Nobody waits in a circle: everyone locks memberships, tasks, then assignments, and the queue's lock last (of
 // several projects in the order of their ids), and a claim, which holds the queue's lock from its start, skips
 // tasks and assignments that are locked (and gives way where Postgres makes it wait: claimPatience). A transaction that reopens must not have
 // locked projects or people FOR UPDATE, which an assignment's foreign keys would wait for; a plain
@@ -176,11 +176,14 @@ func (s *Store) claim(ctx context.Context, c claimant, after int64) (claimed Cla
 	return claimed, busy, err
 }
 
-// lockCursor enters the queue and locks the labeler's cursor, so that their claims come one by one.
+// lockCursor enters the queue and locks the labeler's cursor, so that their claims come one by one. Before that it
+// locks their membership, so that nobody takes it away while they are given something; it returns ErrNotFound if it is gone.
 func lockCursor(ctx context.Context, tx pgx.Tx, c claimant) (t turn, err error) {
 	batch := &pgx.Batch{}
-	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, $2::bigint::int)`, queueLock, c.Project)
 	batch.Queue(`SELECT set_config('lock_timeout', $1, true)`, claimPatience)
+	batch.Queue(`SELECT person_id FROM members WHERE project_id = $1 AND person_id = $2 FOR KEY SHARE`, c.Project, c.Person).
+		QueryRow(func(row pgx.Row) error { return notFound(row.Scan(&c.Person)) })
+	batch.Queue(`SELECT pg_advisory_xact_lock_shared($1, $2::bigint::int)`, queueLock, c.Project)
 	batch.Queue(`INSERT INTO queue_cursors (project_id, person_id, priority, task_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		c.Project, c.Person, queueStart.Priority, queueStart.Task)
 	batch.Queue(`

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"fiducial/store/storetest"
 )
@@ -216,5 +217,35 @@ func (s *shift) audit(t *testing.T) {
 		  AND NOT EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.person_id = m.person_id)`)
 	if answers != len(s.receipts) || twice != 0 || left != 0 {
 		t.Errorf("%d answers of which %d were acknowledged, %d given twice, %d left undone", answers, len(s.receipts), twice, left)
+	}
+}
+
+// Whoever is taken out of a project while they claim ends with nothing in hand.
+func TestNoLeaseOutlivesAMembership(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 1, 60, 1)
+	anna := f.labelers[0]
+	for i := range 30 {
+		var both errgroup.Group
+		both.Go(func() error {
+			_, err := f.Claim(t.Context(), anna, f.project.Slug, 0)
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+		both.Go(func() error { return f.RemoveMember(t.Context(), System(), f.project.ID, anna.PersonID) })
+		if err := both.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		var held int
+		f.scan(t, &held, `SELECT count(*) FROM assignments WHERE state = 'leased'`)
+		if held != 0 {
+			t.Fatalf("after %d rounds somebody outside holds %d items", i, held)
+		}
+		f.mustHold(t)
+		if err := f.AddMember(t.Context(), System(), f.project.ID, anna.PersonID); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

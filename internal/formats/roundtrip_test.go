@@ -165,7 +165,11 @@ func testData(t *testing.T) string {
 			}
 		}
 	}
-	t.Skip("no real data beside the project: set FIDUCIAL_TEST_DATA to its folder")
+	const missing = "no real data beside the project: set FIDUCIAL_TEST_DATA to its folder"
+	if os.Getenv("CI") != "" {
+		t.Fatal(missing)
+	}
+	t.Skip(missing)
 	return ""
 }
 
