@@ -225,7 +225,7 @@ func (s *Server) pairConfusions(r *http.Request, b bookOf, v *web.PairPageView, 
 	}
 	names := b.names()
 	for _, f := range list {
-		view := web.ConfusedObjectView{Name: f.Name, A: letters(f.AnswersA), B: letters(f.AnswersB)}
+		view := web.ConfusedObjectView{Name: f.Name, A: lettersOf(f.AnswersA), B: lettersOf(f.AnswersB)}
 		if f.TruthClass != 0 {
 			view.Truth = names[f.TruthClass]
 		}
@@ -234,8 +234,8 @@ func (s *Server) pairConfusions(r *http.Request, b bookOf, v *web.PairPageView, 
 	return list, nil
 }
 
-// letters are what the review page calls the answers at these places.
-func letters(places []int32) []string {
+// lettersOf are what the review page calls the answers at these places.
+func lettersOf(places []int32) []string {
 	names := make([]string, len(places))
 	for i, at := range places {
 		names[i] = letter(int(at))

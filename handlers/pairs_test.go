@@ -147,7 +147,7 @@ func TestPairPageShowsBothClassesAndWhatWasConfused(t *testing.T) {
 	if len(spans) != 1 || spans["72"] != 5 {
 		t.Errorf("scales %v", spans)
 	}
-	b.get(s.pair()+"?span=256").want(http.StatusOK).shows("Each square is")
+	b.get(s.pair() + "?span=256").want(http.StatusOK).shows("Each square is")
 	b.get(fmt.Sprintf("/projects/strips/pairs/%d/%d", s.line, s.line)).want(http.StatusNotFound)
 	b.get(fmt.Sprintf("/projects/strips/pairs/%d/999", s.line)).want(http.StatusNotFound)
 	b.get("/projects/strips/pairs").want(http.StatusOK).shows("Nothing was compared yet")
