@@ -38,7 +38,7 @@ func newAPISite(t *testing.T) apiSite {
 	return a
 }
 
-func (a apiSite) token(t *testing.T, role access.Role, project int64) string {
+func (a apiSite) token(t testing.TB, role access.Role, project int64) string {
 	t.Helper()
 	_, secret, err := a.AddToken(t.Context(), store.System(), store.NewToken{Name: "test", Role: role, Project: project})
 	if err != nil {
@@ -48,7 +48,7 @@ func (a apiSite) token(t *testing.T, role access.Role, project int64) string {
 }
 
 // call sends a request under token; headers are names and values in turn.
-func (a apiSite) call(t *testing.T, token, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+func (a apiSite) call(t testing.TB, token, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
 	if token != "" {

@@ -28,7 +28,7 @@ import (
 type site struct {
 	*store.Store
 
-	t        *testing.T
+	t        testing.TB
 	pool     *pgxpool.Pool
 	bucket   *blob.Bucket
 	server   *handlers.Server
@@ -37,7 +37,7 @@ type site struct {
 }
 
 // newSite starts a site; change may alter its configuration.
-func newSite(t *testing.T, change ...func(*handlers.Config)) *site {
+func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 	t.Helper()
 	pool, bucket := storetest.Pool(t), storetest.Bucket(t)
 	st, err := store.New(pool, bucket)
@@ -115,7 +115,7 @@ func (s *site) browserOf(id int64) *browser {
 type answer struct {
 	*httptest.ResponseRecorder
 
-	t *testing.T
+	t testing.TB
 }
 
 func (b *browser) get(path string) answer { return b.do(http.MethodGet, path, nil) }

@@ -48,6 +48,7 @@ var figures = []figure{
 	{what: "  moves handled of 181 in a drag of three seconds", benchmark: "Workbench/drag", metric: "moves", limit: 175, atLeast: true},
 	{what: "  memory of the script", benchmark: "Workbench/heap", metric: "MB", unit: "MB", limit: 8},
 	{what: "  script and style, gzip", benchmark: "Workbench/size", metric: "kB", unit: "kB", limit: 80},
+	{what: "Review page of nine answers with 200 boxes each, the server's time: median", benchmark: "ReviewPage", metric: "median-ms", unit: "ms", limit: 50},
 	{what: "Import of COCO labels, 36,000 images, 860,000 boxes", benchmark: "ImportCOCO", metric: "s/first", unit: "s", limit: 20},
 	{what: "  again, all of it unchanged", benchmark: "ImportCOCO", metric: "s/again", unit: "s"},
 	{what: "  peak memory of the process", benchmark: "ImportCOCO", metric: "MB", unit: "MB", limit: 400},
