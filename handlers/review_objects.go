@@ -162,8 +162,8 @@ func (m *matched) numbers() (marks []web.WorkbenchMark) {
 	return marks
 }
 
-// lettersOf writes answers as "A, B and C".
-func lettersOf(answers []int) string {
+// answerLetters writes answers as "A, B and C".
+func answerLetters(answers []int) string {
 	names := make([]string, len(answers))
 	for i, a := range answers {
 		names[i] = letter(a)
@@ -199,7 +199,7 @@ func (m *matched) finding(o agreement.Object) string {
 		if len(o.Members) == 1 {
 			return "Only " + letter(o.Members[0].Answer)
 		}
-		return "Missed by " + lettersOf(o.Missing)
+		return "Missed by " + answerLetters(o.Missing)
 	case agreement.Class:
 		return "Class differs"
 	case agreement.Loose:
@@ -224,16 +224,16 @@ func (m *matched) also(o agreement.Object) string {
 	for _, f := range o.Findings[1:] {
 		switch f {
 		case agreement.Missed:
-			more = append(more, "missed by "+lettersOf(o.Missing))
+			more = append(more, "missed by "+answerLetters(o.Missing))
 		case agreement.Class:
 			more = append(more, "class differs")
 		case agreement.Loose:
-			more = append(more, "loose: "+lettersOf(answersOf(o.Loose)))
+			more = append(more, "loose: "+answerLetters(answersOf(o.Loose)))
 		default:
 		}
 	}
 	if o.Worst() == agreement.Loose {
-		more = append(more, lettersOf(answersOf(o.Loose)))
+		more = append(more, answerLetters(answersOf(o.Loose)))
 	}
 	return strings.Join(more, "; ")
 }
@@ -277,7 +277,7 @@ func (m *matched) votes(o agreement.Object) (votes []web.ReviewVoteView) {
 	for _, id := range ids {
 		v := web.ReviewVoteView{Slot: m.classes[id].Slot, Name: m.classes[id].Name}
 		if len(ids) > 1 {
-			v.Who = strings.ReplaceAll(lettersOf(who[id]), " and ", ", ")
+			v.Who = strings.ReplaceAll(answerLetters(who[id]), " and ", ", ")
 		}
 		votes = append(votes, v)
 	}
