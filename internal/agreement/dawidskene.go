@@ -178,35 +178,32 @@ func (s *skene) expect() (likelihood float64) {
 	s.beliefs = s.beliefs[:0]
 	products, start := make([]float64, s.labels), 0
 	for p, end := range s.ends {
-		copy(products, s.priors)
+		before, sum := s.priors, 0.0
 		for i, v := range s.votes[start:end] {
-			for label, c := range s.confusions[s.said(v):][:len(products)] {
-				products[label] *= c
-			}
 			if i%16 == 15 {
-				likelihood += s.weights[p] * math.Log(normalize(products))
+				likelihood += s.weights[p] * math.Log(sum)
+				for label := range products {
+					products[label] /= sum
+				}
 			}
+			sum = 0
+			for label, c := range s.confusions[s.said(v):][:len(products)] {
+				product := before[label] * c
+				products[label] = product
+				sum += product
+			}
+			before = products
 		}
-		likelihood += s.weights[p] * math.Log(normalize(products))
-		for label, b := range products {
-			if b > skeneNothing {
-				s.beliefs = append(s.beliefs, belief{label, b})
+		likelihood += s.weights[p] * math.Log(sum)
+		nothing := skeneNothing * sum
+		for label, product := range products {
+			if product > nothing {
+				s.beliefs = append(s.beliefs, belief{label, product / sum})
 			}
 		}
 		start, s.believed[p] = end, len(s.beliefs)
 	}
 	return likelihood
-}
-
-// normalize divides values by their sum, which it returns.
-func normalize(values []float64) (sum float64) {
-	for _, v := range values {
-		sum += v
-	}
-	for i := range values {
-		values[i] /= sum
-	}
-	return sum
 }
 
 func (s *skene) consensus() Consensus {
