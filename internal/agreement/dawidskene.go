@@ -39,79 +39,96 @@ func DawidSkene(votes []Vote) Consensus {
 		slices.SortFunc(votes, byTask)
 	}
 	var s skene
+	var on []opinion
 	for task := 0; len(votes) > 0; task++ {
-		n := 0
-		for n < len(votes) && votes[n].Task == task {
-			n++
+		on = on[:0]
+		for len(votes) > 0 && votes[0].Task == task {
+			on = append(on, opinion{int32(votes[0].Worker), int32(votes[0].Label)}) //nolint:gosec // numbers without large gaps
+			votes = votes[1:]
 		}
-		s.add(votes[:n])
-		votes = votes[n:]
+		s.add(on)
 	}
 	s.run(skeneTolerance)
-	return s.consensus()
+	c := Consensus{Labels: make([]int, len(s.patternOf)), Probability: make([]float64, len(s.patternOf)), Accuracy: make([]float64, s.workers)}
+	for task, pattern := range s.patternOf {
+		if c.Labels[task] = -1; pattern >= 0 {
+			c.Labels[task], c.Probability[task], _ = s.verdict(int(pattern), 0)
+		}
+	}
+	for w := range c.Accuracy {
+		c.Accuracy[w] = s.accuracy(w)
+	}
+	return c
 }
 
 // skene holds the estimates. Tasks with the same votes have the same probabilities, so that each pattern of votes is worked
-// out once, weighted by how many tasks have it.
+// out once, weighted by how many tasks have it; and no probabilities are kept but those of labels and confusions.
 type skene struct {
 	labels, workers int
 	patternOf       []int32 // of each task, -1 without votes
-	patterns        map[string]int
+	patterns        map[string]int32
 	name            []byte
-	votes           []Vote
+	votes           []opinion
 	ends            []int // of each pattern's votes
 	weights         []float64
-	beliefs         []belief // pattern by pattern, those that count
-	believed        []int    // where each pattern's end
-	priors          []float64
-	confusions      []float64 // worker by worker, said label by said label: the probability given each true label
+
+	priors     []float64
+	confusions []float64 // worker by worker, said label by said label: the probability given each true label
+	products   []float64 // of the votes at hand, by label
+	next       struct{ priors, confusions []float64 }
 }
 
-// belief is the probability of a label.
-type belief struct {
-	label       int
-	probability float64
-}
+// opinion is a vote on the task at hand.
+type opinion struct{ worker, label int32 }
 
-// add takes in the votes on the next task. It changes their order.
-func (s *skene) add(votes []Vote) {
+// add takes in the votes on the next task.
+func (s *skene) add(votes []opinion) {
 	if len(votes) == 0 {
 		s.patternOf = append(s.patternOf, -1)
 		return
 	}
-	s.name = patternName(s.name[:0], votes)
+	slices.SortFunc(votes, func(a, b opinion) int { return cmp.Or(cmp.Compare(a.worker, b.worker), cmp.Compare(a.label, b.label)) })
+	s.name = s.name[:0]
+	for _, v := range votes {
+		s.name = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(s.name, uint32(v.worker)), uint32(v.label)) //nolint:gosec // counted from 0
+	}
 	pattern, known := s.patterns[string(s.name)]
 	if !known {
 		if s.patterns == nil {
-			s.patterns = map[string]int{}
+			s.patterns = map[string]int32{}
 		}
-		pattern = len(s.ends)
+		pattern = int32(len(s.ends)) //nolint:gosec // the number of different answers
 		s.patterns[string(s.name)] = pattern
 		s.votes = append(s.votes, votes...)
 		s.ends, s.weights = append(s.ends, len(s.votes)), append(s.weights, 0)
 		for _, v := range votes {
-			s.labels, s.workers = max(s.labels, v.Label+1), max(s.workers, v.Worker+1)
+			s.labels, s.workers = max(s.labels, int(v.label)+1), max(s.workers, int(v.worker)+1)
 		}
 	}
 	s.weights[pattern]++
-	s.patternOf = append(s.patternOf, int32(pattern)) //nolint:gosec // the number of different answers
+	s.patternOf = append(s.patternOf, pattern)
 }
 
-// patternName appends what names the votes on a task, whatever their order, which it changes.
-func patternName(name []byte, votes []Vote) []byte {
-	slices.SortFunc(votes, func(a, b Vote) int { return cmp.Or(cmp.Compare(a.Worker, b.Worker), cmp.Compare(a.Label, b.Label)) })
-	for _, v := range votes {
-		name = binary.AppendUvarint(name, uint64(v.Worker)) //nolint:gosec // counted from 0
-		name = binary.AppendUvarint(name, uint64(v.Label))  //nolint:gosec // counted from 0
+// votesOf are those of a pattern.
+func (s *skene) votesOf(pattern int) []opinion {
+	from := 0
+	if pattern > 0 {
+		from = s.ends[pattern-1]
 	}
-	return name
+	return s.votes[from:s.ends[pattern]]
 }
 
+// run estimates priors and confusions, from what a majority would believe on.
 func (s *skene) run(tolerance float64) {
-	s.beliefs, s.believed = s.beliefs[:0], s.believed[:0]
-	s.priors = make([]float64, s.labels)
-	s.confusions = make([]float64, s.workers*s.labels*s.labels)
-	s.followMajority()
+	cells := s.workers * s.labels * s.labels
+	s.priors, s.confusions, s.products = make([]float64, s.labels), make([]float64, cells), make([]float64, s.labels)
+	s.next.priors, s.next.confusions = make([]float64, s.labels), make([]float64, cells)
+	for p, weight := range s.weights {
+		votes := s.votesOf(p)
+		for _, v := range votes {
+			s.believe(votes, int(v.label), weight/float64(len(votes)))
+		}
+	}
 	before := math.Inf(-1)
 	for range skeneIterations {
 		s.maximize()
@@ -123,36 +140,26 @@ func (s *skene) run(tolerance float64) {
 	}
 }
 
-// followMajority believes each label as much as the share of votes for it.
-func (s *skene) followMajority() {
-	start := 0
-	for _, end := range s.ends {
-		for _, v := range s.votes[start:end] {
-			s.beliefs = append(s.beliefs, belief{v.Label, 1 / float64(end-start)})
-		}
-		s.believed = append(s.believed, len(s.beliefs))
-		start = end
+// said is where a worker's probabilities of saying a label begin, by true label.
+func (s *skene) said(v opinion) int { return (int(v.worker)*s.labels + int(v.label)) * s.labels }
+
+// believe counts votes, of so many tasks, as on a true label.
+func (s *skene) believe(votes []opinion, label int, tasks float64) {
+	s.next.priors[label] += tasks
+	for _, v := range votes {
+		s.next.confusions[s.said(v)+label] += tasks
 	}
 }
 
-// said is where a worker's probabilities of saying a label begin, by true label.
-func (s *skene) said(v Vote) int { return (v.Worker*s.labels + v.Label) * s.labels }
-
-// maximize estimates priors and confusions from the beliefs.
+// maximize makes priors and confusions of what was believed, and forgets that.
 func (s *skene) maximize() {
-	clear(s.priors)
-	clear(s.confusions)
-	tasks, start, from := 0.0, 0, 0
-	for p, end := range s.ends {
-		tasks += s.weights[p]
-		for _, b := range s.beliefs[from:s.believed[p]] {
-			share := s.weights[p] * b.probability
-			s.priors[b.label] += share
-			for _, v := range s.votes[start:end] {
-				s.confusions[s.said(v)+b.label] += share
-			}
-		}
-		start, from = end, s.believed[p]
+	s.priors, s.next.priors = s.next.priors, s.priors
+	s.confusions, s.next.confusions = s.next.confusions, s.confusions
+	clear(s.next.priors)
+	clear(s.next.confusions)
+	tasks := 0.0
+	for _, n := range s.priors {
+		tasks += n
 	}
 	for label := range s.priors {
 		s.priors[label] /= tasks
@@ -172,78 +179,58 @@ func (s *skene) maximize() {
 	}
 }
 
-// expect estimates the beliefs from priors and confusions, and returns the votes' log likelihood. Products are brought back to a
-// sum of 1 before they could become too small for a number.
+// expect believes of each pattern what priors and confusions make likely, and returns the votes' log likelihood.
 func (s *skene) expect() (likelihood float64) {
-	s.beliefs = s.beliefs[:0]
-	products, start := make([]float64, s.labels), 0
-	for p, end := range s.ends {
-		before, sum := s.priors, 0.0
-		for i, v := range s.votes[start:end] {
-			if i%16 == 15 {
-				likelihood += s.weights[p] * math.Log(sum)
-				for label := range products {
-					products[label] /= sum
-				}
-			}
-			sum = 0
-			for label, c := range s.confusions[s.said(v):][:len(products)] {
-				product := before[label] * c
-				products[label] = product
-				sum += product
-			}
-			before = products
-		}
-		likelihood += s.weights[p] * math.Log(sum)
-		nothing := skeneNothing * sum
-		for label, product := range products {
-			if product > nothing {
-				s.beliefs = append(s.beliefs, belief{label, product / sum})
+	for p, weight := range s.weights {
+		votes := s.votesOf(p)
+		sum, log := s.multiply(votes)
+		likelihood += weight * log
+		for label, product := range s.products {
+			if product > skeneNothing*sum {
+				s.believe(votes, label, weight*product/sum)
 			}
 		}
-		start, s.believed[p] = end, len(s.beliefs)
 	}
 	return likelihood
 }
 
-func (s *skene) consensus() Consensus {
-	c := Consensus{Labels: make([]int, len(s.patternOf)), Probability: make([]float64, len(s.patternOf)), Accuracy: make([]float64, s.workers)}
-	for task, p := range s.patternOf {
-		if c.Labels[task] = -1; p >= 0 {
-			c.Labels[task], c.Probability[task] = s.likeliest(int(p))
+// multiply sets s.products to the probability of votes together with each label, and returns their sum and the logarithm of what the
+// sum would be. Products are divided by it before they could become too small for a number.
+func (s *skene) multiply(votes []opinion) (sum, log float64) {
+	before := s.priors
+	for i, v := range votes {
+		if i%16 == 15 {
+			log += math.Log(sum)
+			for label := range s.products {
+				s.products[label] /= sum
+			}
 		}
-	}
-	for w := range c.Accuracy {
-		for label, prior := range s.priors {
-			c.Accuracy[w] += prior * s.confusions[(w*s.labels+label)*s.labels+label]
+		sum = 0
+		for label, c := range s.confusions[s.said(v):][:len(s.products)] {
+			product := before[label] * c
+			s.products[label] = product
+			sum += product
 		}
+		before = s.products
 	}
-	return c
+	return sum, log + math.Log(sum)
 }
 
-func (s *skene) likeliest(pattern int) (label int, probability float64) {
-	for _, b := range s.beliefsOf(pattern) {
-		if b.probability > probability {
-			label, probability = b.label, b.probability
+// verdict is the likeliest label where votes are of a pattern, and how likely it is and another.
+func (s *skene) verdict(pattern, other int) (label int, probability, ofOther float64) {
+	sum, _ := s.multiply(s.votesOf(pattern))
+	for l, product := range s.products {
+		if product > s.products[label] {
+			label = l
 		}
 	}
-	return label, probability
+	return label, s.products[label] / sum, s.products[other] / sum
 }
 
-func (s *skene) beliefsOf(pattern int) []belief {
-	from := 0
-	if pattern > 0 {
-		from = s.believed[pattern-1]
+// accuracy is the probability that a worker says the right label.
+func (s *skene) accuracy(worker int) (right float64) {
+	for label, prior := range s.priors {
+		right += prior * s.confusions[(worker*s.labels+label)*s.labels+label]
 	}
-	return s.beliefs[from:s.believed[pattern]]
-}
-
-// probability is that of a label where votes are of a pattern.
-func (s *skene) probability(pattern, label int) float64 {
-	for _, b := range s.beliefsOf(pattern) {
-		if b.label == label {
-			return b.probability
-		}
-	}
-	return 0
+	return right
 }

@@ -17,7 +17,7 @@ type Summarizer struct {
 	votes  []int // on the object at hand, by answer: a class, or none
 
 	skene       skene // its tasks are the objects
-	said        []Vote
+	said        []opinion
 	firstObject []int // of each item, among all
 }
 
@@ -89,7 +89,7 @@ func (s *Summarizer) addVotes(item *Item, m Matching) {
 			if one == none {
 				continue
 			}
-			s.said = append(s.said, Vote{Worker: s.people[a], Label: one})
+			s.said = append(s.said, opinion{int32(s.people[a]), int32(one)}) //nolint:gosec // labelers and classes that there are
 			for b := a + 1; b < len(s.votes); b++ {
 				if two := s.votes[b]; two != none && one+two > 0 && s.people[a] != s.people[b] {
 					s.addPair(a, b)
