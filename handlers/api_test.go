@@ -218,9 +218,16 @@ func TestAPIDescribesItself(t *testing.T) {
 	if !strings.HasPrefix(spec.OpenAPI, "3.1") || len(spec.Paths) == 0 {
 		t.Fatalf("%+v", spec)
 	}
+	client := site.call(t, site.admin, "GET", "/api/fiducial.py", "")
+	if !strings.Contains(client.Header().Get("Content-Disposition"), `filename="fiducial.py"`) || !strings.Contains(client.Body.String(), "class Server:") {
+		t.Errorf("the client for Python: %d %v", client.Code, client.Header())
+	}
 	page, err := io.ReadAll(site.call(t, site.admin, "GET", "/api/docs", "").Body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), `href="/api/fiducial.py"`) {
+		t.Error("the page does not offer the client for Python")
 	}
 	for path, methods := range spec.Paths {
 		for method, op := range methods {

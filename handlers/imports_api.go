@@ -56,7 +56,7 @@ type newImportInput struct {
 		GroupBy      string `json:"group_by,omitempty" enum:",folder,name" doc:"folder keeps the items of one folder on one side of a split; name those in whose keys group_pattern finds the same."`
 		GroupPattern string `json:"group_pattern,omitempty" maxLength:"200" example:"^([A-Z]-[0-9]+)" doc:"For name: a regular expression; what its first group finds is the item's group, else all that it finds."`
 		AddClasses   bool   `json:"add_classes,omitempty" doc:"Add the classes that the project lacks; else what names them is refused."`
-		DryRun       bool   `json:"dry_run,omitempty" doc:"Check everything and change nothing."`
+		DryRun       bool   `json:"dry_run,omitempty" doc:"Say what would happen to each record, and change nothing."`
 	}
 }
 

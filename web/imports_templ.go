@@ -512,7 +512,7 @@ func importForm(v ImportForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Checkbox(ui.FieldView{Name: "dry_run", Label: "Only try it", Help: "Check everything and change nothing."}, v.Values.DryRun).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Checkbox(ui.FieldView{Name: "dry_run", Label: "Only try it", Help: "Say what would happen to each record, and change nothing."}, v.Values.DryRun).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -86,6 +86,11 @@ island("[data-upload]", (host, scope) => {
   const form = host;
   const said = form.querySelector<HTMLElement>("[data-chosen]");
   const chosen = new Map<string, Outgoing>();
+  // A format that the person has picked is not picked again by us.
+  let picked = false;
+  scope.on(form, "change", ({ target }) => {
+    picked ||= target instanceof HTMLInputElement && target.name === "format";
+  });
 
   listen(scope, form, "files:drop", ({ files }) => {
     for (const file of outgoing(files)) chosen.set(file.name, file);
@@ -97,8 +102,9 @@ island("[data-upload]", (host, scope) => {
       if (scope.disposed || chosen.size !== all.length || !format) return;
       const radio = form.querySelector<HTMLInputElement>(`[name="format"][value="${format}"]`);
       if (!radio) return;
-      radio.checked = true;
-      tell(`${summary} They look like ${radio.labels?.[0]?.querySelector("b")?.textContent ?? format}: choose another format if they are not.`);
+      radio.checked ||= !picked;
+      const name = radio.labels?.[0]?.textContent ?? format;
+      tell(`${summary} ${radio.checked ? `Format: ${name}.` : `They look like ${name}, and another format is chosen.`}`);
     });
   });
 
