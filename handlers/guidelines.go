@@ -206,13 +206,43 @@ func (s *Server) showDefinitionPanel(w http.ResponseWriter, r *http.Request) err
 	return render(w, r, http.StatusOK, web.DefinitionPanel(view))
 }
 
-// definitionView is the newest published definition of a class; one without any has an empty body.
+// besideCrops is how many crops of a confusable class stand beside a definition.
+const besideCrops = 2
+
+// definitionView is the newest published definition of a class, with crops of those that it is easily confused with;
+// one without any has an empty body. Whoever may change it gets a form, which leaves the page as it is.
 func (s *Server) definitionView(r *http.Request, b bookOf, c store.Class) (web.DefinitionView, error) {
 	published, err := s.Store.PublishedDefinitions(r.Context(), actorOf(r), b.project.ID)
 	if err != nil {
 		return web.DefinitionView{}, err
 	}
-	return b.definition(c, published[c.ID]), nil
+	v := b.definition(c, published[c.ID])
+	for _, other := range v.Confused {
+		beside := web.BesideView{Class: other}
+		if d, ok := published[other.ID]; ok {
+			yes := b.definition(store.Class{ID: other.ID}, d).Yes
+			beside.Crops = yes[:min(besideCrops, len(yes))]
+		}
+		if access.Allows(actorOf(r).Role, access.ReadItems) {
+			beside.Pair = pairPath(b.project.Slug, c.ID, other.ID)
+		}
+		v.Beside = append(v.Beside, beside)
+	}
+	if !access.Allows(actorOf(r).Role, access.EditGuideline) {
+		return v, nil
+	}
+	list, err := s.Store.Definitions(r.Context(), actorOf(r), c.ID)
+	if err != nil {
+		return v, err
+	}
+	v.Edit = &web.DefinitionFormView{Save: v.Class.Href + "/draft", Name: "definition-body", Label: "Text of the draft", NewTab: true}
+	if len(list) > 0 {
+		v.Edit.Body, v.Edit.Confused = list[0].Body, list[0].Confusions
+		if list[0].Version == nil {
+			v.Edit.EditVersion = list[0].EditVersion
+		}
+	}
+	return v, nil
 }
 
 func (s *Server) showDraft(w http.ResponseWriter, r *http.Request) error {

@@ -85,6 +85,7 @@ var itemEvents = map[string]struct{ word, icon string }{
 	"discarded": {"discarded", "ban"},
 	"undone":    {"decision undone", "history"},
 	"truth":     {"truth recorded", "shield-check"},
+	"relabel":   {"labels sent back, definition changed", "book-open"},
 }
 
 func itemEvent(e store.ItemEvent, names map[int64]string) web.ItemEventView {

@@ -180,6 +180,9 @@ func (s *Server) renderItem(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	v := itemView(item, classes, actorOf(r).Role)
 	v.Refused = refused
+	if v.Book, err = s.itemBook(r, id, item.Slug, item.Truth, classes, fmt.Sprintf("/items/%d", id)); err != nil {
+		return err
+	}
 	page := s.page(r, v.Name, projectsCrumb, ui.Crumb{Label: item.ProjectName, Href: "/projects/" + item.Slug},
 		ui.Crumb{Label: "Items", Href: "/projects/" + item.Slug + "/items"}, ui.Crumb{Label: v.Name})
 	return render(w, r, status, web.ItemPage(page, v))

@@ -233,3 +233,60 @@ func TestOlderLabelsAreListedAndSentBack(t *testing.T) {
 	labeler.post(s.class()+"/stale", "scope", "all").want(http.StatusForbidden)
 	labeler.get("/projects/strips/guideline").lacks("Older labels")
 }
+
+func TestReviewSaysWhyAnItemIsHereAgainAndFillsTheBook(t *testing.T) {
+	t.Parallel()
+	s := newPairSite(t)
+	b := s.browserOf(s.reviewer.PersonID)
+	item := s.items[1]
+	page := fmt.Sprintf("/review/%d", item)
+	looked, err := s.ReviewItem(t.Context(), s.reviewer, item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.post(page, "decision", "approved", "version", fmt.Sprint(looked.Version), "annotation", fmt.Sprint(looked.Answers[0].ID)).want(http.StatusSeeOther)
+	b.get(page).want(http.StatusOK).shows("Into the defect book", "Counter-example").lacks("Here again")
+	b.post(s.class()+"/examples", "shows", "no", "item", fmt.Sprint(item), "x", "10", "y", "20", "w", "30", "h", "40", "back", page).to(page)
+	b.get(page).shows("It is in the draft of the definition")
+	b.post(s.class()+"/examples", "shows", "yes", "item", fmt.Sprint(item), "x", "10", "y", "20", "w", "30", "h", "40", "back", "//elsewhere.example").to("/")
+	b.get(fmt.Sprintf("/items/%d", item)).want(http.StatusOK).shows("Into the defect book")
+	list, err := s.Definitions(t.Context(), s.reviewer, s.scratch)
+	if err != nil || len(list[0].Examples) != 2 || list[0].Version != nil {
+		t.Fatalf("definitions %+v, %v", list, err)
+	}
+	panel := b.get(s.class() + "/panel").want(http.StatusOK).shows("Change this definition", "A bright line.")
+	if got := panel.attribute("target", "_blank"); got == "" {
+		t.Error("saving leaves the item")
+	}
+	s.browserOf(s.labelers[0].PersonID).get(s.class() + "/panel").want(http.StatusOK).lacks("Change this definition")
+	if _, _, err := s.PublishAndSendBack(t.Context(), s.reviewer, s.scratch, list[0].EditVersion, store.SendBack{All: true, Note: "Gaps."}); err != nil {
+		t.Fatal(err)
+	}
+	s.relabelNow()
+	b.get(page).want(http.StatusOK).shows("Here again: Scratch is defined anew", "Gaps.")
+	b.get(fmt.Sprintf("/items/%d", item)).shows("labels sent back, definition changed", "Scratch v2")
+}
+
+func TestProgramsSendLabelsBack(t *testing.T) {
+	t.Parallel()
+	s := newPairSite(t)
+	b := s.browserOf(s.reviewer.PersonID)
+	b.get("/api/v1/projects/strips/pairs").want(http.StatusOK).shows(`"data":[]`)
+	b.get("/api/v1/projects/strips/stale").want(http.StatusOK).shows(`"data":[]`)
+	if err := s.SaveDefinition(t.Context(), s.reviewer, s.scratch, 0, "Broken.", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PublishDefinition(t.Context(), s.reviewer, s.scratch, 2); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/api/v1/projects/strips/stale").want(http.StatusOK).shows(`"class":"Scratch","version":2,"answers":3,"truth":0`)
+	send := func(body string) answer { return b.body(http.MethodPost, "/api/v1/projects/strips/relabels", body) }
+	send(`{"class":"scratch","confused_with":["Line"],"dry_run":true}`).want(http.StatusOK).shows(`"state":"dry run","items":1`, `"answers":2`, `"labels":2`)
+	send(`{"class":"scratch","dry_run":true}`).want(http.StatusOK).shows(`"items":2`, `"answers":3`)
+	send(`{"class":"pit"}`).want(http.StatusUnprocessableEntity).shows("There is no class")
+	send(`{"class":"scratch","confused_with":["scratch"]}`).want(http.StatusUnprocessableEntity)
+	send(`{"class":"scratch","confused_with":["Line"]}`).want(http.StatusOK).shows(`"id":1`, `"state":"queued"`)
+	s.relabelNow()
+	b.get("/api/v1/relabels/1").want(http.StatusOK).shows(`"state":"done"`, `"answers":2`)
+	b.get("/api/v1/relabels/99").want(http.StatusNotFound)
+}

@@ -363,3 +363,44 @@ func (s *Server) publishDraft(w http.ResponseWriter, r *http.Request) error {
 	s.flash(r, said+" What you chose is going back to its labelers.")
 	return seeOther(w, r, stalePath(b.project.Slug))
 }
+
+// boxesForBook is how many boxes of one item are offered as examples.
+const boxesForBook = 24
+
+// itemBook is what an item has to do with the defect book: why it is here again, and which of its boxes may become
+// examples. back is the page that it stands on.
+func (s *Server) itemBook(r *http.Request, item int64, slug string, boxes []store.Box, classes []store.Class, back string) (v web.ItemBookView, err error) {
+	relabels, err := s.Store.ItemRelabels(r.Context(), actorOf(r), item)
+	if err != nil {
+		return v, err
+	}
+	for _, l := range relabels {
+		v.Relabels = append(v.Relabels, web.ItemRelabelView{Class: l.ClassName, Href: classHref(slug, l.Class), Version: l.Version, Note: l.Note, Review: l.Review})
+	}
+	if !access.Allows(actorOf(r).Role, access.EditGuideline) {
+		return v, nil
+	}
+	for _, box := range boxes[:min(boxesForBook, len(boxes))] {
+		at := slices.IndexFunc(classes, func(c store.Class) bool { return c.ID == box.ClassID && !c.Retired })
+		if at < 0 {
+			continue
+		}
+		crop := candidateView(store.Example{ItemID: item, X: box.X, Y: box.Y, W: box.W, H: box.H})
+		crop.Fields["back"] = back
+		v.Boxes = append(v.Boxes, web.ItemBoxView{
+			Class: classView(slug, classes[at]), Src: crop.Src, Fields: crop.Fields, Add: classHref(slug, box.ClassID) + "/examples",
+		})
+	}
+	return v, nil
+}
+
+// reviewedBoxes are the boxes of an item as they stand: the truth's, or those of the only answer.
+func reviewedBoxes(r store.Reviewed) []store.Box {
+	switch {
+	case r.Truth != nil:
+		return r.Truth.Boxes
+	case len(r.Answers) == 1:
+		return r.Answers[0].Boxes
+	}
+	return nil
+}

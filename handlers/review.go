@@ -119,6 +119,13 @@ func (s *Server) renderReview(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	v.Discussion = web.DiscussionPanel(panel)
+	book, err := s.itemBook(r, item, reviewed.Slug, reviewedBoxes(reviewed), classes, reviewHref(item))
+	if err != nil {
+		return err
+	}
+	if len(book.Relabels)+len(book.Boxes) > 0 {
+		v.Book = web.ItemBook(book)
+	}
 	if errors.Is(refused, store.ErrConflict) {
 		v.Conflict = conflictText(reviewed, personOf(r).Name)
 	} else if refused != nil {

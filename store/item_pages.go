@@ -165,6 +165,10 @@ func (s *Store) itemHistory(ctx context.Context, item *Item) error {
 			UNION ALL
 			SELECT r.decided_at, r.decision, r.reviewer_id, r.note FROM reviews r WHERE r.item_id = $1
 			UNION ALL
+			SELECT l.created_at, 'relabel', l.created_by, c.name || ' v' || l.version
+			FROM relabel_items x JOIN relabels l ON l.id = x.relabel_id JOIN classes c ON c.id = l.class_id
+			WHERE x.item_id = $1 AND x.state IN ('sent', 'review')
+			UNION ALL
 			SELECT u.created_at, 'truth', m.person_id, CASE WHEN u.import_id IS NULL THEN '' ELSE 'imported' END
 			FROM truths u LEFT JOIN imports m ON m.id = u.import_id WHERE u.item_id = $1
 		) e LEFT JOIN people q ON q.id = e.person_id LEFT JOIN person_identities d ON d.person_id = q.id

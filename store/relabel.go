@@ -135,6 +135,38 @@ func (s *Store) relabels(ctx context.Context, actor Actor, where string, args pg
 	return list, nil
 }
 
+// ItemRelabel is why the labels of an item are made again.
+type ItemRelabel struct {
+	Class     int64
+	ClassName string
+	Version   int
+	Note      string
+	Review    bool // its truth alone was older: it went to review
+	At        time.Time
+}
+
+// ItemRelabels returns what an undecided item was sent back for, the newest first.
+func (s *Store) ItemRelabels(ctx context.Context, actor Actor, item int64) ([]ItemRelabel, error) {
+	if err := actor.may(access.ReadItems); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT r.class_id AS class, c.name AS class_name, r.version, r.note, x.state = 'review' AS review, r.created_at AS at
+		FROM relabel_items x JOIN relabels r ON r.id = x.relabel_id JOIN classes c ON c.id = r.class_id JOIN projects p ON p.id = r.project_id
+		JOIN tasks t ON t.item_id = x.item_id AND t.state IN ('open', 'in_review')
+		WHERE x.item_id = @item AND x.state IN ('sent', 'review') AND `+sees+`
+		  AND NOT EXISTS (SELECT FROM reviews v WHERE v.task_id = t.id AND v.decided_at > r.created_at AND v.decision <> 'undone')
+		ORDER BY r.id DESC`, actor.args(pgx.NamedArgs{"item": item}))
+	if err != nil {
+		return nil, fmt.Errorf("relabels of item %d: %w", item, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[ItemRelabel])
+	if err != nil {
+		return nil, fmt.Errorf("relabels of item %d: %w", item, err)
+	}
+	return list, nil
+}
+
 // Relabel sends labels of a class back that were made under older versions than its newest, and returns its id. A job
 // does the work.
 func (s *Store) Relabel(ctx context.Context, actor Actor, class int64, back SendBack) (id int64, err error) {

@@ -65,3 +65,37 @@ func TestJPEGRefusesWhatIsNoPicture(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Windows of one span have one scale wherever they lie: what is outside of the picture is grey.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	src := image.NewGray(image.Rect(0, 0, 100, 80))
+	for i := range src.Pix {
+		src.Pix[i] = 255
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, src); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		x, y        float64
+		corner, mid uint8 // at the top left, and in the middle
+	}{{50, 40, 255, 255}, {0, 0, 0x60, 255}, {98, 78, 255, 255}, {50, 400, 0x60, 0x60}} {
+		cut, err := Window(bytes.NewReader(file.Bytes()), tt.x, tt.y, 48, 96)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := jpeg.Decode(bytes.NewReader(cut))
+		if err != nil || m.Bounds() != image.Rect(0, 0, 96, 96) {
+			t.Fatalf("%v, %v", m.Bounds(), err)
+		}
+		for at, want := range map[image.Point]uint8{{X: 4, Y: 4}: tt.corner, {X: 49, Y: 49}: tt.mid} {
+			if got := color.GrayModel.Convert(m.At(at.X, at.Y)).(color.Gray).Y; max(got, want)-min(got, want) > 6 {
+				t.Errorf("window at %v, %v: %d at %v, want %d", tt.x, tt.y, got, at, want)
+			}
+		}
+	}
+	if _, err := Window(bytes.NewReader(nil), 1, 1, 48, 96); err == nil {
+		t.Error("a window of nothing")
+	}
+}
