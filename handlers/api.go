@@ -91,7 +91,7 @@ func operation[I, O any](a api, action access.Action, op huma.Operation, h func(
 // apiError maps err through the one table of statuses, and names the field of what can be mended.
 func (s *Server) apiError(ctx context.Context, op huma.Operation, err error) error {
 	status, message := statusOf(err)
-	if status == http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError {
 		id, _ := ctx.Value(requestIDKey).(string)
 		s.Log.ErrorContext(ctx, "request failed", slog.String("operation", op.OperationID), slog.String("request", id), slog.Any("error", err))
 	}

@@ -66,6 +66,9 @@ func statusOf(err error) (int, string) {
 			return s.status, s.message
 		}
 	}
+	if store.Away(err) {
+		return http.StatusServiceUnavailable, "The database or the object store does not answer. What you saved is safe; try again in a moment."
+	}
 	return http.StatusInternalServerError, "Something went wrong on our side. Nothing you saved is lost; try again."
 }
 
@@ -73,7 +76,7 @@ func statusOf(err error) (int, string) {
 // page for people, the sign-in page for whoever is not signed in.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, message := statusOf(err)
-	if status == http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError {
 		s.Log.ErrorContext(r.Context(), "request failed", slog.String("route", chi.RouteContext(r.Context()).RoutePattern()),
 			slog.String("request", requestIDOf(r)), slog.Any("error", err))
 	}
@@ -84,8 +87,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:
 		view := web.ErrorView{Status: status, Message: message, Reference: requestIDOf(r)}
-		if status == http.StatusUnauthorized {
+		switch status {
+		case http.StatusUnauthorized:
 			view.Retry = "/sign-in"
+		case http.StatusServiceUnavailable:
+			w.Header().Set("Retry-After", "5")
+			if r.Method == http.MethodGet {
+				view.Retry = localPath(r.URL.RequestURI())
+			}
 		}
 		if err := render(w, r, status, web.ErrorPage(s.page(r, http.StatusText(status)), view)); err != nil {
 			http.Error(w, message, status)

@@ -51,7 +51,9 @@ type router struct {
 
 // New returns the site over cfg.
 func New(cfg Config) *Server {
-	return &Server{Config: cfg, crossOrigin: http.NewCrossOriginProtection()}
+	s := &Server{Config: cfg, crossOrigin: http.NewCrossOriginProtection()}
+	s.Sessions.ErrorFunc = s.fail
+	return s
 }
 
 // Routes returns the whole site.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/alexedwards/scs/v2/memstore"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"fiducial/handlers"
 	"fiducial/internal/access"
@@ -72,6 +73,25 @@ func TestSessionFixation(t *testing.T) {
 		t.Errorf("the planted token: %d", got.Code)
 	}
 	victim.get("/admin/people").want(http.StatusOK)
+}
+
+// brokenSessions is a store of sessions whose database does not answer.
+type brokenSessions struct{ *memstore.MemStore }
+
+func (brokenSessions) Find(string) ([]byte, bool, error) {
+	return nil, false, &pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}
+}
+
+// While the database is away, people get a page that says so, and nothing of why.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *handlers.Config) { c.Sessions = handlers.NewSessions(brokenSessions{memstore.New()}, false) })
+	b := s.stranger()
+	b.cookies[sessionCookie] = &http.Cookie{Name: sessionCookie, Value: "some session"}
+	away := b.get("/projects").want(http.StatusServiceUnavailable).shows("does not answer", "Try again").lacks("starting up")
+	if away.Header().Get("Retry-After") == "" || away.attribute("href", "/projects") != "/projects" {
+		t.Error("it does not say when and where to try again")
+	}
 }
 
 func TestSessionCookie(t *testing.T) {

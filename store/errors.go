@@ -2,9 +2,12 @@ package store
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"fiducial/store/blob"
 )
 
 // Sentinel errors returned, possibly wrapped, by every method of Store.
@@ -42,6 +45,20 @@ func notFound(err error) error {
 		return ErrNotFound
 	}
 	return err
+}
+
+// Away reports whether err is that the database or the object store does not answer: what was asked can be asked again
+// once they do.
+func Away(err error) bool {
+	if errors.Is(err, blob.ErrAway) {
+		return true
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	// Of class 57: the server is being shut down, has crashed, or is starting.
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{"57P01", "57P02", "57P03"}, pgErr.Code)
 }
 
 // violates reports whether err is the violation of the named constraint or unique index.

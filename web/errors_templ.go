@@ -53,12 +53,16 @@ func faultTexts(status int) faultText {
 		return faultText{"Not possible", "This address does not do that", "Nothing was changed.", "Go back to the start"}
 	case http.StatusConflict:
 		return faultText{"Changed meanwhile", "Somebody else was faster", "This changed after you opened it, so your change was not stored over theirs. Look at what is there now and make yours again.", "Look at it now"}
+	case http.StatusGone:
+		return faultText{"Gone", "This is not there any more", "It was erased or withdrawn. Nothing of it is kept.", "Go back to the start"}
+	case http.StatusUnprocessableEntity:
+		return faultText{"Not taken", "Something has to be put right", "Nothing was changed.", "Go back to the start"}
 	case http.StatusRequestEntityTooLarge:
 		return faultText{"Too large", "This is more than one request may carry", "Nothing was stored. Send it in smaller parts.", "Go back to the start"}
 	case http.StatusTooManyRequests:
 		return faultText{"Too many tries", "Wait a minute", "There were too many requests from here. What you stored before is safe.", "Try again"}
 	case http.StatusServiceUnavailable:
-		return faultText{"Not ready", "Fiducial is starting or stopping", "Stored work and drafts are safe. It is usually back within a minute.", "Try again"}
+		return faultText{"Not ready", "Fiducial cannot answer right now", "Stored work and drafts are safe. It is usually back within a minute.", "Try again"}
 	default:
 		return faultText{"Failed", "Something went wrong on our side", "What you stored before is safe. The fault is in the log under the reference below.", "Go back to the start"}
 	}
@@ -132,7 +136,7 @@ func ErrorPage(page PageView, v ErrorView) templ.Component {
 			var templ_7745c5c3_Var3 string
 			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(v.text().title)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `errors.templ`, Line: 81, Col: 24}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `errors.templ`, Line: 85, Col: 24}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 			if templ_7745c5c3_Err != nil {
@@ -145,7 +149,7 @@ func ErrorPage(page PageView, v ErrorView) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(v.text().text)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `errors.templ`, Line: 82, Col: 22}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `errors.templ`, Line: 86, Col: 22}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -163,7 +167,7 @@ func ErrorPage(page PageView, v ErrorView) templ.Component {
 				var templ_7745c5c3_Var5 string
 				templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(v.Reference)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `errors.templ`, Line: 86, Col: 36}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `errors.templ`, Line: 90, Col: 36}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 				if templ_7745c5c3_Err != nil {
@@ -237,7 +241,7 @@ func ErrorFragment(v ErrorView) templ.Component {
 			var templ_7745c5c3_Var8 string
 			templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(v.text().text)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `errors.templ`, Line: 100, Col: 20}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `errors.templ`, Line: 104, Col: 20}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 			if templ_7745c5c3_Err != nil {
