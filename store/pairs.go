@@ -56,25 +56,25 @@ func (s *Store) Pairs(ctx context.Context, actor Actor, project int64) (pairs []
 	return pairs, computed, nil
 }
 
-// Pair returns two classes of a project with their figures, which are zero where they were never confused; the one
-// with the lower id is A.
+// Pair returns two classes of a project with their figures, also where they are never confused; the one with the lower
+// id is A.
 func (s *Store) Pair(ctx context.Context, actor Actor, project, a, b int64) (Pair, error) {
-	pairs, _, err := s.Pairs(ctx, actor, project)
-	if err != nil {
+	if err := actor.may(access.ReadItems); err != nil {
 		return Pair{}, err
 	}
-	a, b = min(a, b), max(a, b)
-	for _, p := range pairs {
-		if p.A == a && p.B == b {
-			return p, nil
-		}
+	var summary agreement.Summary
+	err := s.pool.QueryRow(ctx, `
+		SELECT a.summary FROM project_agreements a JOIN projects p ON p.id = a.project_id
+		WHERE p.id = @project AND a.round_id IS NULL AND a.batch_id IS NULL AND `+sees, actor.args(pgx.NamedArgs{"project": project})).Scan(&summary)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return Pair{}, fmt.Errorf("pair: %w", err)
 	}
 	former, err := s.formerPairs(ctx, project)
 	if err != nil {
 		return Pair{}, fmt.Errorf("pair: %w", err)
 	}
-	pair := former[[2]int64{a, b}]
-	pair.ConfusedPair = agreement.ConfusedPair{A: a, B: b}
+	pair := former[[2]int64{min(a, b), max(a, b)}]
+	pair.ConfusedPair = summary.Pair(a, b)
 	return pair, nil
 }
 

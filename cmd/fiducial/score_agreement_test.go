@@ -83,7 +83,9 @@ func TestScoreAgreementLikeTheReference(t *testing.T) {
 		dir = filepath.Join("..", "..", "..", "shared", "data")
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, "reference", "agreement", "krippendorff.json"))
-	if err != nil {
+	if err != nil && os.Getenv("CI") != "" {
+		t.Fatal(err)
+	} else if err != nil {
 		t.Skip("no reference output: ", err)
 	}
 	var cases []json.RawMessage

@@ -13,26 +13,29 @@ type estimator struct {
 	tally      *tally
 	statistics []statistic
 	estimates  []*Estimate
+	shares     []bool // which are shares of N
 }
 
 // add has a measure estimated into e, which must stay where it is; n is what its value is a mean of.
-func (x *estimator) add(e *Estimate, n float64, f statistic) {
+func (x *estimator) add(e *Estimate, n float64, f statistic) { x.register(e, n, f, false) }
+
+func (x *estimator) register(e *Estimate, n float64, f statistic, share bool) {
 	value := f(x.tally.totals)
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return
 	}
 	*e = Estimate{Value: value, Defined: true, N: int(math.Round(n)), Interval: Interval{Low: value, High: value}}
-	x.statistics, x.estimates = append(x.statistics, f), append(x.estimates, e)
+	x.statistics, x.estimates, x.shares = append(x.statistics, f), append(x.estimates, e), append(x.shares, share)
 }
 
-// ratio has the ratio of two sums estimated, given by their slots.
-func (x *estimator) ratio(e *Estimate, over, under int) {
+// mean has the ratio of two sums estimated, given by their slots.
+func (x *estimator) mean(e *Estimate, over, under int) {
 	x.add(e, x.tally.totals[under], func(sums []float64) float64 { return sums[over] / sums[under] })
 }
 
-// ratioOf has the ratio of several sums to several sums estimated.
-func (x *estimator) ratioOf(e *Estimate, over, under []int) {
-	x.add(e, total(x.tally.totals, under), func(sums []float64) float64 { return total(sums, over) / total(sums, under) })
+// share has the ratio of some counts to others estimated, of which they are a part.
+func (x *estimator) share(e *Estimate, over, under []int) {
+	x.register(e, total(x.tally.totals, under), func(sums []float64) float64 { return total(sums, over) / total(sums, under) }, true)
 }
 
 func total(sums []float64, slots []int) (t float64) {
@@ -50,7 +53,8 @@ func squares(sums []float64, slots []int) (t float64) {
 }
 
 // intervals fills in the middle 95 % of what each measure is over samples of the items (the percentile bootstrap of Efron
-// and Tibshirani 1993). Samples in which it is not defined do not count.
+// and Tibshirani 1993). Samples in which it is not defined do not count. Where a share is 0 or 1 in all of them, they say
+// nothing of how sure that is.
 func (x *estimator) intervals(seed uint64, samples int) {
 	tails := make([]tails, len(x.statistics))
 	x.tally.resample(seed, samples, func(sums []float64) {
@@ -64,7 +68,20 @@ func (x *estimator) intervals(seed uint64, samples int) {
 		if tails[i].n > 0 {
 			e.Interval = tails[i].interval()
 		}
+		if samples > 0 && x.shares[i] && e.Low == e.High && (e.Value == 0 || e.Value == 1) {
+			e.Interval = certain(e.Value, e.N)
+		}
 	}
+}
+
+// certain is the interval of a share that is 0 or 1 of n: the exact one for a binomial count (Clopper and Pearson 1934), which
+// takes the n for independent.
+func certain(share float64, n int) Interval {
+	room := 1 - math.Pow(tail, 1/float64(n))
+	if share == 0 {
+		return Interval{Low: 0, High: room}
+	}
+	return Interval{Low: 1 - room, High: 1}
 }
 
 // tail is the share of the samples that lie outside an interval on either side, and tailed how many of the outermost samples are

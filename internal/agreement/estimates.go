@@ -47,8 +47,8 @@ func (n *numbering) ordered() []int {
 
 func (s *Summarizer) estimateWhole(x *estimator, out *Summary) {
 	at := &s.sums
-	x.ratio(&out.Score, at.score, at.items)
-	x.ratio(&out.IoU, at.iou, at.met)
+	x.mean(&out.Score, at.score, at.items)
+	x.mean(&out.IoU, at.iou, at.met)
 	n := s.tally.totals[at.units]
 	x.add(&out.Alpha, n, func(sums []float64) float64 {
 		return nominalAlpha(sums[at.differing], total(sums, at.ratings), squares(sums, at.ratings))
@@ -72,9 +72,9 @@ func (s *Summarizer) estimateClasses(x *estimator, out *Summary, order []int) {
 			votes = append(votes, s.sums.votes.slot(min(class, other), max(class, other)))
 			truths = append(truths, s.sums.truth.slot(class, other), s.sums.truth.slot(other, class))
 		}
-		x.ratioOf(&c.Votes, []int{both, both}, votes)
-		x.ratioOf(&c.Truth, []int{right, right}, truths)
-		x.ratio(&c.IoU, slot(s.sums.classIoU, class), both)
+		x.share(&c.Votes, []int{both, both}, votes)
+		x.share(&c.Truth, []int{right, right}, truths)
+		x.mean(&c.IoU, slot(s.sums.classIoU, class), both)
 	}
 }
 
@@ -84,10 +84,10 @@ func (s *Summarizer) estimateLabelers(x *estimator, out *Summary, order []int) {
 		at := s.sums.labelers[labeler]
 		out.Labelers = append(out.Labelers, LabelerSummary{Labeler: s.labelers.ids[labeler], Answers: at.answers})
 		l := &out.Labelers[len(out.Labelers)-1]
-		x.ratioOf(&l.Others, at.agreed, at.others)
-		x.ratioOf(&l.Truth, at.right, at.is)
-		x.ratio(&l.OthersIoU, at.iou, at.met)
-		x.ratio(&l.TruthIoU, at.truthIoU, at.truthMet)
+		x.share(&l.Others, at.agreed, at.others)
+		x.share(&l.Truth, at.right, at.is)
+		x.mean(&l.OthersIoU, at.iou, at.met)
+		x.mean(&l.TruthIoU, at.truthIoU, at.truthMet)
 		l.Classes = make([]LabelerClass, 0, len(order))
 		for _, class := range order {
 			others, said, is := slot(at.others, class), slot(at.said, class), slot(at.is, class)
@@ -96,9 +96,9 @@ func (s *Summarizer) estimateLabelers(x *estimator, out *Summary, order []int) {
 			}
 			l.Classes = append(l.Classes, LabelerClass{Class: s.classes.ids[class]})
 			c := &l.Classes[len(l.Classes)-1]
-			x.ratio(&c.Others, slot(at.agreed, class), others)
-			x.ratio(&c.Precision, slot(at.right, class), said)
-			x.ratio(&c.Recall, slot(at.right, class), is)
+			x.share(&c.Others, []int{slot(at.agreed, class)}, []int{others})
+			x.share(&c.Precision, []int{slot(at.right, class)}, []int{said})
+			x.share(&c.Recall, []int{slot(at.right, class)}, []int{is})
 		}
 	}
 }
@@ -118,8 +118,8 @@ func (s *Summarizer) estimatePairs(x *estimator, out *Summary) {
 			n += s.tally.totals[at.units]
 			out.Pairs = append(out.Pairs, PairSummary{One: s.labelers.ids[one], Two: s.labelers.ids[two]})
 			pair := &out.Pairs[len(out.Pairs)-1]
-			x.ratio(&pair.Share, at.agreed, at.units)
-			x.ratio(&pair.IoU, at.iou, at.met)
+			x.share(&pair.Share, []int{at.agreed}, []int{at.units})
+			x.mean(&pair.IoU, at.iou, at.met)
 			x.add(&pair.Kappa, s.tally.totals[at.units], at.kappa)
 		}
 	}
@@ -165,7 +165,7 @@ func (s *Summarizer) confusion(x *estimator, order []int, slots func(class, said
 			row = append(row, cells[end]...)
 		}
 		for ; start < end; start++ {
-			x.ratioOf(&c.Cells[start].Rate, cells[start], row)
+			x.share(&c.Cells[start].Rate, cells[start], row)
 		}
 	}
 	for _, class := range order {
@@ -196,7 +196,7 @@ func (s *Summarizer) estimateConfused(x *estimator, out *Summary, order []int) {
 		}
 	}
 	for i, f := range found {
-		x.ratioOf(&out.Confused[i].Votes, f.votes, f.ofVotes)
-		x.ratioOf(&out.Confused[i].Truth, f.truths, f.ofTruths)
+		x.share(&out.Confused[i].Votes, f.votes, f.ofVotes)
+		x.share(&out.Confused[i].Truth, f.truths, f.ofTruths)
 	}
 }

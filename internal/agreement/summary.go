@@ -18,7 +18,8 @@ type Item struct {
 	HasTruth bool
 }
 
-// Interval holds the middle 95 % of what a bootstrap over items gave.
+// Interval holds the middle 95 % of what a bootstrap over items gave; of a share that is 0 or 1 whatever items are drawn, the exact
+// interval for that share of N.
 type Interval struct {
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
@@ -147,6 +148,28 @@ type ConfusedPair struct {
 	// Count is how many pairs of votes are an A and a B, and TruthCount how many votes with their truth.
 	Count      int `json:"count"`
 	TruthCount int `json:"truth_count"`
+}
+
+// Pair is how often two classes are mistaken for each other, also where they never were: A is the lower one.
+func (s *Summary) Pair(one, two int64) ConfusedPair {
+	a, b := min(one, two), max(one, two)
+	for _, p := range s.Confused {
+		if p.A == a && p.B == b {
+			return p
+		}
+	}
+	// Pairs of votes are counted both ways round.
+	return ConfusedPair{
+		A: a, B: b, Votes: never((s.Votes.At(a, a).Count + s.Votes.At(b, b).Count) / 2), Truth: never(s.Truth.At(a, a).Count + s.Truth.At(b, b).Count),
+	}
+}
+
+// never is the share of what did not happen once in n times.
+func never(n int) Estimate {
+	if n == 0 {
+		return Estimate{}
+	}
+	return Estimate{Defined: true, N: n, Interval: certain(0, n)}
 }
 
 // Skene is what Dawid and Skene's method makes of all votes on the objects of the compared items.

@@ -180,11 +180,41 @@ func TestConfusedPairs(t *testing.T) {
 	if c.Votes.Low < 0 || c.Votes.Low >= c.Votes.Value || c.Votes.High <= c.Votes.Value || c.Votes.High > 0.7 {
 		t.Errorf("interval %+v", c.Votes)
 	}
+	if s.Pair(2, 1) != c {
+		t.Errorf("%+v, not %+v", s.Pair(2, 1), c)
+	}
 	if l := s.Labelers[0]; l.Labeler != 5 || math.Abs(l.Truth.Value-0.7) > 1e-12 || l.Answers != 10 {
 		t.Errorf("%+v", l)
 	}
 	if p := s.Pairs[0]; p.One != 5 || p.Two != 8 || math.Abs(p.Share.Value-0.7) > 1e-12 || p.IoU.Value != 1 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// What never happened, or always, is not therefore certain.
+func TestIntervalsOfNothingAndOfAll(t *testing.T) {
+	t.Parallel()
+	items := make([]agreement.Item, 20)
+	for i := range items {
+		answer := []agreement.Box{at(int64(1+i%2), 0, 0, 9, 9)}
+		items[i] = agreement.Item{Answers: [][]agreement.Box{answer, answer}, Labelers: []int64{1, 2}, Truth: answer, HasTruth: true}
+	}
+	s := agreement.Summarize(items, agreement.Limits{}, 3)
+	if share := s.Pairs[0].Share; share.Value != 1 || share.High != 1 || math.Abs(share.Low-math.Pow(0.025, 1./20)) > 1e-12 {
+		t.Errorf("%+v", share)
+	}
+	if len(s.Confused) != 0 {
+		t.Errorf("%+v", s.Confused)
+	}
+	p := s.Pair(2, 1)
+	if p.A != 1 || p.B != 2 || p.Votes.N != 20 || p.Votes.Value != 0 || !p.Votes.Defined || p.Truth.N != 40 || math.Abs(p.Votes.High-0.1684) > 1e-4 {
+		t.Errorf("%+v", p)
+	}
+	if p := s.Pair(8, 9); p.Votes.Defined || p.Truth.Defined {
+		t.Errorf("%+v", p)
+	}
+	if s.Score.Low != 1 || s.IoU.High != 1 {
+		t.Errorf("a mean is no share: %+v, %+v", s.Score, s.IoU)
 	}
 }
 
