@@ -43,6 +43,7 @@ func (s *Server) apiRoutes(r router) {
 		s.datasetOperations(a)
 		s.relabelOperations(a)
 		s.agreementOperations(a)
+		s.qualityOperations(a)
 		r.documentation(a.OpenAPI())
 	})
 }

@@ -183,6 +183,14 @@ func (s *Server) renderItem(w http.ResponseWriter, r *http.Request, status int, 
 	if v.Book, err = s.itemBook(r, id, item.Slug, item.Truth, classes, fmt.Sprintf("/items/%d", id)); err != nil {
 		return err
 	}
+	if v.Gold, err = s.goldForm(r, id, item.HasTruth && (item.TaskID == 0 || item.TaskState == "adjudicated")); err != nil {
+		return err
+	}
+	panel, err := s.discussionPanel(r, id, fmt.Sprintf("/items/%d", id))
+	if err != nil {
+		return err
+	}
+	v.Discussion = &panel
 	page := s.page(r, v.Name, projectsCrumb, ui.Crumb{Label: item.ProjectName, Href: "/projects/" + item.Slug},
 		ui.Crumb{Label: "Items", Href: "/projects/" + item.Slug + "/items"}, ui.Crumb{Label: v.Name})
 	return render(w, r, status, web.ItemPage(page, v))

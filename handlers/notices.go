@@ -77,6 +77,18 @@ func noticeView(n store.Notice, role access.Role) web.NoticeView {
 	case store.CommentReply:
 		v.Title, v.Text = "A discussion goes on in "+n.ProjectName, "You said something there, or it is about an answer of yours."
 		v.Icon, v.Href, v.Act = "message-square", discussionHref(n.ObjectID), "Read it"
+	case store.ConcernRaised:
+		v.Title, v.Text = "A labeler fell under the limit in "+n.ProjectName, "Their gold items say so. Nothing is done unless you say what."
+		v.Icon, v.Tone, v.Href, v.Act = "triangle-alert", ui.Warn, "/projects/"+n.Project+"/quality#concerns", "Look at it"
+	case store.TalkWanted:
+		v.Title, v.Text = "A reviewer would like to talk about "+n.ProjectName, "About how the work goes. Say hello when it suits you both."
+		v.Icon, v.Href, v.Act = "message-square", ownQualityPath, "How my work does"
+	case store.MemberPaused:
+		v.Title, v.Text = "Nothing new for you in "+n.ProjectName+" for now", "A reviewer would like to look at something with you first. What you have open is yours to finish."
+		v.Icon, v.Href, v.Act = "pause", queuePath, "To my queue"
+	case store.MemberResumed:
+		v.Title, v.Text = "You get work in "+n.ProjectName+" again", "Go on when you like."
+		v.Icon, v.Tone, v.Href, v.Act = "circle-check", ui.OK, queuePath, "To my queue"
 	}
 	return v
 }

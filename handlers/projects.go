@@ -53,6 +53,7 @@ func projectTabs(r *http.Request, p store.Project, current string, items int) we
 	return web.ProjectTabs{
 		Slug: p.Slug, Kind: p.Kind, Current: current, Count: items,
 		Items: access.Allows(role, access.ReadItems), Batches: access.Allows(role, access.ReadItems), Agreement: access.Allows(role, access.ReadAgreement),
+		Quality: access.Allows(role, access.ReadQuality),
 		Imports: access.Allows(role, access.Import), Manage: access.Allows(role, access.EditProjects),
 	}
 }

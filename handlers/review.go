@@ -126,6 +126,9 @@ func (s *Server) renderReview(w http.ResponseWriter, r *http.Request, status int
 	if len(book.Relabels)+len(book.Boxes) > 0 {
 		v.Book = web.ItemBook(book)
 	}
+	if v.Gold, err = s.goldForm(r, item, reviewed.State == "adjudicated" || reviewed.State == "" && reviewed.Truth != nil); err != nil {
+		return err
+	}
 	if errors.Is(refused, store.ErrConflict) {
 		v.Conflict = conflictText(reviewed, personOf(r).Name)
 	} else if refused != nil {

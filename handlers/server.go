@@ -79,6 +79,8 @@ func (s *Server) Routes() http.Handler {
 		s.reviewRoutes(r)
 		s.noticeRoutes(r)
 		s.discussionRoutes(r)
+		s.qualityRoutes(r)
+		s.goldRoutes(r)
 		s.apiRoutes(r)
 		s.guidelineRoutes(r)
 		s.relabelRoutes(r)

@@ -42,6 +42,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &releaseLeases{deps: d})
 	river.AddWorker(workers, &dropMetadata{deps: d})
 	river.AddWorker(workers, &sumCounts{deps: d})
+	river.AddWorker(workers, &refreshFigures{deps: d})
 	river.AddWorker(workers, &sendBack{deps: d})
 	river.AddWorker(workers, &renderItem{deps: d, pixels: pixels})
 	river.AddWorker(workers, &freezeVersion{deps: d})
@@ -70,6 +71,7 @@ func periodic() []*river.PeriodicJob {
 		every(time.Hour, jobargs.SweepUploads{}),
 		every(time.Minute, jobargs.ReleaseLeases{}),
 		every(time.Minute, jobargs.SumCounts{}),
+		every(30*time.Second, jobargs.RefreshFigures{}),
 		every(time.Minute, jobargs.RefreshBatches{}),
 	}
 }

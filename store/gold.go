@@ -157,23 +157,49 @@ func (s *Store) AddGold(ctx context.Context, actor Actor, item int64) (slug stri
 			return err
 		}
 		slug = name
-		added, err := addGold(ctx, tx, actor, project, []int64{item})
-		if err != nil || added > 0 {
-			return err
-		}
-		var is bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM gold_items WHERE item_id = $1)`, item).Scan(&is); err != nil {
-			return err
-		}
-		if !is {
-			return invalid("item", "Only an item that is decided, and stands as decided, can be a gold item.")
-		}
-		return nil
+		_, err = addGoldItems(ctx, tx, actor, project, []int64{item})
+		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("add gold item %d: %w", item, err)
 	}
 	return slug, nil
+}
+
+// AddGoldItems makes decided items of a project gold, all of them or none, and returns how many were none before.
+func (s *Store) AddGoldItems(ctx context.Context, actor Actor, project int64, items []int64) (added int, err error) {
+	if err := actor.may(access.ManageQuality); err != nil {
+		return 0, err
+	}
+	if len(items) == 0 || len(items) > goldMost {
+		return 0, invalid("items", fmt.Sprintf("Name between 1 and %d items.", goldMost))
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := projectByID(ctx, tx, actor, project); err != nil {
+			return err
+		}
+		added, err = addGoldItems(ctx, tx, actor, project, items)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("add gold items to project %d: %w", project, err)
+	}
+	return added, nil
+}
+
+// addGoldItems is addGold that refuses the whole if any item cannot be a gold one.
+func addGoldItems(ctx context.Context, tx pgx.Tx, actor Actor, project int64, items []int64) (added int, err error) {
+	if added, err = addGold(ctx, tx, actor, project, items); err != nil {
+		return 0, err
+	}
+	var unfit *int64
+	err = tx.QueryRow(ctx, `
+		SELECT min(item) FROM unnest($1::bigint[]) item WHERE NOT EXISTS (SELECT FROM gold_items g WHERE g.item_id = item AND g.project_id = $2)`,
+		items, project).Scan(&unfit)
+	if err == nil && unfit != nil {
+		err = invalid("items", fmt.Sprintf("Item %d cannot be a gold item: only one of the project that is decided, and stands as decided, can.", *unfit))
+	}
+	return added, err
 }
 
 // goldProject returns the project of an item that the actor sees.

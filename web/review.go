@@ -43,6 +43,8 @@ type ReviewView struct {
 	// Discussion is the talk about this item, and Book the drawer in which definitions are compared and
 	// changed; nil shows nothing.
 	Discussion, Book templ.Component
+	// Gold says that it is a gold item, or can be made one; nil for what cannot.
+	Gold *GoldView
 }
 
 // ReviewAnswerView is one labeler's answer, or what can be taken in its place. Value is what the form sends, Letter what the

@@ -59,6 +59,8 @@ type commandLine struct {
 	Dataset datasetCommand `cmd:"" help:"Freeze, verify and list datasets." group:"Against a server"`
 	Export  exportCommand  `cmd:"" help:"Write a dataset version into a zip file." group:"Against a server"`
 
+	Quality   qualityCommand   `cmd:"" help:"Print how each labeler of a project does." group:"Against a server"`
+	Gold      goldCommand      `cmd:"" help:"Add, list and remove gold items, whose truth measures labelers." group:"Against a server"`
 	Agreement agreementCommand `cmd:"" help:"Print how far the answers of a project agree." group:"Against a server"`
 
 	Score scoreCommand `cmd:"" help:"Compute the figures of the pages for a file of your own." group:"Without a server"`

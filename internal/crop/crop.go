@@ -66,6 +66,11 @@ func Window(r io.Reader, x, y float64, span, side int) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// Part is the part of a picture of the given size that JPEG shows of a box.
+func Part(x, y, w, h float64, width, height int) image.Rectangle {
+	return square(x, y, w, h, image.Rect(0, 0, width, height))
+}
+
 func scaled(length int, scale float64) int { return max(1, int(math.Round(float64(length)*scale))) }
 
 // square returns the part of bounds that a crop of the box shows.

@@ -128,3 +128,9 @@ type RefreshBatches struct{}
 
 // Kind implements river.JobArgs.
 func (RefreshBatches) Kind() string { return "refresh_batches" }
+
+// RefreshFigures works out the figures of labelers of whom something has changed.
+type RefreshFigures struct{}
+
+// Kind implements river.JobArgs.
+func (RefreshFigures) Kind() string { return "refresh_figures" }
