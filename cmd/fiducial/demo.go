@@ -99,6 +99,7 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"defect book", fill.publishBook},
 		{"labeling", fill.label},
 		{"review", fill.review},
+		{"agreement", fill.score},
 		{"history", fill.backdate},
 		{"datasets", fill.freeze},
 	}

@@ -69,7 +69,7 @@ func (f *demoFill) addProjects(ctx context.Context) error {
 			Description: "Top side of the hot-rolled strip, camera row after the last stand.",
 		},
 		{
-			Slug: demoCalibration, Name: "Calibration round", Kind: "image", Overlap: 3,
+			Slug: demoCalibration, Name: "Calibration round", Kind: "image", Overlap: 3, Rules: demoRules(),
 			Description: "Everybody draws the same strips, so that we see where we differ.",
 		},
 	}
