@@ -22,10 +22,12 @@ const (
 )
 
 // verdict judges an item that has all its answers, unless a person has decided about it before, or a labeler could
-// not, or contests what a reviewer said: those are for people.
+// not, or contests what a reviewer said, or an import brought its truth: those are for people. What a rule accepted,
+// and was sent back since, a rule may accept again.
 func (u *scored) verdict(v ballots, c comparison) verdict {
-	waits := u.State == "in_review" && u.Votes >= u.Overlap && u.Truth == 0 && !u.Archived
-	if !waits || u.Judged || u.Undecided || u.Disputed || c.score == nil {
+	waits := u.State == "in_review" && u.Votes >= u.Overlap && !u.Archived
+	imported := v.truth.ID != 0 && v.truth.Review == 0
+	if !waits || imported || u.Judged || u.Undecided || u.Disputed || c.score == nil {
 		return leaveIt
 	}
 	blind := slices.ContainsFunc(v.answers, func(a ballot) bool { return !a.Prefilled })

@@ -172,6 +172,12 @@ func (q *queueModel) submit(rt *rapid.T) {
 		}
 		return
 	}
+	if m.state == "adjudicated" && !m.gold {
+		if _, refused := errors.AsType[*InvalidError](err); !refused {
+			rt.Fatalf("answer to a decided item: %v", err)
+		}
+		return
+	}
 	surplus := m.assigned[who] == "expired" && !m.free() && !m.gold
 	if err != nil || r.Surplus != surplus {
 		rt.Fatalf("submit of task %d: %+v, %v; want surplus %v", m.id, r, err, surplus)
@@ -362,7 +368,8 @@ func (q *queueModel) discard(rt *rapid.T) {
 		rt.Skip("nothing in review")
 	}
 	m := inReview[rapid.IntRange(0, len(inReview)-1).Draw(rt, "task")]
-	q.exec(q.t, `UPDATE tasks SET state = 'discarded' WHERE id = $1`, m.id)
+	q.exec(q.t, `WITH t AS (UPDATE tasks SET state = 'discarded' WHERE id = $1 RETURNING item_id)
+		UPDATE truths SET current = false FROM t WHERE truths.item_id = t.item_id`, m.id)
 	m.state = "discarded"
 }
 
@@ -460,7 +467,7 @@ func TestQueueIsItsModel(t *testing.T) {
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"add": q.add, "add gold": q.addGoldItem, "claim": q.claim, "claim again": q.claim, "submit": q.submit, "skip": q.skip, "recall": q.recall,
-			"fall asleep": q.fallAsleep, "heartbeat": q.beat, "overlap": q.setOverlap, "discard": q.discard, "relabel": q.relabel,
+			"fall asleep": q.fallAsleep, "heartbeat": q.beat, "overlap": q.setOverlap, "discard": q.discard, "ask another": q.askAnother, "accept": q.accept, "relabel": q.relabel,
 			"batch": q.putInBatch, "close batch": q.closeBatch, "": q.check,
 		})
 	})
