@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"fiducial/internal/formats"
+	"fiducial/internal/jobargs"
 )
 
 // importRunLock and importMergeLock are the spaces of two advisory locks: of an import, held by the
@@ -170,12 +171,30 @@ func (r *ImportRun) Finish(ctx context.Context, refused []ImportResult) error {
 		if _, err := tx.Exec(ctx, `UPDATE imports SET state = 'done', finished_at = now() WHERE id = $1`, r.ID); err != nil {
 			return err
 		}
+		if err := r.askForScores(ctx, tx); err != nil {
+			return err
+		}
 		return audit(ctx, tx, System(), auditEvent{Action: "import.finish", ObjectType: "import", ObjectID: r.ID, ProjectID: r.ProjectID})
 	})
 	if err != nil {
 		return fmt.Errorf("finish import %d: %w", r.ID, err)
 	}
 	return r.store.ClearImport(ctx, r.ID)
+}
+
+// askForScores has the project's answers compared with the truth that came in, if any were to the same items.
+func (r *ImportRun) askForScores(ctx context.Context, tx pgx.Tx) error {
+	if r.Purpose != PurposeTruth {
+		return nil
+	}
+	var answered bool
+	err := tx.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM import_results r JOIN annotations an ON an.item_id = r.item_id WHERE r.import_id = $1 AND `+counts+`)`, r.ID).Scan(&answered)
+	if err != nil || !answered {
+		return err
+	}
+	_, err = r.store.queue.InsertTx(ctx, tx, jobargs.ScoreProject{ProjectID: r.ProjectID}, scoreLater())
+	return err
 }
 
 // stillRunning holds the import's state until the end of tx, so that a cancelling waits for the batch
