@@ -98,8 +98,12 @@ func (s *Server) showAgreement(w http.ResponseWriter, r *http.Request) error {
 	if access.Allows(role, access.Review) {
 		v.Again = agreementPath(a.project) + "/score"
 	}
-	if !a.found || a.Compared == 0 && a.Decided == 0 {
-		v.Missing = missingAgreement(a, access.Allows(role, access.EditProjects))
+	switch missing := missingAgreement(a, access.Allows(role, access.EditProjects)); {
+	case !a.found || a.Compared == 0 && a.Decided == 0:
+		v.Missing = missing
+	case a.Compared == 0:
+		missing.Text += " Until then the answers are compared with what was decided."
+		v.Single = missing
 	}
 	page := s.projectPage(r, a.project, a.project.Name+" agreement", ui.Crumb{Label: "Agreement"})
 	page.StyleURLs = append(page.StyleURLs, projectPath(a.project)+"/classes.css")

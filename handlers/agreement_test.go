@@ -110,7 +110,21 @@ func TestAgreementOfSingleAnswers(t *testing.T) {
 	admin := s.browser(access.Admin)
 	page := admin.get("/projects/strips/agreement").want(http.StatusOK).shows("Nothing to compare", "at least two labelers")
 	page.attribute("href", "/projects/strips/settings")
-	s.browserOf(s.reviewer.PersonID).get("/projects/strips/agreement").shows("Nothing to compare").lacks("Change the answers")
+	reviewer := s.browserOf(s.reviewer.PersonID)
+	reviewer.get("/projects/strips/agreement").shows("Nothing to compare").lacks("Change the answers")
+	// Once something is decided, the answers are compared with that.
+	r := s.look(s.items[0])
+	_, err := s.Adjudicate(t.Context(), s.reviewer, store.Adjudication{Item: r.Item, Version: r.Version, Kind: store.Approved, Annotation: r.Answers[0].ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ScoreItem(t.Context(), r.Item); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SummarizeAgreement(t.Context(), store.AgreementScope{Project: r.Project}); err != nil {
+		t.Fatal(err)
+	}
+	reviewer.get("/projects/strips/agreement").shows("Nothing to compare", "Labelers with the truth", "By labeler").lacks("Krippendorff", "Items by score", "Where the reliable")
 }
 
 func TestAgreementTables(t *testing.T) {
@@ -144,7 +158,7 @@ func TestAgreementItems(t *testing.T) {
 		t.Error("the worst is not the first")
 	}
 	page.attribute("href", reviewPage(s.items[1]))
-	reviewer.get(path+"?after=0.5_1").want(http.StatusOK)
+	reviewer.get(path + "?after=0.5_1").want(http.StatusOK)
 	for _, bad := range []string{"x", "0.5", "0.5_", "y_1", "0.5_-3"} {
 		reviewer.get(path + "?after=" + bad).want(http.StatusBadRequest)
 	}
@@ -233,7 +247,7 @@ func TestAcceptedByRule(t *testing.T) {
 		return fmt.Sprint(p.Version)
 	}
 	settings := "/projects/strips/settings"
-	admin.get(settings).want(http.StatusOK).shows("Where several answer the same item", "Accept from a score of")
+	admin.get(settings).want(http.StatusOK).shows("Where several answer the same item", "Accept from")
 	admin.post(settings, form("version", version(), "accept_above", "high")...).want(http.StatusUnprocessableEntity).shows("such as 0.9")
 	admin.post(settings, form("version", version(), "ask_below", "0.5", "accept_above", "0.4")...).want(http.StatusUnprocessableEntity).shows("below the one")
 	admin.post(settings, form("version", version(), "accept_above", "0.9")...).to(settings)

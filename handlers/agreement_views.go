@@ -144,7 +144,7 @@ func namedAgreement(v *web.AgreementView, a askedAgreement, refs classNames) {
 	for _, l := range a.Labelers {
 		v.Labelers = append(v.Labelers, web.LabelerAgreementView{
 			Name: a.Names[l.Labeler], Answers: l.Answers, Others: estimateView(l.Others), Truth: estimateView(l.Truth), IoU: estimateView(l.OthersIoU),
-			Accuracy: figure(l.Accuracy),
+			Accuracy: reliability(a, l),
 		})
 	}
 	for _, p := range a.Pairs {
@@ -158,6 +158,14 @@ func namedAgreement(v *web.AgreementView, a askedAgreement, refs classNames) {
 			Probability: figure(d.Probability), Tied: d.Tied,
 		})
 	}
+}
+
+// reliability is a labeler's, where there are several answers to weigh.
+func reliability(a askedAgreement, l agreement.LabelerSummary) string {
+	if a.Compared == 0 {
+		return "–"
+	}
+	return figure(l.Accuracy)
 }
 
 // agreementHref is an address below the agreement that a page shows, of the same round.

@@ -31,6 +31,7 @@ type AgreementView struct {
 	// Compared counts items with several answers, Decided those with a truth.
 	Items, Compared, Decided int
 	Missing                  *MissingAgreementView // why there is nothing to show
+	Single                   *MissingAgreementView // why there is only the truth to compare with
 	Measures                 []MeasureView
 	Findings                 []FigureView
 	Scores                   []ScoreBinView
