@@ -66,6 +66,9 @@ func statusOf(err error) (int, string) {
 			return s.status, s.message
 		}
 	}
+	if store.Malformed(err) {
+		return http.StatusBadRequest, "The request holds a text or a number that cannot be kept."
+	}
 	if store.Away(err) {
 		return http.StatusServiceUnavailable, "The database or the object store does not answer. What you saved is safe; try again in a moment."
 	}

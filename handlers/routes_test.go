@@ -208,3 +208,31 @@ func isData(n *html.Node) bool {
 	}
 	return false
 }
+
+// No address and no form, however odd, is our own fault.
+func TestOddRequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.steel()
+	admin := s.browser(access.Admin)
+	for _, r := range s.server.RegisteredRoutes() {
+		if strings.HasPrefix(r.Pattern, handlers.JobsPath) || r.Pattern == "/sign-out" || r.Pattern == "/account/sign-out-everywhere" {
+			continue
+		}
+		for _, odd := range []string{"%00", "%ff", "-1", "9223372036854775807", "99999999999999999999", "%27"} {
+			path := strings.TrimSuffix(parameter.ReplaceAllString(strings.Replace(r.Pattern, "{slug}", "steel", 1), odd), "*")
+			query, form := url.Values{}, url.Values{}
+			for _, name := range []string{
+				"q", "after", "before", "state", "class", "source", "group", "key", "project", "person", "from", "type", "object", "outcome", "after_name", "role", "split",
+				"days", "round", "batch", "name", "slug", "email", "description", "body", "caption", "priority", "until", "note", "version",
+			} {
+				query.Set(name, "\x01odd")
+				form.Set(name, "a\x00b\xff")
+			}
+			raw := strings.ReplaceAll(query.Encode(), "%01odd", odd)
+			if got := admin.do(r.Method, path+"?"+raw, form); got.Code >= http.StatusInternalServerError {
+				t.Errorf("%s %s?…=%s answers %d", r.Method, path, odd, got.Code)
+			}
+		}
+	}
+}

@@ -59,7 +59,7 @@ func New(cfg Config) *Server {
 // Routes returns the whole site.
 func (s *Server) Routes() http.Handler {
 	mux := chi.NewRouter()
-	mux.Use(s.requestID, s.logRequests, s.recoverPanics, s.securityHeaders)
+	mux.Use(s.requestID, s.logRequests, s.recoverPanics, s.securityHeaders, s.refuseMalformed)
 	s.routes = nil
 	s.operationRoutes(mux)
 	mux.Handle(assets.Prefix+"*", assets.Handler())

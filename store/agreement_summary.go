@@ -177,8 +177,8 @@ func summaryItems(ctx context.Context, tx pgx.Tx, scope AgreementScope, after in
 		SELECT g.item_id, coalesce((SELECT u.id FROM truths u WHERE u.item_id = g.item_id AND u.current), 0)
 		FROM item_agreements g JOIN tasks t ON t.id = g.task_id
 		WHERE g.project_id = $1 AND g.item_id > $2 AND t.state <> 'discarded'
-		  AND ($3 = 0 OR EXISTS (SELECT FROM round_items r WHERE r.item_id = g.item_id AND r.round_id = $3))
-		  AND ($4 = 0 OR EXISTS (SELECT FROM batch_items b WHERE b.item_id = g.item_id AND b.batch_id = $4))
+		  AND ($3::bigint = 0 OR EXISTS (SELECT FROM round_items r WHERE r.item_id = g.item_id AND r.round_id = $3))
+		  AND ($4::bigint = 0 OR EXISTS (SELECT FROM batch_items b WHERE b.item_id = g.item_id AND b.batch_id = $4))
 		ORDER BY g.item_id LIMIT $5`, scope.Project, after, scope.Round, scope.Batch, summaryChunk)
 	if err != nil {
 		return nil, fmt.Errorf("items: %w", err)

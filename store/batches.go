@@ -150,8 +150,8 @@ func (s *Store) Batches(ctx context.Context, actor Actor, project int64, f Batch
 	if err := s.refreshBatches(ctx, project); err != nil {
 		return nil, err
 	}
-	return batchesWhere(ctx, s.pool, actor, `b.project_id = @project AND (@state = '' OR b.state = @state) AND (@round = 0 OR r.number = @round)
-		AND (@before = 0 OR b.number < @before) ORDER BY b.number DESC LIMIT @limit`,
+	return batchesWhere(ctx, s.pool, actor, `b.project_id = @project AND (@state = '' OR b.state = @state) AND (@round::bigint = 0 OR r.number = @round)
+		AND (@before::bigint = 0 OR b.number < @before) ORDER BY b.number DESC LIMIT @limit`,
 		pgx.NamedArgs{"project": project, "state": string(f.State), "round": f.Round, "before": f.Before, "limit": f.Limit})
 }
 
@@ -167,7 +167,7 @@ func (s *Store) Batch(ctx context.Context, actor Actor, slug string, number int)
 	if err := s.refreshBatches(ctx, project.ID); err != nil {
 		return Batch{}, err
 	}
-	batches, err := batchesWhere(ctx, s.pool, actor, `b.project_id = @project AND b.number = @number`, pgx.NamedArgs{"project": project.ID, "number": number})
+	batches, err := batchesWhere(ctx, s.pool, actor, `b.project_id = @project AND b.number = @number::bigint`, pgx.NamedArgs{"project": project.ID, "number": number})
 	if err != nil {
 		return Batch{}, err
 	}

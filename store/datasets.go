@@ -84,7 +84,7 @@ func (s *Store) DatasetVersions(ctx context.Context, actor Actor, dataset string
 
 // DatasetVersion returns one version, or ErrNotFound if the actor does not see it.
 func (s *Store) DatasetVersion(ctx context.Context, actor Actor, dataset string, number int) (DatasetVersion, error) {
-	return s.oneVersion(ctx, actor, `d.name = @dataset AND v.number = @number`, pgx.NamedArgs{"dataset": dataset, "number": number})
+	return s.oneVersion(ctx, actor, `d.name = @dataset AND v.number = @number::bigint`, pgx.NamedArgs{"dataset": dataset, "number": number})
 }
 
 func (s *Store) versionByID(ctx context.Context, actor Actor, id int64) (DatasetVersion, error) {

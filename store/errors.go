@@ -61,6 +61,13 @@ func Away(err error) bool {
 	return ok && slices.Contains([]string{"57P01", "57P02", "57P03"}, pgErr.Code)
 }
 
+// Malformed reports whether err is that Postgres cannot keep a text or a number that came from outside: a text with a NUL
+// or with bytes that are not UTF-8, a number that is too large for its column.
+func Malformed(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{"22021", "22P05", "22003"}, pgErr.Code)
+}
+
 // violates reports whether err is the violation of the named constraint or unique index.
 func violates(err error, constraint string) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)

@@ -237,7 +237,7 @@ func (s *Store) Imports(ctx context.Context, actor Actor, slug string, before in
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT `+importColumns+` FROM `+importTables+`
-		WHERE i.project_id = $1 AND ($2 = 0 OR i.id < $2) ORDER BY i.id DESC LIMIT $3`, project.ID, before, limit)
+		WHERE i.project_id = $1 AND ($2::bigint = 0 OR i.id < $2) ORDER BY i.id DESC LIMIT $3`, project.ID, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("imports of %s: %w", slug, err)
 	}

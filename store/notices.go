@@ -64,7 +64,7 @@ func (s *Store) Notices(ctx context.Context, actor Actor, before int64, limit in
 		SELECT n.id, n.kind, n.object_id, coalesce(b.number, 0) AS batch, coalesce(p.slug, '') AS project, coalesce(p.name, '') AS project_name,
 			n.created_at AS at, n.read_at IS NOT NULL AS read
 		FROM notices n LEFT JOIN projects p ON p.id = n.project_id LEFT JOIN batches b ON n.object_type = 'batch' AND b.id = n.object_id
-		WHERE n.person_id = $1 AND ($2 = 0 OR n.id < $2) ORDER BY n.id DESC LIMIT $3`, actor.PersonID, before, limit)
+		WHERE n.person_id = $1 AND ($2::bigint = 0 OR n.id < $2) ORDER BY n.id DESC LIMIT $3`, actor.PersonID, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("notices: %w", err)
 	}

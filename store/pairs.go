@@ -147,7 +147,7 @@ func (s *Store) Confusions(ctx context.Context, actor Actor, project, a, b, befo
 			f.x, f.y, f.w, f.h, `+fmt.Sprintf(places, "f.annotations_a")+` AS answers_a, `+fmt.Sprintf(places, "f.annotations_b")+` AS answers_b,
 			coalesce(f.truth_class, 0) AS truth_class
 		FROM confusions f JOIN items i ON i.id = f.item_id JOIN projects p ON p.id = f.project_id LEFT JOIN item_texts x ON x.item_id = i.id
-		WHERE f.project_id = @project AND f.class_a = @a AND f.class_b = @b AND (@before = 0 OR f.id < @before) AND i.state = 'ready' AND `+sees+`
+		WHERE f.project_id = @project AND f.class_a = @a AND f.class_b = @b AND (@before::bigint = 0 OR f.id < @before) AND i.state = 'ready' AND `+sees+`
 		ORDER BY f.id DESC LIMIT @limit`,
 		actor.args(pgx.NamedArgs{"project": project, "a": min(a, b), "b": max(a, b), "before": before, "limit": limit}))
 	if err != nil {

@@ -104,7 +104,7 @@ const relabelTables = `relabels r JOIN classes c ON c.id = r.class_id JOIN proje
 
 // Relabels returns the last of a project, the newest first, of one class or, for 0, of all.
 func (s *Store) Relabels(ctx context.Context, actor Actor, project, class int64, limit int) ([]Relabel, error) {
-	return s.relabels(ctx, actor, `r.project_id = @project AND (@class = 0 OR r.class_id = @class) AND `+sees+` ORDER BY r.id DESC LIMIT @limit`,
+	return s.relabels(ctx, actor, `r.project_id = @project AND (@class::bigint = 0 OR r.class_id = @class) AND `+sees+` ORDER BY r.id DESC LIMIT @limit`,
 		pgx.NamedArgs{"project": project, "class": class, "limit": limit})
 }
 

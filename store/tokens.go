@@ -118,7 +118,7 @@ func (s *Store) Tokens(ctx context.Context, actor Actor, f TokenFilter) ([]Token
 		FROM api_tokens t
 		LEFT JOIN projects j ON j.id = t.project_id
 		LEFT JOIN people p ON p.id = t.created_by LEFT JOIN person_identities i ON i.person_id = p.id
-		WHERE ($1 = 0 OR t.created_by = $1) AND ($2 = 0 OR t.id < $2)
+		WHERE ($1::bigint = 0 OR t.created_by = $1) AND ($2::bigint = 0 OR t.id < $2)
 		ORDER BY t.id DESC LIMIT $3`, f.CreatedBy, f.Before, f.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
