@@ -134,9 +134,16 @@ class Server:
         """Yields the projects that the token sees."""
         return self.list("/projects")
 
-    def agreement(self, project):
-        """How far the labelers of a project agree: its measures with their intervals, as the project's page shows them."""
-        return self.get("/projects/%s/agreement" % _name(project))
+    def agreement(self, project, round=None):
+        """How far the answers in a project agree, or in one round of it: "summary" holds the measures with their intervals.
+
+        It is a Problem of status 404 as long as there are no answers to compare.
+        """
+        return self.get("/projects/%s/agreement" % _name(project), round=round)
+
+    def agreement_items(self, project):
+        """Yields the items that have answers to compare, those that agree least first."""
+        return self.list("/projects/%s/agreement/items" % _name(project), limit=1000)
 
     # Imports
 

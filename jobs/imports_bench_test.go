@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"fiducial/store"
 )
 
 // cocoOf writes a data set of so many images with boxes spread over them.
@@ -61,6 +63,31 @@ func BenchmarkImportCOCO(b *testing.B) {
 			}
 			if metric == "s/first" {
 				id = im.upload(cocoTruth(), map[string][]byte{"instances.json": cocoOf(36_000, 860_000)})
+			}
+		}
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// BenchmarkImportFormats brings in as much in the other formats that hold all images in one file, and then as YOLO, a zip of
+// 36,000 label files for the items that are there.
+func BenchmarkImportFormats(b *testing.B) {
+	for b.Loop() {
+		im := newImporting(b)
+		id := im.upload(cocoTruth(), map[string][]byte{"instances.json": cocoOf(36_000, 860_000)})
+		im.must(im.work(b.Context(), id))
+		for _, format := range []struct{ written, read string }{{"cvat", store.FormatCVAT}, {"labelstudio", store.FormatLabelStudio}, {"yolo", store.FormatYOLO}} {
+			_, archive := im.archive(format.written, false)
+			id := im.upload(truthIn(format.read), map[string][]byte{"all.zip": archive})
+			archive = nil
+			debug.FreeOSMemory()
+			forgetPeak(b)
+			began := time.Now()
+			im.must(im.work(b.Context(), id))
+			b.ReportMetric(time.Since(began).Seconds(), "s/"+format.written)
+			b.ReportMetric(peakMemory(b), "MB/"+format.written)
+			if counts, results := im.results(id); counts.Boxes != 860_000 || counts.Unchanged != 36_000 {
+				b.Fatalf("%+v %v", counts, refusals(results))
 			}
 		}
 		b.ReportMetric(0, "ns/op")

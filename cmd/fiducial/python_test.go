@@ -50,6 +50,8 @@ with zipfile.ZipFile(sys.argv[2]) as archive:
     assert archive.read("images/train/a.png") == open(os.path.join(sys.argv[1], "images/train/a.png"), "rb").read()
 assert not os.path.exists(sys.argv[2] + ".part")
 
+assert list(server.agreement_items("steel")) == [], "nobody has labeled anything"
+
 def refuses(call, status, text):
     try:
         call()
@@ -60,6 +62,7 @@ def refuses(call, status, text):
 
 refuses(lambda: server.get("/projects/nope"), 404, "does not exist")
 refuses(lambda: server.agreement("nope"), 404, "does not exist")
+refuses(lambda: server.agreement("steel"), 404, "does not exist")
 refuses(lambda: server.post("/projects", {"slug": "steel", "kind": "image"}), 422, "short name")
 refuses(lambda: server.import_folder("steel", sys.argv[1], "parquet"), 422, "body.format")
 refuses(lambda: fiducial.Server(token="fid_nope").get("/projects"), 401, "does not know this token")
