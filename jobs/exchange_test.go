@@ -105,11 +105,15 @@ func TestArchiveMakesAProjectAnew(t *testing.T) {
 	}
 	im.must(im.loseSome())
 	want := fmt.Sprint(im.truth())
-	for format, reader := range exchangeFormats {
+	archives := map[string][]byte{}
+	for format := range exchangeFormats {
+		_, archives[format] = im.archive(format, true)
+	}
+	for format, archive := range archives {
 		t.Run(format, func(t *testing.T) {
-			_, archive := im.archive(format, true)
+			t.Parallel()
 			empty := newImporting(t)
-			counts, results := empty.run(truthIn(reader), map[string][]byte{format + ".zip": archive})
+			counts, results := empty.run(truthIn(exchangeFormats[format]), map[string][]byte{format + ".zip": archive})
 			if counts.Added != 150 || counts.Refused+counts.Lost != 0 || fmt.Sprint(empty.truth()) != want {
 				t.Errorf("%+v %v", counts, refusals(results))
 			}

@@ -150,8 +150,8 @@ func (e *exporting) sides() (sides []manifest.Split) {
 }
 
 // lines yields the version's lines with their file names.
-func (e *exporting) lines(ctx context.Context, split manifest.Split, each func(*store.ExportLine, fileName) error) error {
-	for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split) {
+func (e *exporting) lines(ctx context.Context, each func(*store.ExportLine, fileName) error) error {
+	for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, "") {
 		if err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (e *exporting) writeManifest(ctx context.Context) error {
 	return e.zip.add("manifest.jsonl", func(w io.Writer) error {
 		out, n := json.NewEncoder(w), 0
 		out.SetEscapeHTML(false)
-		err := e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
+		err := e.lines(ctx, func(line *store.ExportLine, name fileName) error {
 			e.lose(line, name)
 			if n++; n%progressStep == 0 && !e.export.Media {
 				if err := e.store.NoteExport(ctx, e.export.ID, n); err != nil {

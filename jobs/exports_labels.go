@@ -145,7 +145,7 @@ func classNames(classes []store.VersionClass) (names []string) {
 func (e *exporting) writeVOC(ctx context.Context) error {
 	var places formats.VOCPlaces
 	sets := map[manifest.Split][]string{}
-	err := e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
+	err := e.lines(ctx, func(line *store.ExportLine, name fileName) error {
 		place := places.Place(name.path)
 		sets[line.Split] = append(sets[line.Split], place.ID)
 		return e.zip.add(place.Annotation, func(w io.Writer) error {

@@ -118,7 +118,7 @@ func (e *exporting) writeMedia(ctx context.Context) (err error) {
 // openMedia opens the images of all lines, each into a slot of its own, which the queue keeps in order.
 func (e *exporting) openMedia(ctx context.Context, queue chan<- chan mediaFile) error {
 	place := e.layout.places()
-	return e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
+	return e.lines(ctx, func(line *store.ExportLine, name fileName) error {
 		at := place(line, name)
 		choice := e.mediaOf(line)
 		if choice == noMedia || choice == noRendition {

@@ -79,7 +79,6 @@ func BenchmarkImportFormats(b *testing.B) {
 		for _, format := range []struct{ written, read string }{{"cvat", store.FormatCVAT}, {"labelstudio", store.FormatLabelStudio}, {"yolo", store.FormatYOLO}} {
 			_, archive := im.archive(format.written, false)
 			id := im.upload(truthIn(format.read), map[string][]byte{"all.zip": archive})
-			archive = nil
 			debug.FreeOSMemory()
 			forgetPeak(b)
 			began := time.Now()

@@ -88,7 +88,9 @@ func TestADryRunSaysWhatWouldHappen(t *testing.T) {
 		results[i].ID, results[i].ItemID, results[i].Thumb = 0, 0, false
 	}
 	for _, list := range [][]store.ImportResult{foretold, results} {
-		slices.SortFunc(list, func(a, b store.ImportResult) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason)) })
+		slices.SortFunc(list, func(a, b store.ImportResult) int {
+			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Reason, b.Reason))
+		})
 	}
 	for i := range min(len(results), len(foretold)) {
 		if foretold[i] != results[i] {

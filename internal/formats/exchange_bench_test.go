@@ -93,7 +93,10 @@ func BenchmarkReadLabelStudio(b *testing.B) {
 func BenchmarkReadYOLO(b *testing.B) {
 	yolo, set := formats.NewYOLO([]string{"scratch"}, false), &formats.YOLOSet{Names: map[int]string{0: "scratch"}}
 	var files []bytes.Buffer
-	for im := range bigImages() {
+	for im, err := range bigImages() {
+		if err != nil {
+			b.Fatal(err)
+		}
 		files = append(files, bytes.Buffer{})
 		if _, err := yolo.Write(&files[len(files)-1], im); err != nil {
 			b.Fatal(err)

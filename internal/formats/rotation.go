@@ -36,7 +36,6 @@ func (p point) plus(q point) point    { return point{p.x + q.x, p.y + q.y} }
 func (p point) minus(q point) point   { return point{p.x - q.x, p.y - q.y} }
 func (p point) by(f float64) point    { return point{p.x * f, p.y * f} }
 func (p point) length() float64       { return math.Hypot(p.x, p.y) }
-func (p point) dot(q point) float64   { return p.x*q.x + p.y*q.y }
 func (p point) cross(q point) float64 { return p.x*q.y - p.y*q.x }
 
 // turned is p turned clockwise about the origin.
@@ -70,8 +69,9 @@ func boxOfCorners(p [4]point) (b Box, exact bool) {
 	}
 	b.X, b.Y = centre.x-b.W/2, centre.y-b.H/2
 	exact = true
-	for i, corner := range b.corners() {
-		exact = exact && corner.minus(p[i]).length() <= squareness
+	corners := b.corners()
+	for i := range p {
+		exact = exact && corners[i].minus(p[i]).length() <= squareness
 	}
 	if !exact {
 		b = smallestAround(p)
@@ -82,9 +82,9 @@ func boxOfCorners(p [4]point) (b Box, exact bool) {
 // smallestAround is the smallest rectangle around four points: one of its sides lies along two of them.
 func smallestAround(p [4]point) (smallest Box) {
 	least := math.Inf(1)
-	for i := range p {
-		for j := range i {
-			along := p[i].minus(p[j])
+	for i, from := range p {
+		for _, to := range p[:i] {
+			along := from.minus(to)
 			if along == (point{}) {
 				continue
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -91,19 +92,28 @@ func (y *yoloReader) read(line []byte) error {
 
 // class is the name of the class of a line; empty if the line is refused.
 func (y *yoloReader) class(text string) (string, error) {
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || f != math.Trunc(f) || f < 0 || f > 1e9 {
+	number, ok := classNumber(text)
+	if !ok {
 		y.report.Add(Refused, y.place(), fmt.Sprintf("the class is not a number from 0: %.20q", text))
 		return "", nil
 	}
 	if len(y.set.Names) == 0 {
 		return "", errors.New("no names of the classes: add the data.yaml, or classes.txt, that belongs to it")
 	}
-	name := y.set.Names[int(f)]
+	name := y.set.Names[number]
 	if name == "" {
-		y.report.Add(Refused, y.place(), fmt.Sprintf("class %d has no name: there are names of %d classes", int(f), len(y.set.Names)))
+		y.report.Add(Refused, y.place(), fmt.Sprintf("class %d has no name: there are names of %d classes", number, len(y.set.Names)))
 	}
 	return name, nil
+}
+
+// classNumber reads the number of a class, which some tools write as 3.0.
+func classNumber(text string) (number int, ok bool) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f != math.Trunc(f) || f < 0 || f > 1e9 {
+		return 0, false
+	}
+	return int(f), true
 }
 
 // box keeps the box that the numbers of a line are of.
@@ -140,9 +150,9 @@ func (y *yoloReader) box(class string) error {
 // outline makes row the box around points.
 func outline(row *fraction, points []float64) {
 	left, top, right, bottom := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
-	for i := 0; i < len(points); i += 2 {
-		left, right = min(left, points[i]), max(right, points[i])
-		top, bottom = min(top, points[i+1]), max(bottom, points[i+1])
+	for pair := range slices.Chunk(points, 2) {
+		left, right = min(left, pair[0]), max(right, pair[0])
+		top, bottom = min(top, pair[1]), max(bottom, pair[1])
 	}
 	row.shape, row.at = shapeCentre, [8]float64{(left + right) / 2, (top + bottom) / 2, right - left, bottom - top}
 }
