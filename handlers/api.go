@@ -42,6 +42,7 @@ func (s *Server) apiRoutes(r router) {
 		s.importOperations(a)
 		s.datasetOperations(a)
 		s.relabelOperations(a)
+		s.batchOperations(a)
 		s.agreementOperations(a)
 		s.qualityOperations(a)
 		r.documentation(a.OpenAPI())

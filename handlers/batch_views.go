@@ -233,12 +233,8 @@ func (s *Server) batchItems(r *http.Request, b store.Batch, v *web.BatchView) er
 		}
 	}
 	filter.After = store.BatchItemPlace{Score: -1}
-	if score, position, ok := strings.Cut(query.Get("after"), "_"); ok {
-		// What is no place is the beginning.
-		if at, err := strconv.ParseFloat(score, 64); err == nil {
-			filter.After.Score = at
-			filter.After.Position, _ = strconv.Atoi(position)
-		}
+	if after, ok := batchPlaceOf(query.Get("after")); ok { // what is no place is the beginning
+		filter.After = after
 	}
 	items, err := s.Store.BatchItems(r.Context(), actorOf(r), b, filter)
 	if err != nil {
@@ -257,6 +253,20 @@ func (s *Server) batchItems(r *http.Request, b store.Batch, v *web.BatchView) er
 // placeText is a place in the order of a batch's items as it stands in an address.
 func placeText(p store.BatchItemPlace) string {
 	return strconv.FormatFloat(p.Score, 'g', -1, 64) + "_" + strconv.Itoa(p.Position)
+}
+
+// batchPlaceOf reads what placeText wrote.
+func batchPlaceOf(text string) (p store.BatchItemPlace, ok bool) {
+	score, position, ok := strings.Cut(text, "_")
+	if !ok {
+		return p, false
+	}
+	var err error
+	if p.Score, err = strconv.ParseFloat(score, 64); err != nil {
+		return p, false
+	}
+	p.Position, err = strconv.Atoi(position)
+	return p, err == nil
 }
 
 func batchRow(item store.BatchItem, removable, reviews bool) web.BatchRow {

@@ -211,3 +211,117 @@ func TestOpenARound(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// A batch's whole life by programs alone.
+func TestBatchesByTheAPI(t *testing.T) {
+	t.Parallel()
+	f := newBatchFloor(t, 9)
+	api := apiSite{Store: f.Store, handler: f.handler}
+	token := api.token(t, access.Admin, f.project.ID)
+	const base = "/api/v1/projects/steel"
+	var email string
+	if err := f.pool.QueryRow(t.Context(), `SELECT email FROM person_identities WHERE person_id = $1`, f.who).Scan(&email); err != nil {
+		t.Fatal(err)
+	}
+	type batch struct {
+		Number, Items, Answered, Decided, Version int
+		State, Due, Settling                      string
+		Plan                                      *struct{ Size, Looked int }
+	}
+	want := func(what string, got, status int) {
+		t.Helper()
+		if got != status {
+			t.Fatalf("%s: %d, want %d", what, got, status)
+		}
+	}
+	dry := decoded[batch](t, api.call(t, token, "POST", base+"/batches", `{"folder":"coil-1/","dry_run":true}`))
+	if dry.Number != 0 || dry.Items != 4 {
+		t.Errorf("dry run: %+v", dry)
+	}
+	want("a class that is none", api.call(t, token, "POST", base+"/batches", `{"class":"Rust"}`).Code, http.StatusUnprocessableEntity)
+	want("an owner who is none", api.call(t, token, "POST", base+"/batches", `{"owner":"nobody@example.org"}`).Code, http.StatusUnprocessableEntity)
+	made := decoded[batch](t, api.call(t, token, "POST", base+"/batches", fmt.Sprintf(`{"folder":"coil-1/","owner":%q,"due":"2031-02-03","title":"Edges"}`, email)))
+	if made.Number != 1 || made.Items != 4 {
+		t.Fatalf("made %+v", made)
+	}
+	f.answerAll()
+	want("approved without a sample", api.call(t, token, "POST", base+"/batches/1/approve", `{}`).Code, http.StatusUnprocessableEntity)
+	sampled := decoded[batch](t, api.call(t, token, "POST", base+"/batches/1/sample", `{"limit":0.3}`))
+	if sampled.State != "in_review" || sampled.Due != "2031-02-03" || sampled.Plan == nil || sampled.Plan.Size == 0 {
+		t.Fatalf("sampled %+v", sampled)
+	}
+	items := decoded[struct {
+		Data []struct {
+			ID       int64
+			Position int
+			Look     int
+		}
+		Next string
+	}](t, api.call(t, token, "GET", base+"/batches/1/items?limit=3", ""))
+	if len(items.Data) != 3 || items.Next == "" {
+		t.Fatalf("items %+v", items)
+	}
+	rest := decoded[struct{ Data []struct{ Position int } }](t, api.call(t, token, "GET", items.Next, ""))
+	if len(rest.Data) != 1 || rest.Data[0].Position != 4 {
+		t.Errorf("the next page holds %+v", rest)
+	}
+	want("returned in nobody's name", api.call(t, token, "POST", base+"/batches/1/return", `{"fault":"loose_box"}`).Code, http.StatusUnprocessableEntity)
+	back := decoded[batch](t, api.call(t, token, "POST", base+"/batches/1/return", fmt.Sprintf(`{"fault":"loose_box","reviewer":%q}`, strings.ToUpper(email))))
+	if back.Settling != "return" {
+		t.Errorf("returned %+v", back)
+	}
+	if err := f.SettleBatch(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	now := decoded[batch](t, api.call(t, token, "GET", base+"/batches/1", ""))
+	edited := decoded[batch](t, api.call(t, token, "PATCH", base+"/batches/1", fmt.Sprintf(`{"version":%d,"due":""}`, now.Version)))
+	if now.State != "returned" || edited.Due != "" {
+		t.Errorf("%+v, edited %+v", now, edited)
+	}
+	want("edited twice", api.call(t, token, "PATCH", base+"/batches/1", fmt.Sprintf(`{"version":%d,"due":""}`, now.Version)).Code, http.StatusConflict)
+	if closed := decoded[batch](t, api.call(t, token, "POST", base+"/batches/1/close", "")); closed.State != "closed" {
+		t.Errorf("closed %+v", closed)
+	}
+	if round := decoded[batch](t, api.call(t, token, "POST", base+"/rounds", `{"share":0.5,"size":2}`)); round.Number != 1 {
+		t.Errorf("round %+v", round)
+	}
+	if err := f.DrawRound(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	round := decoded[struct {
+		State          string
+		Items, Batches int
+		Share          float64
+	}](t, api.call(t, token, "GET", base+"/rounds/1", ""))
+	if round.State != "failed" && round.State != "open" {
+		t.Errorf("%+v", round)
+	}
+	list := decoded[struct{ Data []batch }](t, api.call(t, token, "GET", base+"/batches?state=closed", ""))
+	if len(list.Data) != 1 || list.Data[0].Number != 1 {
+		t.Errorf("%+v", list)
+	}
+}
+
+// A labeler is told where in a batch they are.
+func TestLabelersSeeTheirBatch(t *testing.T) {
+	t.Parallel()
+	f := newBatchFloor(t, 4)
+	f.reviewer.post("/projects/steel/batches", "folder", "coil-1/", "size", "2").to("/projects/steel/batches/1")
+	labeler := f.browserOf(f.labeler.PersonID)
+	for _, want := range []string{"item 1 of batch 1", "item 2 of batch 1"} {
+		c, err := f.Claim(t.Context(), f.labeler, f.project.Slug, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		labeler.get(fmt.Sprintf("/label/%d", c.Task)).shows(want)
+		labeler.get("/queue").shows("Hot strip, batch 1")
+		if _, err := f.Submit(t.Context(), f.labeler, store.NewAnnotation{Task: c.Task, Assignment: c.Assignment}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := f.Claim(t.Context(), f.labeler, f.project.Slug, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labeler.get(fmt.Sprintf("/label/%d", c.Task)).lacks("of batch")
+}

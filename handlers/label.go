@@ -177,7 +177,7 @@ func (s *Server) openBook(r *http.Request, work store.Work) (title string, defin
 func (s *Server) workbenchState(r *http.Request, work store.Work) web.WorkbenchState {
 	state := web.WorkbenchState{
 		Assignment: work.Assignment, Task: work.Task, Item: work.Item, Mode: "label", Title: work.Name,
-		Facts:  []string{work.ProjectName, fmt.Sprintf("%d × %d px", work.Width, work.Height)},
+		Facts:  workFacts(work),
 		Reason: work.Reason, Image: workbenchImage(work.Item, work.Name, work.Width, work.Height, work.Assets),
 		Classes: []web.WorkbenchClass{}, Boxes: draftBoxes(work.Boxes), Marks: []web.WorkbenchMark{}, Overlays: []web.WorkbenchOverlay{},
 		DraftVersion: work.DraftVersion, LeaseUntil: work.LeaseUntil, Now: work.Now,
@@ -208,6 +208,15 @@ func markNote(m store.Mark) string {
 		said += " " + m.Note
 	}
 	return said
+}
+
+// workFacts are what stands beside the item's name: its project, the place in its batch, its size.
+func workFacts(work store.Work) []string {
+	facts := []string{work.ProjectName}
+	if work.Place.Batch > 0 {
+		facts = append(facts, fmt.Sprintf("item %d of batch %d", work.Place.Nth, work.Place.Batch))
+	}
+	return append(facts, fmt.Sprintf("%d × %d px", work.Width, work.Height))
 }
 
 func draftBoxes(boxes []store.DraftBox) []web.WorkbenchBox {

@@ -65,7 +65,7 @@ func queueView(desk store.Desk) web.QueueView {
 func queueItem(item store.DeskItem) web.QueueItem {
 	return web.QueueItem{
 		Href: taskPath(item.Task), Thumb: itemMediaHref(item.Item, "thumb"), Name: item.Name, Project: item.Project,
-		LeaseUntil: item.LeaseUntil, Drafted: item.Drafted, Reason: item.Reason, Note: item.Note, Remarks: item.Remarks, Since: item.Since,
+		LeaseUntil: item.LeaseUntil, Drafted: item.Drafted, Reason: item.Reason, Note: item.Note, Remarks: item.Remarks, Since: item.Since, Batch: item.Batch,
 	}
 }
 

@@ -764,3 +764,35 @@ func (b *bench) frozen(tb testing.TB) DatasetVersion {
 	}
 	return version
 }
+
+// A gold item shows the batch that its labeler is at, and counts as any other item of it.
+func TestGoldShowsTheBatchAtHand(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1, 5, 1)
+	b.mustBatch(t, b.items[:3]...)
+	place := func(assignment int64) WorkPlace {
+		p, err := b.workPlace(t.Context(), assignment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	first := b.mustClaim(t, b.labelers[0])
+	if got := place(first.Assignment); got != (WorkPlace{1, 1}) {
+		t.Errorf("the first is %+v", got)
+	}
+	b.mustSubmit(t, b.labelers[0], first)
+	var gold int64
+	b.scan(t, &gold, `INSERT INTO assignments (task_id, project_id, person_id, reason, state) VALUES ($1, $2, $3, 'gold', 'expired') RETURNING id`,
+		b.tasks[4], b.project.ID, b.labelers[0].PersonID)
+	if got := place(gold); got != (WorkPlace{1, 2}) {
+		t.Errorf("gold is %+v", got)
+	}
+	b.exec(t, `UPDATE assignments SET state = 'submitted', finished_at = now() WHERE id = $1`, gold)
+	if got := place(b.mustClaim(t, b.labelers[0]).Assignment); got != (WorkPlace{1, 3}) {
+		t.Errorf("the one after gold is %+v", got)
+	}
+	if b.again(t, Batch{Number: 1}).Answered != 1 {
+		t.Error("gold counts for the batch")
+	}
+}

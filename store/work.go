@@ -36,6 +36,7 @@ type Work struct {
 	Classes      []WorkClass
 	Assets       []WorkAsset
 	Recallable   *Recallable `db:"-"`
+	Place        WorkPlace   `db:"-"`
 }
 
 // Mark is why an answer came back: a reviewer's remark on it, or a definition that changed. Box is the id of the
@@ -125,7 +126,10 @@ func (s *Store) work(ctx context.Context, actor Actor, task int64) (w Work, err 
 	if w.Marks, err = s.marks(ctx, actor, w); err != nil {
 		return Work{}, err
 	}
-	w.Recallable, err = s.recallable(ctx, actor, w.Project)
+	if w.Recallable, err = s.recallable(ctx, actor, w.Project); err != nil {
+		return Work{}, err
+	}
+	w.Place, err = s.workPlace(ctx, w.Assignment)
 	return w, err
 }
 
