@@ -303,6 +303,9 @@ func (s *Server) newBatch(w http.ResponseWriter, r *http.Request) error {
 	if !query.Has("size") {
 		v.Size = strconv.Itoa(defaultBatchSize)
 	}
+	if len(query) == 0 { // most batches are of what is still to be labeled
+		v.State = string(store.NeverLabeled)
+	}
 	choice, err := choiceOf(&v)
 	if err == nil {
 		err = s.previewBatch(r, project, choice, &v)
@@ -327,6 +330,20 @@ func (s *Server) previewBatch(r *http.Request, project store.Project, choice sto
 		v.Preview.First = append(v.Preview.First, itemThumb(item))
 	}
 	return nil
+}
+
+// choiceQuery asks for a batch of what the grid of items was asked for.
+func choiceQuery(grid url.Values) url.Values {
+	states := map[string]store.ItemStand{"open": store.NeverLabeled, "in_review": store.InReview, "adjudicated": store.HasTruth}
+	query := url.Values{}
+	for name, value := range map[string]string{
+		"state": string(states[grid.Get("state")]), "class": grid.Get("class"), "source": grid.Get("source"), "group": grid.Get("group"), "folder": grid.Get("key"),
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return query
 }
 
 // typedChoice is the form as it was typed.

@@ -79,6 +79,10 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request) error {
 	for _, item := range items {
 		v.Items = append(v.Items, itemThumb(item))
 	}
+	if access.Allows(actorOf(r).Role, access.EditBatches) {
+		v.Batch = batchesPath(project.Slug) + "/new"
+		v.BatchOfAll = v.Batch + "?" + choiceQuery(query).Encode()
+	}
 	if access.Allows(actorOf(r).Role, access.Import) {
 		v.Import = projectPath(project) + "/imports"
 	}

@@ -1150,7 +1150,7 @@ func batchChoice(v NewBatchView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "to", Label: "until before", Type: "date", Value: v.To, Error: v.Refused.For("to")}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "to", Label: "Captured before", Type: "date", Value: v.To, Error: v.Refused.For("to")}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
