@@ -71,7 +71,7 @@ func (m *matched) hint() string {
 	case n == 0:
 		return fmt.Sprintf("All %d answers agree. Their merged boxes are taken: press a to approve.", len(m.answers))
 	}
-	return fmt.Sprintf("%d of %d need a judgment: j goes to the next one, m takes all merged boxes.", n, all)
+	return fmt.Sprintf("%d of %d %s a judgment: j goes to the next one, m takes all merged boxes.", n, all, map[bool]string{true: "needs", false: "need"}[n == 1])
 }
 
 // start are the boxes that the reviewer begins with: the merged ones of what is settled.
@@ -233,7 +233,7 @@ func (m *matched) also(o agreement.Object) string {
 		}
 	}
 	if o.Worst() == agreement.Loose {
-		more = append(more, answerLetters(answersOf(o.Loose)))
+		more = append(more, "the box of "+answerLetters(answersOf(o.Loose)))
 	}
 	return strings.Join(more, "; ")
 }

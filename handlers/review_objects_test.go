@@ -149,6 +149,19 @@ func TestReviewSaysWhenAllAgree(t *testing.T) {
 	}
 }
 
+func TestOwnKeysHoldInReview(t *testing.T) {
+	t.Parallel()
+	s := newPanelSite(t, threeAnswers()...)
+	b := s.browserOf(s.reviewer.PersonID)
+	b.post("/account/keys", "approve", "F2", "next-object", "n", "neutral", "y").to("/account")
+	page := b.get(reviewPage(s.item)).Body.String()
+	for _, want := range []string{`"approve":"F2"`, `"next-object":"n"`, `"keys":"/label/keys"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}
+
 func TestSeveralAnswersGoBackAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newPanelSite(t, threeAnswers()...)

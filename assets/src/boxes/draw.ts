@@ -40,6 +40,7 @@ export class World {
   private scale = 0;
   private held: string | null = null;
   private lit: ReadonlySet<string> = new Set();
+  private readonly theirs = new Map<string, readonly SVGRectElement[]>();
   private cancelSettle = (): void => {};
 
   constructor(private readonly scope: Scope) {
@@ -160,11 +161,14 @@ export class World {
 
   /** Others' boxes: each person a line style, each class a colour. */
   setOverlays(overlays: readonly OverlayInfo[], editor: Editor): void {
+    this.theirs.clear();
     const groups = overlays.map((o) => {
       const parts = o.boxes.flatMap((b) => {
         const slot = editor.classOf(b)?.slot ?? 0;
         const label = `${o.id}: ${spoken(b, editor.nameOf(b))}`;
-        return [svg("rect", { ...shape(b), class: "case" }), svg("rect", { ...shape(b), class: `line c${slot}`, "data-box": b.id, role: "img", "aria-label": label })];
+        const pair = [svg("rect", { ...shape(b), class: "case" }), svg("rect", { ...shape(b), class: `line c${slot}`, "data-box": b.id, role: "img", "aria-label": label })];
+        this.theirs.set(b.id, pair);
+        return pair;
       });
       return svg("g", { class: `s${o.style}`, "data-overlay": o.id }, ...parts);
     });
@@ -173,13 +177,15 @@ export class World {
 
   /** Lights these boxes, own ones and ones of overlays, and dims all others; an empty list dims none. */
   light(ids: readonly string[]): void {
-    this.lit = new Set(ids);
-    this.sheet.classList.toggle("dimmed", this.lit.size > 0);
-    for (const rect of this.beneath.querySelectorAll("[data-box]")) {
-      const on = this.lit.has(rect.getAttribute("data-box") ?? "");
-      rect.classList.toggle("lit", on);
-      rect.previousElementSibling?.classList.toggle("lit", on);
-    }
-    for (const [id, { around, line }] of this.drawn) for (const rect of [around, line]) rect.classList.toggle("lit", this.lit.has(id));
+    const lit = new Set(ids);
+    for (const id of this.lit) if (!lit.has(id)) for (const rect of this.rectsOf(id)) rect.classList.remove("lit");
+    this.lit = lit;
+    for (const id of lit) for (const rect of this.rectsOf(id)) rect.classList.add("lit");
+    this.sheet.classList.toggle("dimmed", lit.size > 0);
+  }
+
+  private rectsOf(id: string): readonly SVGRectElement[] {
+    const own = this.drawn.get(id);
+    return own ? [own.around, own.line] : (this.theirs.get(id) ?? []);
   }
 }

@@ -43,7 +43,8 @@ function groups(keys: Keys, changeable: boolean): HTMLElement[] {
 
 function row(key: Key, keys: Keys, changeable: boolean): HTMLElement[] {
   const chord = keys.chord(key);
-  const shown = caps(chord);
+  // In review 0 has a meaning of its own.
+  const shown = key.id === "take" ? caps("1…9") : caps(chord);
   if (!changeable || key.fixed) return [element("dt", {}, key.label), element("dd", {}, ...shown)];
   const button = element("button", { type: "button", class: "cap", "data-key": key.id }, ...shown, element("span", { class: "vh" }, `, change the key of: ${key.label}`));
   return [element("dt", {}, key.label), element("dd", {}, button)];

@@ -80,7 +80,8 @@ export class Several {
 
   /** The objects that still need a judgment. */
   get open(): readonly Thing[] {
-    return this.objects.all.filter((thing) => this.status(thing) === "open");
+    const own = new Set(this.root.boxes.map((b) => b.id));
+    return this.objects.all.filter((thing) => !own.has(thing.id) && !this.judged.has(thing.id));
   }
 
   private own(thing: Thing): Box | null {
@@ -143,10 +144,9 @@ export class Several {
 
   private show(thing: Thing | null): void {
     this.chosen = thing;
+    this.told();
     this.table?.choose(thing);
     if (thing) this.table?.focus(thing);
-    this.light();
-    this.told();
   }
 
   private hover(thing: Thing | null): void {
@@ -210,11 +210,12 @@ export class Several {
   refresh(): void {
     const { chosen } = this;
     if (chosen && this.boxChosen === null && this.own(chosen)) this.quietly(() => this.root.choose(chosen.id));
-    for (const thing of this.objects.all) this.table?.show(thing, this.status(thing));
+    const own = new Map(this.root.boxes.map((b) => [b.id, b]));
+    for (const thing of this.objects.all) this.table?.show(thing, this.objects.status(thing, own.get(thing.id) ?? null, this.judged.has(thing.id)));
     const open = this.open.length;
     const hint = this.root.querySelector("[data-review-hint]");
     if (hint && this.changed && this.objects.all.length > 0) {
-      hint.textContent = open > 0 ? `${open} of ${this.objects.all.length} need a judgment: j goes to the next one, m takes all merged boxes.` : "All are judged. Press a to approve.";
+      hint.textContent = open > 0 ? `${open} of ${this.objects.all.length} need${open === 1 ? "s" : ""} a judgment: j goes to the next one, m takes all merged boxes.` : "All are judged. Press a to approve.";
     }
     this.choices();
     this.light();
@@ -246,8 +247,10 @@ export class Several {
   private offer(thing: Thing, choice: string): string {
     const box = choice === "merged" ? thing.merged : choice === "truth" ? (this.objects.matching.truth.find((b) => b.id === thing.id) ?? null) : this.objects.boxOf(thing, choice);
     if (box) return this.state.classes.find((c) => c.id === box.class)?.name ?? "a class that is retired";
-    if (choice === "merged") return "left out: most have nothing here";
-    return thing.wide.some((m) => m.answer === choice) ? "inside a wide box" : "nothing here";
+    const split = thing.members.some((m) => m.fault === "split_needed");
+    if (choice === "merged") return split ? "left out: the boxes inside are taken" : "left out: most have nothing here";
+    if (thing.wide.some((m) => m.answer === choice)) return "inside a wide box";
+    return choice === "truth" || thing.missing.includes(choice) ? "nothing here" : "several boxes inside";
   }
 }
 

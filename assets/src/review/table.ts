@@ -9,7 +9,7 @@ export class ObjectTable {
 
   constructor(
     place: HTMLElement,
-    scope: Scope,
+    private readonly scope: Scope,
     private readonly objects: Objects,
     private readonly told: { readonly choose: (thing: Thing, byMouse: boolean) => void; readonly hover: (thing: Thing | null) => void },
   ) {
@@ -40,7 +40,8 @@ export class ObjectTable {
       if (on === row.hasAttribute("aria-current")) continue;
       row.toggleAttribute("aria-current", on);
       row.querySelector(".pick")?.setAttribute("aria-pressed", String(on));
-      if (on) row.scrollIntoView({ block: "nearest" });
+      // With the frame's own layout, which it would force otherwise.
+      if (on) this.scope.frame(() => row.scrollIntoView({ block: "nearest" }));
     }
   }
 
