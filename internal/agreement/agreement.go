@@ -16,13 +16,16 @@ type Box struct {
 
 // compareBoxes orders boxes by what they are, so that nothing ever depends on where in a list they stood.
 func compareBoxes(a, b Box) int {
+	if c := cmp.Compare(a.X, b.X); c != 0 {
+		return c
+	}
 	crowd := func(x Box) int {
 		if x.Crowd {
 			return 1
 		}
 		return 0
 	}
-	return cmp.Or(cmp.Compare(a.X, b.X), cmp.Compare(a.Y, b.Y), cmp.Compare(a.W, b.W), cmp.Compare(a.H, b.H),
+	return cmp.Or(cmp.Compare(a.Y, b.Y), cmp.Compare(a.W, b.W), cmp.Compare(a.H, b.H),
 		cmp.Compare(a.Rotation, b.Rotation), cmp.Compare(a.Class, b.Class), cmp.Compare(crowd(a), crowd(b)))
 }
 
