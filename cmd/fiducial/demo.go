@@ -103,6 +103,7 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"batches", fill.reviewBatches},
 		{"agreement", fill.score},
 		{"history", fill.backdate},
+		{"definitions", fill.sharpen},
 		{"datasets", fill.freeze},
 	}
 	for _, step := range steps {
