@@ -41,7 +41,7 @@ check: $(DIST) $(LINT)
 ## bench: one table of every timing that the README speaks of
 .PHONY: bench
 bench: postgres browser build
-	go test -p 1 -timeout 60m -short -run '^$$' -benchtime 1x -bench '^Benchmark(Claim|Submit|Publish|PairPage|ImportCOCO|ReadCOCO|Version|Workbench|NextImage|ReviewPage|Agreement|Alpha)$$' \
+	go test -p 1 -timeout 60m -short -run '^$$' -benchtime 1x -bench '^Benchmark(Claim|Submit|Publish|PairPage|ImportCOCO|ImportFormats|ReadCOCO|Version|Workbench|NextImage|ReviewPage|Agreement|Alpha)$$' \
 	  ./store ./jobs ./handlers ./internal/formats ./internal/agreement ./e2e | go run ./e2e/benchtable
 
 # What a running server is made of.
