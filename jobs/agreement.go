@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -24,9 +23,9 @@ func (w *scoreItem) Work(ctx context.Context, job *river.Job[jobargs.ScoreItem])
 	return w.store.ScoreGold(ctx, job.Args.ItemID)
 }
 
-// scoringTime is how long one job scores a project's items before it leaves the rest to another, which a
+// scoringSteps is how often one job scores some of a project's items before it leaves the rest to another, which a
 // restart then does not begin from the start.
-const scoringTime = time.Minute
+const scoringSteps = 50
 
 // scoreProject scores every item of a project again.
 type scoreProject struct {
@@ -35,8 +34,8 @@ type scoreProject struct {
 }
 
 func (w *scoreProject) Work(ctx context.Context, job *river.Job[jobargs.ScoreProject]) error {
-	end := time.Now().Add(scoringTime)
-	for after := job.Args.After; ; {
+	after := job.Args.After
+	for range scoringSteps {
 		last, err := w.store.ScoreSome(ctx, job.Args.ProjectID, after)
 		if err != nil {
 			return err
@@ -44,11 +43,9 @@ func (w *scoreProject) Work(ctx context.Context, job *river.Job[jobargs.ScorePro
 		if last == 0 {
 			return w.store.SummarizeAgreement(ctx, store.AgreementScope{Project: job.Args.ProjectID})
 		}
-		if time.Now().After(end) {
-			return w.store.GoOnScoring(ctx, job.Args.ProjectID, last)
-		}
 		after = last
 	}
+	return w.store.GoOnScoring(ctx, job.Args.ProjectID, after)
 }
 
 // summarizeProject sums up how far the answers of a project, a round or a batch agree.

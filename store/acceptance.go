@@ -44,7 +44,7 @@ func (u *scored) verdict(v ballots, c comparison) verdict {
 // same for an item whenever it is asked, and nobody who does not know the project's secret can foresee it.
 func looksAt(secret []byte, item int64, share float64) bool {
 	mac := hmac.New(sha256.New, secret)
-	fmt.Fprintf(mac, "look at item %d", item)
+	mac.Write(fmt.Appendf(nil, "look at item %d", item))
 	return float64(binary.BigEndian.Uint64(mac.Sum(nil))>>11)/(1<<53) < share
 }
 

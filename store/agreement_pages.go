@@ -115,9 +115,9 @@ func (s *Store) SummaryPending(ctx context.Context, actor Actor, project int64) 
 	}
 	err = s.pool.QueryRow(ctx, `
 		SELECT EXISTS (SELECT FROM river_job WHERE kind IN ('score_project', 'summarize_project') AND state IN ('available', 'running', 'scheduled', 'retryable')
-			AND (args->>'project_id')::bigint = $1)`, project).Scan(&pending)
+			AND (args->>'project_id')::bigint = p.id) FROM projects p WHERE p.id = @project AND `+sees, actor.args(pgx.NamedArgs{"project": project})).Scan(&pending)
 	if err != nil {
-		return false, fmt.Errorf("summary pending: %w", err)
+		return false, fmt.Errorf("summary pending: %w", notFound(err))
 	}
 	return pending, nil
 }

@@ -75,7 +75,7 @@ func (s *Store) UpdateProject(ctx context.Context, actor Actor, id int64, e Proj
 			return err
 		}
 		if e.Rules == nil {
-			return p.AgreementRules.check(e.Overlap)
+			return p.check(e.Overlap)
 		}
 		return s.writeRules(ctx, tx, p, *e.Rules)
 	})

@@ -235,7 +235,7 @@ func TestAgreementRules(t *testing.T) {
 		}
 	}
 	project, err := f.Project(t.Context(), System(), f.project.Slug)
-	if err != nil || !project.AgreementRules.same(*tests[1].rules) {
+	if err != nil || !project.same(*tests[1].rules) {
 		t.Fatalf("rules %+v, %v", project.AgreementRules, err)
 	}
 	// Rules that are not given stay, unless they make no sense any more.

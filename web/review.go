@@ -172,8 +172,8 @@ type WaitingView struct {
 	// Score is how far the answers agree, "" where there is nothing to compare; Finding is the worst difference.
 	Score, Finding string
 	Classes        string
-	Boxes             int
-	Since             time.Time
+	Boxes          int
+	Since          time.Time
 }
 
 // ReviewQueueView is what waits in one project.
