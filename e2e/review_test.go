@@ -134,7 +134,12 @@ func TestReviewOfThree(t *testing.T) {
 	p.wantObjects("Only A: left out", "Class differs: merged", "Matched: merged")
 	p.keys("1")
 	p.wantObjects("Only A: A", "Class differs: A", "Matched: A")
-	p.keys("m")
+	// From the table too, whose rows the arrows go through.
+	p.must(p.Locator(`[data-object="o1"] .pick`).Focus())
+	p.keys("ArrowDown", "2")
+	p.wantObjects("Only A: A", "Class differs: B", "Matched: A")
+	p.keys("ArrowUp", "Delete", "Escape", "m")
+	p.wantObjects("Only A: left out", "Class differs: merged", "Matched: merged")
 	p.decide("a")
 	p.reviewReady()
 	p.sees("Merged: strip-000.png")

@@ -38,18 +38,18 @@ func newAPISite(t *testing.T) apiSite {
 	return a
 }
 
-func (a apiSite) token(t testing.TB, role access.Role, project int64) string {
-	t.Helper()
-	_, secret, err := a.AddToken(t.Context(), store.System(), store.NewToken{Name: "test", Role: role, Project: project})
+func (a apiSite) token(tb testing.TB, role access.Role, project int64) string {
+	tb.Helper()
+	_, secret, err := a.AddToken(tb.Context(), store.System(), store.NewToken{Name: "test", Role: role, Project: project})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return secret
 }
 
 // call sends a request under token; headers are names and values in turn.
-func (a apiSite) call(t testing.TB, token, method, path, body string, headers ...string) *httptest.ResponseRecorder {
-	t.Helper()
+func (a apiSite) call(tb testing.TB, token, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	tb.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)

@@ -37,12 +37,12 @@ type site struct {
 }
 
 // newSite starts a site; change may alter its configuration.
-func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
-	t.Helper()
-	pool, bucket := storetest.Pool(t), storetest.Bucket(t)
+func newSite(tb testing.TB, change ...func(*handlers.Config)) *site {
+	tb.Helper()
+	pool, bucket := storetest.Pool(tb), storetest.Bucket(tb)
 	st, err := store.New(pool, bucket)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	sessions := handlers.NewSessions(pgxstore.NewWithCleanupInterval(pool, 0), false)
 	river := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +56,7 @@ func newSite(t testing.TB, change ...func(*handlers.Config)) *site {
 		c(&cfg)
 	}
 	server := handlers.New(cfg)
-	return &site{Store: st, t: t, pool: pool, bucket: bucket, server: server, sessions: sessions, handler: server.Routes()}
+	return &site{Store: st, t: tb, pool: pool, bucket: bucket, server: server, sessions: sessions, handler: server.Routes()}
 }
 
 const testPassword = "a long enough password"

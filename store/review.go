@@ -273,10 +273,12 @@ func truthOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) ([]B
 		if err != nil {
 			return nil, err
 		}
-		changed := false
-		if boxes, changed = amended(base, a.Boxes, definitions); !changed && a.Annotation != 0 {
+		var changed bool
+		boxes, changed = amended(base, a.Boxes, definitions)
+		switch {
+		case !changed && a.Annotation != 0:
 			a.Kind = Approved
-		} else if a.Annotation == 0 && len(v.ids) > 1 {
+		case a.Annotation == 0 && len(v.ids) > 1:
 			base = v.settle(a, boxes, base)
 		}
 	}

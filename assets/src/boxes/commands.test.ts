@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { adding, History, removing, replacing, replacingAll } from "./commands";
+import { adding, altering, History, removing, replacing, replacingAll } from "./commands";
 import { type Box, Boxes } from "./model";
 
 const box = (id: string, x = 0): Box => ({ id, class: 1, x, y: 0, w: 10, h: 10, rotation: 0 });
@@ -75,4 +75,26 @@ test("what changes nothing is no step", () => {
   history.run("move", replacing(boxes, box("a")));
   history.run("remove", removing(boxes, "nobody"));
   assert.equal(history.canUndo, false);
+});
+
+test("several boxes changed at once, with something beside them, are one step", () => {
+  const start = [box("a"), box("b"), box("c")];
+  const boxes = new Boxes(start);
+  const history = new History(boxes);
+  let judged = "none";
+  const aside = { redo: () => void (judged = "all"), undo: () => void (judged = "none") };
+  history.runWith("Taken", altering(boxes, [box("c", 5), box("d"), box("a")], ["b", "missing"]), aside);
+  assert.deepEqual(boxes.all, [box("a"), box("c", 5), box("d")]);
+  assert.equal(judged, "all");
+  history.runWith("Left out", [], { redo: () => void (judged = "out"), undo: () => void (judged = "all") });
+  assert.equal(judged, "out");
+  history.undo();
+  assert.equal(judged, "all");
+  history.undo();
+  assert.deepEqual(boxes.all, start);
+  assert.equal(judged, "none");
+  history.redo();
+  history.redo();
+  assert.deepEqual(boxes.all, [box("a"), box("c", 5), box("d")]);
+  assert.equal(judged, "out");
 });
