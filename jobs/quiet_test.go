@@ -11,7 +11,7 @@ func TestQuietPassesWarningsOn(t *testing.T) {
 	t.Parallel()
 	for level, wanted := range map[slog.Level]string{slog.LevelInfo: "warned failed", slog.LevelDebug: "counted warned failed"} {
 		var out bytes.Buffer
-		log := Quiet(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level}))).With("queue", "default").WithGroup("g")
+		log := Quiet(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level}))).With(slog.String("queue", "default")).WithGroup("g")
 		log.Info("counted")
 		log.Warn("warned")
 		log.Error("failed")

@@ -239,22 +239,26 @@ func (s *Store) ClearImport(ctx context.Context, id int64) error {
 	return nil
 }
 
-// dropReservations deletes originals whose items were never made.
+// dropReservations deletes originals whose items were never made. It waits for a batch that makes some of them at this
+// moment, and leaves those alone.
 func (s *Store) dropReservations(ctx context.Context, id int64) error {
-	rows, err := s.pool.Query(ctx, `SELECT item_id FROM import_reservations WHERE import_id = $1`, id)
-	if err != nil {
-		return fmt.Errorf("reservations of import %d: %w", id, err)
-	}
-	items, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return fmt.Errorf("reservations of import %d: %w", id, err)
-	}
-	for _, item := range items {
-		if _, err := s.blobs.DeletePrefix(ctx, "items/"+strconv.FormatInt(item, 10)+"/"); err != nil {
-			return fmt.Errorf("reservations of import %d: %w", id, err)
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `DELETE FROM import_reservations WHERE import_id = $1 RETURNING item_id`, id)
+		if err != nil {
+			return err
 		}
-	}
-	if _, err := s.pool.Exec(ctx, `DELETE FROM import_reservations WHERE import_id = $1 AND item_id = ANY($2)`, id, items); err != nil {
+		items, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			if _, err := s.blobs.DeletePrefix(ctx, "items/"+strconv.FormatInt(item, 10)+"/"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("reservations of import %d: %w", id, err)
 	}
 	return nil

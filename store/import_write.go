@@ -66,8 +66,12 @@ func (b *importBatch) identify(ctx context.Context) error {
 		}
 	}
 	b.used = len(used)
-	if _, err := b.tx.Exec(ctx, `DELETE FROM import_reservations WHERE item_id = ANY($1)`, used); err != nil {
+	tag, err := b.tx.Exec(ctx, `DELETE FROM import_reservations WHERE item_id = ANY($1)`, used)
+	if err != nil {
 		return fmt.Errorf("take reserved items: %w", err)
+	}
+	if tag.RowsAffected() != int64(len(used)) { // another run has taken over, and deleted what was stored under them
+		return ErrImportBusy
 	}
 	return nil
 }
