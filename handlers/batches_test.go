@@ -154,6 +154,11 @@ func TestApproveABatchOnItsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.get(page).shows("approved", "Approved").lacks("Review as a whole")
+	var whole int64
+	if err := f.pool.QueryRow(t.Context(), `SELECT item_id FROM reviews WHERE batch_id IS NOT NULL LIMIT 1`).Scan(&whole); err != nil {
+		t.Fatal(err)
+	}
+	r.get(fmt.Sprintf("/review/%d", whole)).shows("with batch 1")
 	r.get("/notices").shows("can be reviewed", "is approved")
 	f.browserOf(f.labeler.PersonID).get("/notices").shows("Batch 1 in Hot strip is approved").attribute("href", "/queue")
 	r.get("/batches/1").to(page)

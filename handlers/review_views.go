@@ -203,6 +203,9 @@ func decisionView(d store.Decision) web.DecisionView {
 	v := web.DecisionView{
 		Word: decisionWords[d.Kind].word, Tone: decisionWords[d.Kind].tone, Reviewer: d.Reviewer, At: d.At, Note: d.Note, Undone: d.Undone,
 	}
+	if d.Batch > 0 {
+		v.Batch = "batch " + strconv.Itoa(d.Batch)
+	}
 	if d.Standing {
 		v.Undo = undoHref(d.ID)
 	}

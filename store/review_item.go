@@ -63,6 +63,7 @@ type Decision struct {
 	Kind     DecisionKind
 	Reviewer string // "" of Accepted
 	Undoes   int64  // of Undone
+	Batch    int    // the number of the batch that was decided on as a whole, 0 for none
 	Note     string
 	At       time.Time
 	Undone   bool
@@ -166,7 +167,8 @@ func reviewAnswers(ctx context.Context, tx pgx.Tx, r Reviewed) ([]ReviewAnswer, 
 
 func decisionsOf(ctx context.Context, tx pgx.Tx, task int64) ([]Decision, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT r.id, r.decision AS kind, coalesce(n.name, p.pseudonym, '') AS reviewer, coalesce(r.undoes, 0) AS undoes, r.note, r.decided_at AS at,
+		SELECT r.id, r.decision AS kind, coalesce(n.name, p.pseudonym, '') AS reviewer, coalesce(r.undoes, 0) AS undoes,
+			coalesce((SELECT b.number FROM batches b WHERE b.id = r.batch_id), 0) AS batch, r.note, r.decided_at AS at,
 			EXISTS (SELECT FROM reviews back WHERE back.undoes = r.id) AS undone, r.id = (`+standing+`) IS TRUE AS standing, r.origins
 		FROM reviews r LEFT JOIN people p ON p.id = r.reviewer_id LEFT JOIN person_identities n ON n.person_id = p.id
 		WHERE r.task_id = $1 ORDER BY r.id DESC`, task)

@@ -159,7 +159,7 @@ const recent = `l.at > now() - interval '5 minutes'`
 type ReviewDay struct {
 	Counts    map[DecisionKind]int
 	ActiveMS  int64
-	Decisions []DayDecision // the newest first, at most 50
+	Decisions []DayDecision // about single items, the newest first, at most 50
 }
 
 // DayDecision is one decision of a reviewer's day.
@@ -204,7 +204,7 @@ func (s *Store) MyReviewDay(ctx context.Context, actor Actor) (ReviewDay, error)
 			EXISTS (SELECT FROM reviews back WHERE back.undoes = r.id) AS undone,
 			r.id = (SELECT max(l.id) FROM reviews l WHERE l.task_id = r.task_id AND l.decision <> 'undone'
 				AND NOT EXISTS (SELECT FROM reviews back WHERE back.undoes = l.id)) IS TRUE AS standing
-		FROM (SELECT * FROM reviews WHERE reviewer_id = @person AND decided_at >= date_trunc('day', now()) AND decision <> 'undone'
+		FROM (SELECT * FROM reviews WHERE reviewer_id = @person AND decided_at >= date_trunc('day', now()) AND decision <> 'undone' AND batch_id IS NULL
 		      ORDER BY decided_at DESC, id DESC LIMIT 50) r
 		JOIN tasks t ON t.id = r.task_id JOIN projects p ON p.id = t.project_id LEFT JOIN item_texts x ON x.item_id = r.item_id
 		WHERE `+sees+` ORDER BY r.decided_at DESC, r.id DESC`, actor.args(nil))

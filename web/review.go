@@ -129,6 +129,7 @@ type DecisionView struct {
 	Reviewer string
 	At       time.Time
 	Note     string
+	Batch    string // the batch that was decided on as a whole, "" for none
 	// Origins say where its boxes came from, "" where that is plain.
 	Origins string
 	Undone  bool
