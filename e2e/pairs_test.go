@@ -35,7 +35,10 @@ func TestPairs(t *testing.T) {
 	p.accessible()
 	p.shoot("pair")
 	p.sharpen("Pit", "A pit is dark and has an edge all round.", "Dark with an edge is a pit.")
-	p.eventually("the answers to be back", func() bool { p.open("/projects/" + f.slug + "/stale"); return strings.Contains(p.text("main"), "with the labelers") })
+	p.eventually("the answers to be back", func() bool {
+		p.open("/projects/" + f.slug + "/stale")
+		return strings.Contains(p.text("main"), "with the labelers")
+	})
 	p.accessible()
 	p.shoot("stale")
 

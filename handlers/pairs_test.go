@@ -254,7 +254,7 @@ func TestReviewSaysWhyAnItemIsHereAgainAndFillsTheBook(t *testing.T) {
 	if err != nil || len(list[0].Examples) != 2 || list[0].Version != nil {
 		t.Fatalf("definitions %+v, %v", list, err)
 	}
-	panel := b.get(s.class() + "/panel").want(http.StatusOK).shows("Change this definition", "A bright line.")
+	panel := b.get(s.class()+"/panel").want(http.StatusOK).shows("Change this definition", "A bright line.")
 	if got := panel.attribute("target", "_blank"); got == "" {
 		t.Error("saving leaves the item")
 	}

@@ -81,6 +81,7 @@ func BenchmarkPublish(b *testing.B) {
 // claimUntil has labelers claim and answer at a steady rate until done, and says how long each claim took from the
 // time at which it was due.
 func claimUntil(b *testing.B, f *floor, done <-chan struct{}) (took []time.Duration) {
+	b.Helper()
 	const perSecond = 50
 	var busy [benchLabelers]sync.Mutex
 	var all sync.Mutex
