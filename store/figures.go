@@ -74,8 +74,13 @@ func (s *Store) RefreshFigures(ctx context.Context) (labelers int, err error) {
 
 // RefreshLabeler works out the figures of one labeler in a project. Doing it again comes to the same.
 func (s *Store) RefreshLabeler(ctx context.Context, project, person int64) error {
-	// What is changed after this snapshot began is stale again, and its row is not among those deleted.
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		// One at a time for each labeler.
+		_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(format('figures of %s in %s', $1::bigint, $2::bigint), 0))`, person, project)
+		if err != nil {
+			return err
+		}
+		// What is changed from here on leaves a row of its own behind.
 		if _, err := tx.Exec(ctx, `DELETE FROM stale_figures WHERE project_id = $1 AND person_id = $2`, project, person); err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func scoreGold(ctx context.Context, tx pgx.Tx, item int64, a goldAnswer) error {
 		INSERT INTO gold_results (annotation_id, item_id, project_id, person_id, truth_id, score, agreed, missed, class, loose, split, classes, answered_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (annotation_id) DO UPDATE SET truth_id = excluded.truth_id, score = excluded.score, agreed = excluded.agreed, missed = excluded.missed,
-			class = excluded.class, loose = excluded.loose, split = excluded.split, classes = excluded.classes, scored_at = now()`,
+			class = excluded.class, loose = excluded.loose, split = excluded.split, classes = excluded.classes, scored_at = now(), answered_at = excluded.answered_at`,
 		a.ID, item, a.Project, a.Person, truth, found.Score, counts[agreement.Agreed], counts[agreement.Missed], counts[agreement.Class],
 		counts[agreement.Loose], counts[agreement.Split], perClass(boxes, found), a.At)
 	if err != nil {

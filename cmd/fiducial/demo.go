@@ -104,6 +104,7 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"agreement", fill.score},
 		{"history", fill.backdate},
 		{"definitions", fill.sharpen},
+		{"quality", fill.watch},
 		{"datasets", fill.freeze},
 	}
 	for _, step := range steps {
