@@ -52,6 +52,7 @@ func (s *Server) renderQuality(w http.ResponseWriter, r *http.Request, status in
 	if err != nil {
 		return err
 	}
+	refused.Field = "" // it is told above the page's several forms
 	v := web.QualityView{
 		Tabs: projectTabs(r, project, "quality", -1), Name: project.Name, Paused: project.Paused, Of: store.FiguresOf, CSV: qualityPath(project) + ".csv", Refused: refused,
 	}

@@ -178,3 +178,11 @@ func (r FigureRow) reasonsText() string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// place names the item, and the project where that is not plain.
+func (r RejectionView) place() string {
+	if r.Project == "" {
+		return r.Name
+	}
+	return r.Name + ", " + r.Project
+}

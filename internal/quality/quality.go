@@ -197,8 +197,9 @@ func Mean(values []float64) (mean float64, interval Interval) {
 		return 0, Interval{Low: 0, High: 1}
 	}
 	for _, v := range values {
-		mean += v / float64(n)
+		mean += v
 	}
+	mean /= float64(n)
 	dice := rand.New(rand.NewPCG(1, uint64(n))) //nolint:gosec // drawn to measure, not to hide
 	means := make([]float64, resamples)
 	for i := range means {
