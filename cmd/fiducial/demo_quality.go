@@ -109,15 +109,24 @@ func (f *demoFill) scoreGold(ctx context.Context, project int64) error {
 	return nil
 }
 
+// returnedTask is an answer that came back, with the first box that a reviewer marked in it; nil for none.
+type returnedTask struct {
+	goldTask
+
+	Box *string
+}
+
 // talk lets the reviewer and the labeler of an answer that came back speak about it, and contests another remark.
 func (f *demoFill) talk(ctx context.Context) error {
 	rows, err := f.Pool.Query(ctx, `
-		SELECT a.task_id AS task, t.item_id AS item, a.id AS assignment FROM assignments a JOIN tasks t ON t.id = a.task_id
-		WHERE a.reason = 'rework' AND a.state = 'returned' AND a.person_id = $1 ORDER BY a.id LIMIT 2`, f.actors["Jonas Weber"].PersonID)
+		SELECT DISTINCT ON (a.id) a.task_id AS task, t.item_id AS item, a.id AS assignment, k.position::text AS box
+		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN annotations an ON an.task_id = t.id AND an.person_id = a.person_id
+		JOIN review_marks k ON k.annotation_id = an.id AND k.review_id = a.review_id
+		WHERE a.reason = 'rework' AND a.state = 'returned' AND a.person_id = $1 ORDER BY a.id, k.id LIMIT 2`, f.actors["Jonas Weber"].PersonID)
 	if err != nil {
 		return err
 	}
-	back, err := pgx.CollectRows(rows, pgx.RowToStructByName[goldTask])
+	back, err := pgx.CollectRows(rows, pgx.RowToStructByName[returnedTask])
 	if err != nil || len(back) == 0 {
 		return err
 	}
@@ -136,6 +145,5 @@ func (f *demoFill) talk(ctx context.Context) error {
 		}
 	}
 	last := back[len(back)-1]
-	box := "0"
-	return f.Store.Dispute(ctx, jonas, last.Task, last.Assignment, &box, "The lip of the defect goes on to the edge of my box.")
+	return f.Store.Dispute(ctx, jonas, last.Task, last.Assignment, last.Box, "The lip of the defect goes on to the edge of my box.")
 }
