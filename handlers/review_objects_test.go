@@ -185,7 +185,7 @@ func TestSeveralAnswersGoBackAtOnce(t *testing.T) {
 
 // crowded are answers of n boxes each that are much alike: some are missed, some of another class, some off.
 func crowded(labelers, n int) [][]store.DraftBox {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same boxes each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same boxes each time
 	answers := make([][]store.DraftBox, labelers)
 	for i := range answers {
 		for k := range n {

@@ -33,7 +33,6 @@ type votes struct {
 
 // votesFor reads the answers to a task that count.
 func votesFor(ctx context.Context, tx pgx.Tx, task int64) (v votes, err error) {
-	//nolint:rowserrcheck // CollectRows checks it
 	rows, err := tx.Query(ctx, `SELECT an.id FROM annotations an WHERE an.task_id = $1 AND `+counts+` ORDER BY an.id`, task)
 	if err != nil {
 		return votes{}, fmt.Errorf("answers: %w", err)
