@@ -91,7 +91,7 @@ func TestWindow(t *testing.T) {
 		}
 		for at, want := range map[image.Point]uint8{{X: 4, Y: 4}: tt.corner, {X: 49, Y: 49}: tt.mid} {
 			r, _, _, _ := m.At(at.X, at.Y).RGBA()
-			if got := uint8(r >> 8); max(got, want)-min(got, want) > 6 { //nolint:gosec // eight bits are left
+			if got := uint8(r >> 8); max(got, want)-min(got, want) > 6 {
 				t.Errorf("window at %v, %v: %d at %v, want %d", tt.x, tt.y, got, at, want)
 			}
 		}
