@@ -93,11 +93,26 @@ func (v *visitor) send(method, path, contentType string, body []byte, out any) (
 
 // task is what the workbench gets to know of one.
 type task struct {
-	Assignment   int64                `json:"assignment"`
-	Task         int64                `json:"task"`
-	DraftVersion int                  `json:"draftVersion"`
-	Classes      []struct{ ID int64 } `json:"classes"`
-	Boxes        []box                `json:"boxes"`
+	Assignment   int64  `json:"assignment"`
+	Task         int64  `json:"task"`
+	Title        string `json:"title"`
+	Reason       string `json:"reason"`
+	DraftVersion int    `json:"draftVersion"`
+	Classes      []struct {
+		ID   int64
+		Name string
+	} `json:"classes"`
+	Boxes []box `json:"boxes"`
+}
+
+// class is the id of the class with this name.
+func (t *task) class(name string) int64 {
+	for _, c := range t.Classes {
+		if c.Name == name {
+			return c.ID
+		}
+	}
+	return 0
 }
 
 // box is one that a labeler draws.
