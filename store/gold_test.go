@@ -282,9 +282,9 @@ func TestAPausedLabelerFinishesWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, storetest.Pool(t), 2, 10, 1)
 	reviewer, who := f.reviewerOf(t), f.labelers[0]
-	open, late := f.mustClaim(t, who), Claimed{}
-	var err error
-	if late, err = f.Claim(t.Context(), who, f.project.Slug, open.Assignment); err != nil {
+	open := f.mustClaim(t, who)
+	late, err := f.Claim(t.Context(), who, f.project.Slug, open.Assignment)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := f.PauseMember(t.Context(), f.labelers[1], f.project.ID, who.PersonID, "No."); !errors.Is(err, ErrDenied) {
