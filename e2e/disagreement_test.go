@@ -4,7 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
+	"hash/crc32"
 	"math"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -171,9 +171,7 @@ func (b *mill) answerAll(labeler int) (back int) {
 func (b *mill) seen(labeler int, picture string) (boxes []drawn) {
 	b.t.Helper()
 	name := strings.TrimSuffix(picture, ".jpg")
-	h := fnv.New64a()
-	fmt.Fprint(h, labeler, name)
-	noise := mathrand.New(mathrand.NewPCG(h.Sum64(), 1)) //nolint:gosec // noise that is the same every time
+	noise := mathrand.New(mathrand.NewPCG(uint64(crc32.ChecksumIEEE([]byte(name))), uint64(labeler))) // the same every time
 	for _, d := range vocBoxes(b.t, steel(b.t, name)["annotations/"+name+".xml"]) {
 		off := float64(labeler) * 0.03
 		shift := func(size float64) float64 { return (noise.Float64()*2 - 1) * off * size }

@@ -197,6 +197,7 @@ func figuredAnswers(ctx context.Context, tx pgx.Tx, project, person int64) ([]fi
 func boxesOfMany(ctx context.Context, q querier, table, ownerColumn string, owners []int64) (map[int64][]Box, error) {
 	column := pgx.Identifier{ownerColumn}.Sanitize()
 	//nolint:rowserrcheck // ForEachRow checks it
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := q.Query(ctx, `
 		SELECT `+column+`, class_id, x, y, w, h, rotation, crowd FROM `+pgx.Identifier{table}.Sanitize()+`
 		WHERE `+column+` = ANY($1) ORDER BY `+column+`, position`, owners)
@@ -245,6 +246,7 @@ func figuredPeers(ctx context.Context, tx pgx.Tx, person int64, tasks []int64) (
 
 // figuredFaults are the faults that reviewers found with answers, but for rejections that were taken back.
 func figuredFaults(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64][]quality.Fault, error) {
+	//nolint:rowserrcheck // ForEachRow checks it
 	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := tx.Query(ctx, `
 		SELECT m.annotation_id, m.reason, coalesce(b.class_id, 0)

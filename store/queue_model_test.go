@@ -260,7 +260,7 @@ func (q *queueModel) add(rt *rapid.T) {
 
 func (q *queueModel) addGoldItem(*rapid.T) {
 	before := len(q.floor.tasks)
-	q.floor.addGold(q.t, 1)
+	q.addGold(q.t, 1)
 	q.exec(q.t, `DELETE FROM truth_boxes`) // so that no relabel makes it an ordinary item again
 	for _, id := range q.floor.tasks[before:] {
 		q.tasks = append(q.tasks, &modelTask{id: id, overlap: q.overlap, state: "adjudicated", gold: true, assigned: map[int]string{}, submitted: map[int]int{}})
