@@ -51,12 +51,8 @@ func TestPairs(t *testing.T) {
 			l.shows("reason", "Again, under a new definition")
 			l.shows("marks", "Pit is at version 1 now. Dark with an edge is a pit.")
 			if i == 1 {
-				l.keys("]")
-				for range 2 {
-					if box := l.chosen(); box.Y > 100 && box.Y < 140 {
-						break
-					}
-					l.keys("]")
+				for box := l.nextBox(); box.Y < 100 || box.Y > 140; {
+					box = l.nextBox()
 				}
 				l.keys("2")
 			}
@@ -76,6 +72,15 @@ func (p *page) text(selector string) string {
 	text, err := p.Locator(selector).First().InnerText()
 	p.must(err)
 	return strings.TrimSpace(text)
+}
+
+// nextBox goes to the next box and returns it once the list of boxes says that it is chosen.
+func (p *page) nextBox() drawn {
+	p.t.Helper()
+	before := p.chosen().ID
+	p.keys("]")
+	p.eventually("the next box", func() bool { return p.chosen().ID != before })
+	return p.chosen()
 }
 
 // chosen is the box that is picked in the workbench.

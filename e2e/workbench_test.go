@@ -199,7 +199,7 @@ func TestOwnKey(t *testing.T) {
 	p.label(f.slug)
 	p.keys("?")
 	p.must(p.GetByRole("button", playwright.PageGetByRoleOptions{Name: "change the key of: Put a box in the middle"}).Click())
-	p.keys("m")
+	p.keys("y")
 	p.sees("Kept, for you, on every machine.")
 	p.keys("Escape")
 	for _, reload := range []bool{false, true} {
@@ -209,9 +209,9 @@ func TestOwnKey(t *testing.T) {
 			p.benchReady()
 		}
 		before := len(p.boxes())
-		p.keys("i", "m")
+		p.keys("i", "y")
 		if got := len(p.boxes()); got != before+1 {
-			t.Fatalf("i and m made %d boxes of %d, reloaded: %v", got, before, reload)
+			t.Fatalf("i and y made %d boxes of %d, reloaded: %v", got, before, reload)
 		}
 	}
 }

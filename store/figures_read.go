@@ -132,7 +132,7 @@ func (s *Store) MyRejections(ctx context.Context, actor Actor, before int64, lim
 	rows, err := s.pool.Query(ctx, `
 		WITH mine AS (
 			SELECT o.id FROM annotations o
-			WHERE o.person_id = $1 AND o.superseded_at IS NOT NULL AND NOT o.gold AND ($2 = 0 OR o.id < $2)
+			WHERE o.person_id = $1 AND o.superseded_at IS NOT NULL AND NOT o.gold AND ($2::bigint = 0 OR o.id < $2::bigint)
 			  AND EXISTS (SELECT FROM review_marks k WHERE k.annotation_id = o.id AND `+stands+`)
 			ORDER BY o.id DESC LIMIT $3)
 		SELECT `+rejectionColumns+`, '' AS person FROM `+rejectionTables+`
