@@ -31,7 +31,7 @@ func newPanel(t *testing.T, s *Server, pictures int) panel {
 	for _, who := range append(f.labelers, f.reviewers...) {
 		admin.addMember(f.slug, who)
 	}
-	f.command(t, s, "import", f.slug, stripFolder(t, strips(pictures)), "--format", "images")
+	f.bringIn(t, s, strips(pictures))
 	return f
 }
 

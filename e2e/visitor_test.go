@@ -209,11 +209,11 @@ func (s *Server) database() string {
 	return "postgres:///postgres?" + url.Values{"host": {filepath.Join(s.Data, "postgres", "run")}, "user": {"fiducial"}, "sslmode": {"disable"}}.Encode()
 }
 
-func (s *Server) connect(t *testing.T) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), s.database())
+func (s *Server) connect(tb testing.TB) *pgx.Conn {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), s.database())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return conn
 }
@@ -228,34 +228,34 @@ func (s *Server) execute(t *testing.T, sql string, args ...any) {
 }
 
 // query returns the rows of one column.
-func query[T any](t *testing.T, s *Server, sql string, args ...any) []T {
-	t.Helper()
-	conn := s.connect(t)
-	defer conn.Close(t.Context()) //nolint:errcheck // it was read from
-	rows, err := conn.Query(t.Context(), sql, args...)
+func query[T any](tb testing.TB, s *Server, sql string, args ...any) []T {
+	tb.Helper()
+	conn := s.connect(tb)
+	defer conn.Close(tb.Context()) //nolint:errcheck // it was read from
+	rows, err := conn.Query(tb.Context(), sql, args...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowTo[T])
 	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
+		tb.Fatalf("%s: %v", sql, err)
 	}
 	return all
 }
 
 // eventually waits until the query's one value is what is wanted.
-func eventually[T comparable](t *testing.T, s *Server, want T, sql string, args ...any) {
-	t.Helper()
+func eventually[T comparable](tb testing.TB, s *Server, want T, sql string, args ...any) {
+	tb.Helper()
 	deadline := time.Now().Add(time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		got := query[T](t, s, sql, args...)
+		got := query[T](tb, s, sql, args...)
 		if len(got) == 1 && got[0] == want {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v, and not %v after a minute", strings.Join(strings.Fields(sql), " "), got, want)
+			tb.Fatalf("%s: %v, and not %v after a minute", strings.Join(strings.Fields(sql), " "), got, want)
 		}
 		<-tick.C
 	}

@@ -30,9 +30,16 @@ func newFloor(tb testing.TB, s *Server, pictures ...image.Image) floor {
 	admin.addClass(f.slug, "Pit", "2")
 	admin.addMember(f.slug, f.labeler)
 	if len(pictures) > 0 {
-		f.command(tb, s, "import", f.slug, stripFolder(tb, pictures), "--format", "images")
+		f.bringIn(tb, s, pictures)
 	}
 	return f
+}
+
+// bringIn imports pictures and waits until each can be handed out: else the queue's order is that of their renditions.
+func (f floor) bringIn(tb testing.TB, s *Server, pictures []image.Image) {
+	tb.Helper()
+	f.command(tb, s, "import", f.slug, stripFolder(tb, pictures), "--format", "images")
+	eventually(tb, s, len(pictures), `SELECT count(*)::int FROM items i JOIN projects p ON p.id = i.project_id WHERE p.slug = $1 AND i.state = 'ready'`, f.slug)
 }
 
 func (f floor) command(tb testing.TB, s *Server, args ...string) string {
