@@ -150,7 +150,10 @@ func (b *mill) answerAll(labeler int) (back int) {
 			b.t.Fatal(err)
 		}
 		if !ok {
-			return back
+			if b.waiting(labeler) == 0 {
+				return back
+			}
+			continue // what is being scored this moment is passed over
 		}
 		if t.Reason != "initial" {
 			back++
@@ -163,6 +166,14 @@ func (b *mill) answerAll(labeler int) (back int) {
 			b.t.Fatal(err)
 		}
 	}
+}
+
+// waiting is how many items have come back to a labeler who has not answered them again.
+func (b *mill) waiting(labeler int) int {
+	b.t.Helper()
+	return query[int](b.t, b.server, `
+		SELECT count(*)::int FROM assignments a JOIN projects p ON p.id = a.project_id JOIN person_identities i ON i.person_id = a.person_id
+		WHERE p.slug = $1 AND i.email = $2 AND a.state IN ('returned', 'leased')`, b.slug, b.labelers[labeler].Email)[0]
 }
 
 // seen is what a labeler sees in a picture, the same whenever they look: the picture's own labels, drawn a little
