@@ -17,6 +17,7 @@ var places = []struct {
 	{reviewPath, access.Review},
 	{queuePath, access.Label},
 	{datasetsPath, access.ReadDatasets},
+	{retentionPath, access.ReadRetention},
 	{"/projects", access.ReadProjects},
 	{adminPath, access.ManagePeople},
 }

@@ -12,9 +12,9 @@ import (
 )
 
 func (s *Server) sourceRoutes(r router) {
-	r.get("/sources", access.ManageSources, s.listSources)
-	r.post("/sources", access.ManageSources, s.addSource)
-	r.post("/sources/{source}", access.ManageSources, s.updateSource)
+	r.get(sourcesPath, access.ReadRetention, s.listSources)
+	r.post(sourcesPath, access.ManageSources, s.addSource)
+	r.post(sourcesPath+"/{source}", access.ManageSources, s.updateSource)
 }
 
 func (s *Server) listSources(w http.ResponseWriter, r *http.Request) error {
@@ -28,7 +28,7 @@ func (s *Server) renderSources(w http.ResponseWriter, r *http.Request, status in
 	if err != nil {
 		return err
 	}
-	var v web.SourcesView
+	v := web.SourcesView{Tabs: retentionTabs(r, sourcesPath), CanEdit: actorOf(r).Allowed(access.ManageSources)}
 	if typed.ID == 0 {
 		v.New = typed
 	}
@@ -42,7 +42,7 @@ func (s *Server) renderSources(w http.ResponseWriter, r *http.Request, status in
 		}
 		v.Sources = append(v.Sources, row)
 	}
-	return render(w, r, status, web.SourcesPage(s.page(r, "Sources", adminCrumb, ui.Crumb{Label: "Sources"}), v))
+	return render(w, r, status, web.SourcesPage(s.page(r, "Sources", retentionCrumb, ui.Crumb{Label: "Sources"}), v))
 }
 
 // typedSource reads the form; days that are no number are out of range.
@@ -89,5 +89,5 @@ func (s *Server) answerSource(w http.ResponseWriter, r *http.Request, typed web.
 		return err
 	}
 	s.flash(r, said)
-	return seeOther(w, r, "/sources")
+	return seeOther(w, r, sourcesPath)
 }

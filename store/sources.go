@@ -22,12 +22,19 @@ type Source struct {
 // longestRetention is 100 years, beyond which a policy is a mistyped one.
 const longestRetention = 36_500
 
-// Sources returns every source by name. Everyone who can import chooses among them.
+// everySource is the condition that the actor is told of source s: whoever can import chooses among all of them, everybody
+// else sees those that have items in their projects.
+const everySource = `(@every OR EXISTS (SELECT FROM projects p WHERE ` + sees + ` AND EXISTS (
+	SELECT FROM items i WHERE i.project_id = p.id AND i.source_id = s.id)))`
+
+// Sources returns the sources that the actor is told of, by name.
 func (s *Store) Sources(ctx context.Context, actor Actor) ([]Source, error) {
-	if err := actor.may(access.Import); err != nil {
+	if err := actor.may(access.ReadRetention); err != nil {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, `SELECT id, name, retention_days, created_at FROM sources ORDER BY lower(name), id`)
+	rows, err := s.pool.Query(ctx, `
+		SELECT s.id, s.name, s.retention_days, s.created_at FROM sources s WHERE `+everySource+` ORDER BY lower(s.name), s.id`,
+		actor.args(pgx.NamedArgs{"every": actor.Allowed(access.Import)}))
 	if err != nil {
 		return nil, fmt.Errorf("sources: %w", err)
 	}

@@ -47,6 +47,7 @@ const (
 	EditBatches    Action = "edit batches"    // open rounds, make batches, give them owner and date, close them
 	EditProjects   Action = "edit projects"   // make, settings, members, pause
 	Import         Action = "import"          // media, truth, prefill, predictions
+	ReadRetention  Action = "read retention"  // sources and their policies, what expires, receipts: figures and names of sources alone
 	ReadAgreement  Action = "read agreement"  // how far answers agree, in figures that name no item and nobody
 	ReadDatasets   Action = "read datasets"   // datasets, versions, manifests, exports made
 	EditDatasets   Action = "edit datasets"   // freeze
@@ -75,6 +76,7 @@ var table = map[Action][]Role{
 	EditBatches:    {Reviewer, Admin}, // who answers for the truth says what is labeled next; settings and members stay an admin's
 	ReadAgreement:  {Reviewer, Admin, Viewer},
 	ReadDatasets:   {Reviewer, Admin, Viewer},
+	ReadRetention:  {Reviewer, Admin, Viewer},
 	ReadMetrics:    {Reviewer, Admin, Viewer},
 	EditDatasets:   {Admin},
 	Export:         {Admin},
