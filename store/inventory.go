@@ -139,11 +139,16 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"datasets", []string{"id", "name", "description", "created_by", "created_at"}, OfNobody, ""},
 		{"dataset_versions", []string{
 			"id", "dataset_id", "number", "recipe", "state", "error", "hash", "lines", "boxes", "created_by", "created_at", "frozen_at",
+			"parent_id", "rebuild_of", "labels_at", "label_snapshot", "last_truth_id",
+		}, OfNobody, ""},
+		{"dataset_version_guidelines", []string{"version_id", "project_id", "guideline_version"}, OfNobody, ""},
+		{"dataset_version_strata", []string{
+			"version_id", "split", "stratum", "class", "source_id", "project_id", "wanted", "items", "pool", "refused",
 		}, OfNobody, ""},
 		{"dataset_version_projects", []string{"version_id", "project_id"}, OfNobody, ""},
 		{"dataset_version_classes", []string{"version_id", "class_id", "name", "slot", "definitions"}, OfNobody, ""},
 		{"dataset_version_counts", []string{"version_id", "split", "class_id", "items", "boxes"}, OfNobody, ""},
-		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height"}, OfItem, "all but the leaf emptied"},
+		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum"}, OfItem, "all but the leaf emptied"},
 		{"dataset_verifications", []string{
 			"id", "version_id", "media", "state", "matching", "erased", "mismatching", "hash_holds", "findings", "done_items", "created_by", "token_id",
 			"created_at", "finished_at",
