@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/receipt"
 	"fiducial/store/blob"
 )
 
@@ -20,6 +21,8 @@ type Store struct {
 	pool  *pgxpool.Pool
 	blobs *blob.Bucket
 	queue *river.Client[pgx.Tx] // insert-only: no queues, never started
+
+	signer receipt.Key // zero without one
 }
 
 // New returns a Store over pool and the bucket that holds the bytes.

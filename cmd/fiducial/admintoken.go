@@ -39,15 +39,15 @@ func (p *platform) keepAdminToken(ctx context.Context, data string) error {
 // writePrivate replaces the file at path whole; nobody else can read it at any moment.
 func writePrivate(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("admin token: %w", err)
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), adminTokenFile+"-*") // made with mode 0600
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*") // made with mode 0600
 	if err != nil {
-		return fmt.Errorf("admin token: %w", err)
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	_, err = file.WriteString(text)
 	if err := errors.Join(err, file.Close()); err != nil {
-		return errors.Join(fmt.Errorf("admin token: %w", err), os.Remove(file.Name()))
+		return errors.Join(fmt.Errorf("%s: %w", filepath.Base(path), err), os.Remove(file.Name()))
 	}
 	return os.Rename(file.Name(), path)
 }

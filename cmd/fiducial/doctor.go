@@ -71,6 +71,7 @@ func (c *doctorCommand) examine(ctx context.Context) []finding {
 	if c.DatabaseURL == "" {
 		findings = append(findings, checkPostgres(ctx))
 	}
+	findings = append(findings, c.checkSigningKey())
 	p := &platform{databaseURL: c.DatabaseURL, name: processName()}
 	findings = append(findings, c.examineDatabase(ctx, p)...)
 	findings = append(findings, c.examineObjects(ctx, p)...)
@@ -117,6 +118,20 @@ func (c *doctorCommand) checkSpace() finding {
 		return finding{check, findingWarn, detail, "make room soon"}
 	}
 	return finding{check, findingOK, detail, ""}
+}
+
+func (c *doctorCommand) checkSigningKey() finding {
+	const check = "signing key"
+	key, err := c.signingKey()
+	switch {
+	case err != nil:
+		return finding{check, findingFail, err.Error(), "receipts of erasures need it"}
+	case key.IsZero() && c.DatabaseURL != "" && c.S3Endpoint != "":
+		return finding{check, findingWarn, "none is set", "give all processes the same one by FIDUCIAL_SIGNING_KEY, such as 'openssl rand -base64 32' makes; receipts of erasures stay unsigned without it"}
+	case key.IsZero():
+		return finding{check, findingOK, "the first start will make it", ""}
+	}
+	return finding{check, findingOK, "receipts verify by the public key " + key.String(), ""}
 }
 
 func checkPostgres(ctx context.Context) finding {

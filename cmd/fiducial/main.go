@@ -65,7 +65,8 @@ type commandLine struct {
 	Gold      goldCommand      `cmd:"" help:"Add, list and remove gold items, whose truth measures labelers." group:"Against a server"`
 	Agreement agreementCommand `cmd:"" help:"Print how far the answers of a project agree." group:"Against a server"`
 
-	Score scoreCommand `cmd:"" help:"Compute the figures of the pages for a file of your own." group:"Without a server"`
+	Receipt receiptCommand `cmd:"" help:"Check receipts of erasures." group:"Without a server"`
+	Score   scoreCommand   `cmd:"" help:"Compute the figures of the pages for a file of your own." group:"Without a server"`
 
 	Objects     objectsCommand     `cmd:"" hidden:""`
 	Healthcheck healthcheckCommand `cmd:"" hidden:""`

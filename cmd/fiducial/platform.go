@@ -31,6 +31,8 @@ type platformFlags struct {
 	S3Region    string `name:"s3-region" help:"Region of the bucket." default:"us-east-1" env:"S3_REGION" group:"Storage"`
 	S3AccessKey string `name:"s3-access-key" help:"Access key." env:"S3_ACCESS_KEY" group:"Storage"`
 	S3SecretKey string `name:"s3-secret-key" help:"Secret key; better given by the environment." env:"S3_SECRET_KEY" group:"Storage"`
+
+	SigningKey string `help:"Key of the receipts of erasures, 32 bytes in base64, shared by all processes of an installation; better given by the environment. Without it, serve makes and keeps one in the data folder." env:"FIDUCIAL_SIGNING_KEY" group:"Storage"`
 }
 
 // platform is the open database and object store, whether embedded or external.
@@ -88,8 +90,15 @@ func (f *platformFlags) open(ctx context.Context) (p *platform, err error) {
 	if err := start.Wait(); err != nil {
 		return p, err
 	}
-	p.Store, err = store.New(p.Pool, p.Blobs)
-	return p, err
+	if p.Store, err = store.New(p.Pool, p.Blobs); err != nil {
+		return p, err
+	}
+	key, err := f.signingKey()
+	if err != nil {
+		return p, err
+	}
+	p.Store.SignWith(key)
+	return p, nil
 }
 
 // makeDataDir lets the postgres user pass through, and nobody list what is there.

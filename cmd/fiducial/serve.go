@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,11 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	}
 	if err := p.keepAdminToken(ctx, c.Data); err != nil {
 		slog.WarnContext(ctx, "commands on this machine need FIDUCIAL_TOKEN", slog.Any("error", err))
+	}
+	if key, err := c.keepSigningKey(rand.Reader); err != nil {
+		slog.WarnContext(ctx, "receipts of erasures stay unsigned", slog.Any("error", err))
+	} else {
+		p.Store.SignWith(key)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
