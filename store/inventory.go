@@ -148,7 +148,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"dataset_version_projects", []string{"version_id", "project_id"}, OfNobody, ""},
 		{"dataset_version_classes", []string{"version_id", "class_id", "name", "slot", "definitions"}, OfNobody, ""},
 		{"dataset_version_counts", []string{"version_id", "split", "class_id", "items", "boxes"}, OfNobody, ""},
-		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum"}, OfItem, "all but the leaf emptied"},
+		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum", "erasure_id"}, OfItem, "all but the leaf emptied"},
 		{"dataset_verifications", []string{
 			"id", "version_id", "media", "state", "matching", "erased", "mismatching", "hash_holds", "findings", "done_items", "created_by", "token_id",
 			"created_at", "finished_at",
@@ -157,6 +157,18 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"id", "version_id", "format", "media", "state", "error", "done_items", "bytes", "sha256", "losses", "created_by", "token_id", "created_at", "finished_at",
 		}, OfNobody, ""},
 		{"exports", []string{"report"}, OfItem, "emptied with the archive"},
+
+		{"erasures", []string{
+			"id", "kind", "scope", "source_id", "group_id", "state", "reason", "due_at", "requested_by", "token_id", "requested_at", "confirmed_by",
+			"confirmed_at", "started_at", "erased_at", "rewritten_at", "backups_until", "items", "done_items", "late", "listed_to", "unmatched",
+			"counts", "erased", "touched", "proof", "receipt", "signature", "hold_id", "told_at", "error",
+		}, OfNobody, ""},
+		{"erasure_lists", []string{"erasure_id", "item_id", "cleared"}, OfItem, "row deleted"},
+		{"erasure_items", []string{"item_id", "erasure_id", "project_id", "source_id", "task_id", "key_hash", "erased_at"}, OfNobody, ""},
+		{"legal_holds", []string{
+			"id", "source_id", "group_id", "item_id", "reason", "placed_by", "placed_token", "placed_at", "lifted_by", "lifted_token", "lifted_at",
+			"lift_reason",
+		}, OfNobody, ""},
 	}
 }
 

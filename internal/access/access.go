@@ -57,6 +57,7 @@ const (
 	ReadAudit      Action = "read audit"      // the audit log
 	ManageJobs     Action = "manage jobs"     // background jobs
 	ManageSources  Action = "manage sources"  // sources and their retention
+	Erase          Action = "erase"           // ask for erasures and confirm them, legal holds
 	RegisterModels Action = "register models" // models and their versions
 	ReadMetrics    Action = "read metrics"    // the figures for Prometheus
 )
@@ -87,6 +88,7 @@ var table = map[Action][]Role{
 	ReadAudit:      {Admin},
 	ManageJobs:     {Admin},
 	ManageSources:  {Admin},
+	Erase:          {Admin},
 	RegisterModels: {Admin},
 }
 
@@ -104,7 +106,7 @@ func Actions() []Action {
 func Allows(role Role, action Action) bool { return slices.Contains(table[action], role) }
 
 // wide are the actions that reach beyond any one project.
-var wide = []Action{ManagePeople, ManageTokens, ReadAudit, ManageJobs, ManageSources, ReadMetrics}
+var wide = []Action{ManagePeople, ManageTokens, ReadAudit, ManageJobs, ManageSources, ReadMetrics, Erase}
 
 // Wide reports whether action reaches beyond any one project, so that whoever is bound to one may
 // not do it whatever their role: they could make themselves an account for all the others.
