@@ -135,7 +135,7 @@ type exportInput struct {
 	Dataset string `path:"dataset" example:"steel-test"`
 	Number  int    `path:"number" example:"3"`
 	Body    struct {
-		Format string `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio"`
+		Format string `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface"`
 		Media  bool   `json:"media,omitempty" doc:"With the images."`
 	}
 }
@@ -145,7 +145,7 @@ type exportJSON struct {
 	ID         int64      `json:"id"`
 	Dataset    string     `json:"dataset"`
 	Number     int        `json:"number"`
-	Format     string     `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio"`
+	Format     string     `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface"`
 	Media      bool       `json:"media"`
 	State      string     `json:"state" enum:"queued,running,done,failed,deleted"`
 	Error      string     `json:"error,omitempty" doc:"Why it failed."`

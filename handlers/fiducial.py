@@ -226,7 +226,7 @@ class Server:
     def export(self, dataset, number, format, out, media=False):
         """Writes a version as a zip to the file out, checked against its checksum, and returns the export.
 
-        format is coco, voc, yolo, yolo-obb, cvat or labelstudio. What the format cannot hold stands in the
+        format is coco, voc, yolo, yolo-obb, cvat, labelstudio, parquet or huggingface. What it cannot hold stands in the
         archive's report.json; "losses" counts it.
         """
         made = self.post("/datasets/%s/versions/%d/exports" % (_name(dataset), number), {"format": format, "media": media})
@@ -329,7 +329,7 @@ def main(arguments=None):
     command = commands.add_parser("export", help="write a version as a zip")
     command.add_argument("dataset")
     command.add_argument("number", type=int)
-    command.add_argument("--format", required=True, choices=["coco", "voc", "yolo", "yolo-obb", "cvat", "labelstudio"])
+    command.add_argument("--format", required=True, choices=["coco", "voc", "yolo", "yolo-obb", "cvat", "labelstudio", "parquet", "huggingface"])
     command.add_argument("--media", action="store_true", help="with the images")
     command.add_argument("--out", required=True, metavar="FILE.zip")
     command = commands.add_parser("agreement", help="how far the labelers of a project agree")

@@ -105,6 +105,7 @@ type exporting struct {
 	report  formats.Report
 	// several tells that items of more than one project are in it: then folders keep them apart.
 	several bool
+	written int // of the images
 }
 
 func newExporting(d deps, export store.Export, version store.DatasetVersion, sum store.VersionSummary, out io.Writer) *exporting {
@@ -115,7 +116,7 @@ func newExporting(d deps, export store.Export, version store.DatasetVersion, sum
 }
 
 func (e *exporting) write(ctx context.Context) error {
-	if err := e.zip.add("README.txt", func(w io.Writer) error { return e.writeReadme(w) }); err != nil {
+	if err := e.addReadme(); err != nil {
 		return err
 	}
 	if err := e.layout.labels(e, ctx); err != nil {
@@ -124,7 +125,7 @@ func (e *exporting) write(ctx context.Context) error {
 	if err := e.writeManifest(ctx); err != nil {
 		return err
 	}
-	if e.export.Media {
+	if e.export.Media && e.layout.places != nil {
 		if err := e.writeMedia(ctx); err != nil {
 			return err
 		}
@@ -149,9 +150,9 @@ func (e *exporting) sides() (sides []manifest.Split) {
 	return sides
 }
 
-// lines yields the version's lines with their file names.
-func (e *exporting) lines(ctx context.Context, each func(*store.ExportLine, fileName) error) error {
-	for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, "") {
+// lines yields the version's lines of one split, or of all for "", with their file names.
+func (e *exporting) lines(ctx context.Context, split manifest.Split, each func(*store.ExportLine, fileName) error) error {
+	for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split) {
 		if err != nil {
 			return err
 		}
@@ -184,7 +185,7 @@ func (e *exporting) writeManifest(ctx context.Context) error {
 	return e.zip.add("manifest.jsonl", func(w io.Writer) error {
 		out, n := json.NewEncoder(w), 0
 		out.SetEscapeHTML(false)
-		err := e.lines(ctx, func(line *store.ExportLine, name fileName) error {
+		err := e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
 			e.lose(line, name)
 			if n++; n%progressStep == 0 && !e.export.Media {
 				if err := e.store.NoteExport(ctx, e.export.ID, n); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"path"
 	"strings"
@@ -26,7 +27,7 @@ func newArchiveWriter(w io.Writer, modified time.Time) *archiveWriter {
 // packed lists what gains nothing from being compressed once more.
 func packed(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".jpg", ".jpeg", ".png", ".webp":
+	case ".jpg", ".jpeg", ".png", ".webp", ".parquet":
 		return true
 	}
 	return false
@@ -34,6 +35,27 @@ func packed(name string) bool {
 
 // add writes one entry.
 func (a *archiveWriter) add(name string, write func(io.Writer) error) error {
+	entry, err := a.create(name)
+	if err != nil {
+		return err
+	}
+	if err := write(entry); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	a.end(entry)
+	return nil
+}
+
+// archiveEntry is an entry on its way.
+type archiveEntry struct {
+	io.Writer
+
+	name   string
+	digest hash.Hash
+}
+
+// create begins an entry; only one is open at a time, until end.
+func (a *archiveWriter) create(name string) (*archiveEntry, error) {
 	header := &zip.FileHeader{Name: name, Modified: a.modified, Method: zip.Deflate}
 	if packed(name) {
 		header.Method = zip.Store
@@ -41,15 +63,15 @@ func (a *archiveWriter) add(name string, write func(io.Writer) error) error {
 	header.SetMode(0o644)
 	entry, err := a.zip.CreateHeader(header)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	digest := sha256.New()
-	if err := write(io.MultiWriter(entry, digest)); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
+	return &archiveEntry{io.MultiWriter(entry, digest), name, digest}, nil
+}
+
+func (a *archiveWriter) end(entry *archiveEntry) {
 	// sha256sum escapes what would break a line; names hold neither line breaks nor backslashes.
-	fmt.Fprintf(&a.checksums, "%x  %s\n", digest.Sum(nil), name)
-	return nil
+	fmt.Fprintf(&a.checksums, "%x  %s\n", entry.digest.Sum(nil), entry.name)
 }
 
 // close writes the checksums, which sha256sum -c reads, and the directory.

@@ -17,9 +17,11 @@ import (
 // exportLayout is how an archive of one format is laid out.
 type exportLayout struct {
 	labels func(*exporting, context.Context) error
-	// places says where each image lies, asked once for each line in their order.
+	// places says where each image lies, asked once for each line in their order; nil where images lie among the labels.
 	places func() func(*store.ExportLine, fileName) string
 	about  string // for the README
+	// card makes the README a README.md with the head that it writes.
+	card func(*exporting, io.Writer) error
 }
 
 var exportLayouts = map[string]exportLayout{
@@ -47,6 +49,15 @@ var exportLayouts = map[string]exportLayout{
 		labels: (*exporting).writeLabelStudio, places: imagesFolder,
 		about: "annotations/{training,validation,test}.json, labeling-interface.xml, images/   tasks of Label Studio: make a project with this interface,\n" +
 			"let it serve the folder images/ as local files (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT), then import the tasks\n",
+	},
+	"parquet": {
+		labels: (*exporting).writeParquet, places: imagesFolder,
+		about: "annotations/{training,validation,test}.parquet, images/   Parquet: one row an item, its boxes as a nested list; file is the path under images/\n",
+	},
+	"huggingface": {
+		labels: (*exporting).writeHuggingFace, card: (*exporting).writeCard,
+		about: "data/{train,validation,test}-*.parquet   the datasets library of Hugging Face reads this folder: load_dataset(\"path/to/this/folder\")\n" +
+			"objects has bbox ([x, y, width, height] in pixels), categories, area, iscrowd and rotation, a list each; a rotated bbox is the upright one around it\n",
 	},
 }
 
@@ -145,7 +156,7 @@ func classNames(classes []store.VersionClass) (names []string) {
 func (e *exporting) writeVOC(ctx context.Context) error {
 	var places formats.VOCPlaces
 	sets := map[manifest.Split][]string{}
-	err := e.lines(ctx, func(line *store.ExportLine, name fileName) error {
+	err := e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
 		place := places.Place(name.path)
 		sets[line.Split] = append(sets[line.Split], place.ID)
 		return e.zip.add(place.Annotation, func(w io.Writer) error {
@@ -166,7 +177,26 @@ func (e *exporting) writeVOC(ctx context.Context) error {
 	return nil
 }
 
-// writeReadme says what the archive is and how to check it.
+// addReadme says what the archive is and how to check it.
+func (e *exporting) addReadme() error {
+	if e.layout.card == nil {
+		return e.zip.add("README.txt", e.writeReadme)
+	}
+	return e.zip.add("README.md", func(w io.Writer) error {
+		if err := e.layout.card(e, w); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, "\n~~~text\n"); err != nil {
+			return err
+		}
+		if err := e.writeReadme(w); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, "~~~\n")
+		return err
+	})
+}
+
 func (e *exporting) writeReadme(w io.Writer) error {
 	var b strings.Builder
 	v := e.version

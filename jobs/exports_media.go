@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"fiducial/internal/formats"
+	"fiducial/internal/manifest"
 	"fiducial/store"
 	"fiducial/store/blob"
 )
@@ -84,30 +85,43 @@ type mediaFile struct {
 	sha256 []byte // of the original, nil for a rendition
 	object *blob.Object
 	err    error
+	labels formats.Item // where the format has them beside the image
 }
 
-// writeMedia writes the images in the order of the items. They are opened ahead, side by side.
-func (e *exporting) writeMedia(ctx context.Context) (err error) {
+// writeMedia writes the images, each into its place.
+func (e *exporting) writeMedia(ctx context.Context) error {
+	place := e.layout.places()
+	prepare := func(line *store.ExportLine, name fileName) (mediaFile, bool) {
+		choice := e.mediaOf(line)
+		return mediaFile{name: place(line, name)}, choice != noMedia && choice != noRendition
+	}
+	return e.eachMedia(ctx, "", prepare, e.copyMedia)
+}
+
+// eachMedia takes the images of a split, or of all for "", in the order of the items. They are opened ahead, side by side. prepare
+// says whether the line is to be taken, and begins it; take closes what it is given.
+func (e *exporting) eachMedia(ctx context.Context, split manifest.Split, prepare func(*store.ExportLine, fileName) (mediaFile, bool),
+	take func(mediaFile) error,
+) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	queue := make(chan chan mediaFile, mediaAhead)
 	listed := make(chan error, 1)
 	go func() {
 		defer close(queue)
-		listed <- e.openMedia(ctx, queue)
+		listed <- e.openMedia(ctx, split, prepare, queue)
 	}()
 	defer func() {
 		cancel()
-		for slot := range queue { // what was opened and never written
+		for slot := range queue { // what was opened and never taken
 			err = errors.Join(err, closeMedia(<-slot))
 		}
 	}()
-	n := 0
 	for slot := range queue {
-		if err := e.copyMedia(<-slot); err != nil {
+		if err := take(<-slot); err != nil {
 			return err
 		}
-		if n++; n%progressStep == 0 {
-			if err := e.store.NoteExport(ctx, e.export.ID, n); err != nil {
+		if e.written++; e.export.Media && e.written%progressStep == 0 {
+			if err := e.store.NoteExport(ctx, e.export.ID, e.written); err != nil {
 				return err
 			}
 		}
@@ -115,16 +129,17 @@ func (e *exporting) writeMedia(ctx context.Context) (err error) {
 	return <-listed
 }
 
-// openMedia opens the images of all lines, each into a slot of its own, which the queue keeps in order.
-func (e *exporting) openMedia(ctx context.Context, queue chan<- chan mediaFile) error {
-	place := e.layout.places()
-	return e.lines(ctx, func(line *store.ExportLine, name fileName) error {
-		at := place(line, name)
-		choice := e.mediaOf(line)
-		if choice == noMedia || choice == noRendition {
+// openMedia opens the images of the lines, each into a slot of its own, which the queue keeps in order.
+func (e *exporting) openMedia(ctx context.Context, split manifest.Split, prepare func(*store.ExportLine, fileName) (mediaFile, bool),
+	queue chan<- chan mediaFile,
+) error {
+	return e.lines(ctx, split, func(line *store.ExportLine, name fileName) error {
+		file, wanted := prepare(line, name)
+		if !wanted {
 			return nil
 		}
-		file := mediaFile{item: line.Item, name: at}
+		file.item = line.Item
+		choice := e.mediaOf(line)
 		if choice == original {
 			file.sha256 = bytes.Clone(line.Media)
 		}
@@ -133,6 +148,10 @@ func (e *exporting) openMedia(ctx context.Context, queue chan<- chan mediaFile) 
 		case queue <- slot:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if choice == noMedia || choice == noRendition {
+			slot <- file
+			return nil
 		}
 		go func() {
 			file.object, file.err = e.blobs.Get(ctx, fmt.Sprintf("items/%d/%s", file.item, choice))
@@ -149,7 +168,18 @@ func closeMedia(file mediaFile) error {
 	return file.object.Close()
 }
 
-func (e *exporting) copyMedia(file mediaFile) (err error) {
+// copyMedia writes an image into its place in the archive.
+func (e *exporting) copyMedia(file mediaFile) error {
+	return readMedia(file, func(image io.Reader) error {
+		return e.zip.add(file.name, func(w io.Writer) error {
+			_, err := io.Copy(w, image)
+			return err
+		})
+	})
+}
+
+// readMedia has read take all of an image, closes it, and makes sure that it is the one that was frozen.
+func readMedia(file mediaFile, read func(io.Reader) error) (err error) {
 	if errors.Is(file.err, blob.ErrNotFound) {
 		return otherMediaError{file.item}
 	}
@@ -158,10 +188,7 @@ func (e *exporting) copyMedia(file mediaFile) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeMedia(file)) }()
 	digest := sha256.New()
-	err = e.zip.add(file.name, func(w io.Writer) error {
-		_, err := io.Copy(io.MultiWriter(w, digest), file.object)
-		return err
-	})
+	err = read(io.TeeReader(file.object, digest))
 	if err == nil && file.sha256 != nil && !bytes.Equal(digest.Sum(nil), file.sha256) {
 		return otherMediaError{file.item}
 	}

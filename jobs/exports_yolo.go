@@ -33,7 +33,7 @@ func (e *exporting) writeYOLOAs(ctx context.Context, oriented bool) error {
 		return err
 	}
 	var places formats.YOLOPlaces
-	return e.lines(ctx, func(line *store.ExportLine, name fileName) error {
+	return e.lines(ctx, "", func(line *store.ExportLine, name fileName) error {
 		place := places.Place(shortSplits[line.Split], name.path)
 		if place.Renamed {
 			e.report.Add(formats.Renamed, line.Key, "another image has the name without its extension: written as "+place.Image)

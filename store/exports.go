@@ -28,7 +28,7 @@ const (
 )
 
 // exportFormats lists what a version can be written as.
-var exportFormats = []string{"coco", "voc", "yolo", "yolo-obb", "cvat", "labelstudio"}
+var exportFormats = []string{"coco", "voc", "yolo", "yolo-obb", "cvat", "labelstudio", "parquet", "huggingface"}
 
 // Export is an archive of a version, or one on its way.
 type Export struct {

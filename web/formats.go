@@ -39,6 +39,14 @@ var labelFormats = []labelFormat{
 		in:  "Tasks in Label Studio's own JSON. Rectangles and their rotation come in, of one annotation a task; skipped tasks are not labeled, other results and predictions stay out.",
 		out: "Tasks in Label Studio's own JSON, a list a split, with the labeling interface. Rotation is kept; crowds are not marked.",
 	},
+	{
+		value: "parquet", name: "Parquet",
+		out: "One file a split, one row an item with its boxes as a nested list. Nothing is lost: keys, checksums and the versions of definitions are columns too.",
+	},
+	{
+		value: "huggingface", name: "Hugging Face datasets",
+		out: "A folder that load_dataset reads, splits and class names with it; images go into its files. Rotated boxes become upright, their rotation beside them.",
+	},
 }
 
 // importFormats are the choices of a new import.

@@ -14,7 +14,7 @@ type exportCommand struct {
 	clientFlags `embed:""`
 
 	Name   string `arg:"" help:"Dataset and version: NAME@N."`
-	Format string `help:"coco, voc, yolo, yolo-obb (oriented boxes), cvat or labelstudio." enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio" required:""`
+	Format string `help:"coco, voc, yolo, yolo-obb (oriented boxes), cvat, labelstudio, parquet or huggingface (for load_dataset; with --media the images are in its files)." enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface" required:""`
 	Media  bool   `help:"With the images."`
 	Out    string `help:"Where the archive goes." required:"" type:"path" placeholder:"FILE.zip"`
 }
