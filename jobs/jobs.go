@@ -44,6 +44,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &sumCounts{deps: d})
 	river.AddWorker(workers, &refreshFigures{deps: d})
 	river.AddWorker(workers, &sendBack{deps: d})
+	river.AddWorker(workers, &refreshCalendars{deps: d})
 	river.AddWorker(workers, &renderItem{deps: d, pixels: pixels})
 	river.AddWorker(workers, &freezeVersion{deps: d})
 	river.AddWorker(workers, &verifyVersion{deps: d})
@@ -73,6 +74,7 @@ func periodic() []*river.PeriodicJob {
 		every(time.Minute, jobargs.SumCounts{}),
 		every(30*time.Second, jobargs.RefreshFigures{}),
 		every(time.Minute, jobargs.RefreshBatches{}),
+		every(15*time.Second, jobargs.RefreshCalendars{}),
 	}
 }
 

@@ -153,6 +153,14 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"id", "version_id", "media", "state", "matching", "erased", "mismatching", "hash_holds", "findings", "done_items", "created_by", "token_id",
 			"created_at", "finished_at",
 		}, OfNobody, ""},
+		{"retention_counts", []string{"project_id", "source_id", "week", "change"}, OfNobody, ""},
+		{"stale_calendars", []string{"version_id"}, OfNobody, ""},
+		{"version_weeks", []string{"version_id", "split", "stratum", "source_id", "week", "held", "items"}, OfNobody, ""},
+		{"version_forecasts", []string{
+			"id", "version_id", "split", "stratum", "frozen", "items", "held", "expiring", "wanted", "margin", "below", "below_week", "wide", "wide_week", "soonest",
+		}, OfNobody, ""},
+		{"dataset_limits", []string{"dataset_id", "margin", "least_share"}, OfNobody, ""},
+		{"forecast_notices", []string{"version_id", "week", "told_at"}, OfNobody, ""},
 		{"exports", []string{
 			"id", "version_id", "format", "media", "state", "error", "done_items", "bytes", "sha256", "losses", "created_by", "token_id", "created_at", "finished_at",
 		}, OfNobody, ""},

@@ -105,7 +105,7 @@ func (s *Store) Waiting(ctx context.Context, actor Actor) (w Waiting, err error)
 	return w, nil
 }
 
-// SumCounts replaces the changes of every project's and every class's counts by their sums.
+// SumCounts replaces the changes of every project's, class's and source's counts by their sums.
 func (s *Store) SumCounts(ctx context.Context) error {
 	for _, sum := range []string{
 		`WITH gone AS (DELETE FROM project_counts RETURNING project_id, counted, state, change)
@@ -114,6 +114,9 @@ func (s *Store) SumCounts(ctx context.Context) error {
 		`WITH gone AS (DELETE FROM label_counts RETURNING class_id, definition_version, counted, change)
 		INSERT INTO label_counts
 		SELECT class_id, definition_version, counted, sum(change) FROM gone GROUP BY class_id, definition_version, counted HAVING sum(change) <> 0`,
+		`WITH gone AS (DELETE FROM retention_counts RETURNING project_id, source_id, week, change)
+		INSERT INTO retention_counts
+		SELECT project_id, source_id, week, sum(change) FROM gone GROUP BY project_id, source_id, week HAVING sum(change) <> 0`,
 	} {
 		if _, err := s.pool.Exec(ctx, sum); err != nil {
 			return fmt.Errorf("sum counts: %w", err)

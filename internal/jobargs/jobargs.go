@@ -134,3 +134,15 @@ type RefreshFigures struct{}
 
 // Kind implements river.JobArgs.
 func (RefreshFigures) Kind() string { return "refresh_figures" }
+
+// RefreshCalendars works out the calendars of dataset versions whose items' dates have changed.
+type RefreshCalendars struct{}
+
+// Kind implements river.JobArgs.
+func (RefreshCalendars) Kind() string { return "refresh_calendars" }
+
+// Expire has what is due by its source's policy erased, and announces what will soon hurt a test split.
+type Expire struct{}
+
+// Kind implements river.JobArgs.
+func (Expire) Kind() string { return "expire" }
