@@ -115,28 +115,6 @@ func TestNamesAreHiddenUntilTheDecision(t *testing.T) {
 	reviewer.get(path).shows("Jo Weber")
 }
 
-func TestSourcesKeepRetention(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	admin := s.browser(access.Admin)
-	admin.get("/retention/sources").shows("No source yet")
-	admin.post("/retention/sources", "name", "Mill 2", "retention_days", "soon").want(http.StatusUnprocessableEntity).shows("between 1 day and 36500")
-	admin.post("/retention/sources", "name", "Mill 2", "retention_days", "90").to("/retention/sources")
-	admin.post("/retention/sources", "name", "Mill 2").want(http.StatusUnprocessableEntity).shows("already")
-	sources, err := s.Sources(t.Context(), store.System())
-	if err != nil || len(sources) != 1 || *sources[0].RetentionDays != 90 {
-		t.Fatalf("%+v, %v", sources, err)
-	}
-	path := fmt.Sprintf("/retention/sources/%d", sources[0].ID)
-	admin.post(path, "name", "", "retention_days", "").want(http.StatusUnprocessableEntity).shows("Give the source a name")
-	admin.post(path, "name", "Mill 3", "retention_days", "").to("/retention/sources")
-	admin.get("/retention/sources").attribute("value", "Mill 3")
-	reviewer := s.browser(access.Reviewer)
-	reviewer.get("/retention").to("/retention/sources")
-	reviewer.get("/retention/sources").want(http.StatusOK).lacks("Mill 3", "Add a source") // nothing of it in their projects
-	reviewer.post(path, "name", "Mine").want(http.StatusForbidden)
-}
-
 func TestSearchAnswersPageAndPalette(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

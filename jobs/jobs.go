@@ -41,6 +41,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &runImport{deps: d, pixels: pixels})
 	river.AddWorker(workers, &releaseLeases{deps: d})
 	river.AddWorker(workers, &dropMetadata{deps: d})
+	river.AddWorker(workers, &moveDates{deps: d})
 	river.AddWorker(workers, &sumCounts{deps: d})
 	river.AddWorker(workers, &refreshFigures{deps: d})
 	river.AddWorker(workers, &sendBack{deps: d})

@@ -91,6 +91,9 @@ func (s *Store) AddExport(ctx context.Context, actor Actor, version DatasetVersi
 			export = waiting[0]
 			return nil
 		}
+		if err := destinationAllowed(ctx, tx, version.ID, Destination{Kind: ToExports}); err != nil {
+			return err
+		}
 		export, err = s.insertExport(ctx, tx, actor, version, format, media)
 		return err
 	})
@@ -152,7 +155,7 @@ func (s *Store) ExportReport(ctx context.Context, export Export) (report json.Ra
 }
 
 // Download notes that the actor takes the archive away, and opens it; the caller closes it. It returns ErrGone for an archive that was
-// deleted, and ErrNotFound for one that is not done.
+// deleted, ErrNotFound for one that is not done, and an InvalidError when a source of the version forbids exports by now.
 func (s *Store) Download(ctx context.Context, actor Actor, id int64) (export Export, version DatasetVersion, archive *blob.Object, err error) {
 	if err := actor.may(access.Export); err != nil {
 		return export, version, nil, err
@@ -165,6 +168,9 @@ func (s *Store) Download(ctx context.Context, actor Actor, id int64) (export Exp
 		return export, version, nil, fmt.Errorf("export %d: %w", id, ErrGone)
 	case export.State != ExportDone:
 		return export, version, nil, fmt.Errorf("export %d is %s: %w", id, export.State, ErrNotFound)
+	}
+	if err := destinationAllowed(ctx, s.pool, version.ID, Destination{Kind: ToExports}); err != nil {
+		return export, version, nil, err
 	}
 	if archive, err = s.blobs.Get(ctx, export.Blob()); err != nil {
 		return export, version, nil, fmt.Errorf("export %d: %w", id, err)
@@ -187,7 +193,13 @@ func (s *Store) BeginExport(ctx context.Context, id int64) (export Export, versi
 	if tag.RowsAffected() == 0 {
 		return Export{}, DatasetVersion{}, false, nil
 	}
-	export, version, err = s.Export(ctx, System(), id)
+	if export, version, err = s.Export(ctx, System(), id); err != nil {
+		return Export{}, DatasetVersion{}, false, err
+	}
+	err = destinationAllowed(ctx, s.pool, version.ID, Destination{Kind: ToExports})
+	if refused, ok := errors.AsType[*InvalidError](err); ok { // since it was asked for
+		return Export{}, DatasetVersion{}, false, s.FailExport(ctx, id, refused.Reason)
+	}
 	return export, version, err == nil, err
 }
 

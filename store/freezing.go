@@ -222,6 +222,9 @@ func (f *freezing) write(ctx context.Context, tx pgx.Tx) error {
 	if err := f.writeSummary(ctx, tx); err != nil {
 		return err
 	}
+	if err := countVersionSources(ctx, tx, f.version.ID); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
 		UPDATE dataset_versions SET state = 'frozen', hash = $2, lines = $3, boxes = $4, frozen_at = now() WHERE id = $1 AND state = 'freezing'`,
 		f.version.ID, sum.Hash(), f.lines, f.boxes)

@@ -40,7 +40,16 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"project_counts", []string{"project_id", "counted", "state", "change"}, OfNobody, ""},
 		{"members", []string{"project_id", "person_id", "added_at", "paused_at", "paused_by"}, OfNobody, ""},
 		{"members", []string{"pause_reason"}, OfPerson, "emptied when the person leaves"},
-		{"sources", []string{"id", "name", "retention_days", "created_at"}, OfNobody, ""},
+		{"sources", []string{"id", "name", "retention_days", "created_at", "expiry_action", "open_to", "version"}, OfNobody, ""},
+		{"source_destinations", []string{"source_id", "kind", "name"}, OfNobody, ""},
+		{"source_changes", []string{
+			"id", "source_id", "version", "before", "after", "state", "items", "done_items", "moved", "last_item", "changed_by", "token_id", "changed_at",
+			"finished_at",
+		}, OfNobody, ""},
+		{"access_requests", []string{
+			"id", "source_id", "person_id", "media", "due_on", "state", "error", "records", "bytes", "sha256", "created_by", "token_id", "created_at",
+			"finished_at", "fetched_at", "deleted_at",
+		}, OfNobody, ""},
 		{"groups", []string{"id", "source_id", "name"}, OfItem, "row deleted with the last item of the group"},
 		{"items", []string{
 			"id", "project_id", "source_id", "group_id", "key_hash", "state", "width", "height", "imported_at", "captured_at",
@@ -146,6 +155,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"version_id", "split", "stratum", "class", "source_id", "project_id", "wanted", "items", "pool", "refused",
 		}, OfNobody, ""},
 		{"dataset_version_projects", []string{"version_id", "project_id"}, OfNobody, ""},
+		{"dataset_version_sources", []string{"version_id", "source_id", "split", "items", "erased"}, OfNobody, ""},
 		{"dataset_version_classes", []string{"version_id", "class_id", "name", "slot", "definitions"}, OfNobody, ""},
 		{"dataset_version_counts", []string{"version_id", "split", "class_id", "items", "boxes"}, OfNobody, ""},
 		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum", "erasure_id"}, OfItem, "all but the leaf emptied"},
@@ -189,5 +199,6 @@ func ObjectInventory() []ObjectPlace {
 		{"items/{item}/", "every object under it deleted"},
 		{"imports/{import}/", "deleted once the import is done, at the latest after a day"},
 		{"exports/{export}", "deleted when an item of its version is erased"},
+		{"access/{request}", "deleted after a week, and when an item in it is erased or the person leaves"},
 	}
 }

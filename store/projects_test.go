@@ -166,28 +166,19 @@ func TestRetainUntil(t *testing.T) {
 			var source int64
 			f.scan(t, &source, `SELECT id FROM sources`)
 			// The policy first, then the item's own date; and the other way round.
-			change := Source{ID: source, Name: "mill", RetentionDays: tt.policy}
-			if _, err := f.UpdateSource(t.Context(), System(), change); err != nil {
-				t.Fatal(err)
-			}
+			keep := func(days *int) int64 { return keepFor(t, f, source, days) }
+			keep(tt.policy)
 			if err := f.SetOwnRetention(t.Context(), System(), item, tt.own); err != nil {
 				t.Fatal(err)
 			}
 			if got := until(); !same(got, tt.want) {
 				t.Errorf("own date last: %v, want %v", got, tt.want)
 			}
-			change.RetentionDays = nil
-			if _, err := f.UpdateSource(t.Context(), System(), change); err != nil {
-				t.Fatal(err)
-			}
+			keep(nil)
 			if got := until(); !same(got, tt.own) {
 				t.Errorf("without the policy: %v, want %v", got, tt.own)
 			}
-			change.RetentionDays = tt.policy
-			moved, err := f.UpdateSource(t.Context(), System(), change)
-			if err != nil {
-				t.Fatal(err)
-			}
+			moved := keep(tt.policy)
 			if got := until(); !same(got, tt.want) || (moved == 1) == same(tt.own, tt.want) {
 				t.Errorf("policy last: %v, want %v; %d items moved", got, tt.want, moved)
 			}

@@ -61,6 +61,14 @@ type DropMetadata struct {
 // Kind implements river.JobArgs.
 func (DropMetadata) Kind() string { return "drop_metadata" }
 
+// MoveDates gives the items of a source the dates that one change of its policy asks for.
+type MoveDates struct {
+	ChangeID int64 `json:"change_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (MoveDates) Kind() string { return "move_dates" }
+
 // ReleaseLeases returns to the queue whatever ran out.
 type ReleaseLeases struct{}
 
