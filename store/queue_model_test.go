@@ -459,9 +459,7 @@ func TestQueueIsItsModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		if _, err := pool.Exec(t.Context(), `TRUNCATE projects, sources, people, audit_events RESTART IDENTITY CASCADE`); err != nil {
-			rt.Fatal(err)
-		}
+		storetest.Empty(t, pool)
 		q := &queueModel{
 			floor: newFloorOf(t, st, 3, 0, 2), t: t, overlap: 2, ids: map[string]int64{}, batchOf: map[int64]int64{}, former: map[int64]int{}, due: map[int]bool{},
 		}
