@@ -352,7 +352,10 @@ func skip(ctx context.Context, tx pgx.Tx, actor Actor, h held, reason SkipReason
 	if err := finish(ctx, tx, h, "skipped", h.ActiveMS); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE assignments SET skip_reason = $2, skip_note = $3 WHERE id = $1`, h.Assignment, reason, note); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE assignments SET skip_reason = $2 WHERE id = $1`, h.Assignment, reason); err != nil {
+		return err
+	}
+	if err := writeNote(ctx, tx, h.Item, skipNote, h.Assignment, note); err != nil {
 		return err
 	}
 	err := audit(ctx, tx, actor, auditEvent{
@@ -465,10 +468,14 @@ func (s *Store) Dispute(ctx context.Context, actor Actor, task, assignment int64
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
-			UPDATE review_marks m SET dispute = $4, disputed_at = now()
-			FROM annotations an
-			WHERE an.id = m.annotation_id AND an.task_id = $1 AND an.person_id = $2 AND m.position::text IS NOT DISTINCT FROM $3
-			  AND m.review_id = (`+lastReview+`)`, task, actor.PersonID, box, text)
+			WITH disputed AS (
+				UPDATE review_marks m SET disputed_at = now()
+				FROM annotations an
+				WHERE an.id = m.annotation_id AND an.task_id = $1 AND an.person_id = $2 AND m.position::text IS NOT DISTINCT FROM $3
+				  AND m.review_id = (`+lastReview+`)
+				RETURNING m.id, an.item_id)
+			INSERT INTO item_notes (item_id, kind, of_id, body) SELECT item_id, 'dispute', id, $4 FROM disputed
+			ON CONFLICT (item_id, kind, of_id) DO UPDATE SET body = excluded.body`, task, actor.PersonID, box, text)
 		if err != nil {
 			return err
 		}

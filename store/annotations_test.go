@@ -257,7 +257,9 @@ func TestMarksAndDispute(t *testing.T) {
 	r := f.mustSubmit(t, anna, c)
 	var review, again int64
 	f.scan(t, &review, `INSERT INTO reviews (task_id, item_id, reviewer_id, decision) VALUES ($1, $2, $3, 'rejected') RETURNING id`, c.Task, f.items[0], anna.PersonID)
-	f.exec(t, `INSERT INTO review_marks (review_id, annotation_id, position, reason, note) VALUES ($1, $2, 0, 'loose_box', '14 px past the end')`, review, r.Annotation)
+	f.exec(t, `
+		WITH mark AS (INSERT INTO review_marks (review_id, annotation_id, position, reason) VALUES ($1, $2, 0, 'loose_box') RETURNING id)
+		INSERT INTO item_notes (item_id, kind, of_id, body) SELECT $3, 'mark', id, '14 px past the end' FROM mark`, review, r.Annotation, f.items[0])
 	f.exec(t, `INSERT INTO review_marks (review_id, annotation_id, x, y, reason) VALUES ($1, $2, 50, 60, 'missed_defect')`, review, r.Annotation)
 	f.exec(t, `UPDATE annotations SET superseded_at = now()`)
 	f.exec(t, `UPDATE tasks SET state = 'open', votes = 0, live = 1`)

@@ -116,7 +116,7 @@ func (s *Store) deskItems(ctx context.Context, actor Actor) (held, returned []De
 		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = a.project_id
 		LEFT JOIN item_texts x ON x.item_id = i.id LEFT JOIN drafts d ON d.assignment_id = a.id
 		LEFT JOIN LATERAL (
-			(SELECT rm.reason, rm.note, count(*) OVER () AS remarks
+			(SELECT rm.reason, `+noteOf(markNote, "an.item_id", "rm.id")+` AS note, count(*) OVER () AS remarks
 			FROM review_marks rm JOIN annotations an ON an.id = rm.annotation_id AND an.task_id = t.id AND an.person_id = a.person_id
 			WHERE a.reason = 'rework' AND rm.review_id = (
 				SELECT max(lm.review_id) FROM review_marks lm JOIN annotations la ON la.id = lm.annotation_id

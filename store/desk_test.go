@@ -14,7 +14,9 @@ func TestDesk(t *testing.T) {
 	r := f.mustSubmit(t, anna, done)
 	var review int64
 	f.scan(t, &review, `INSERT INTO reviews (task_id, item_id, reviewer_id, decision) VALUES ($1, $2, $3, 'rejected') RETURNING id`, done.Task, f.items[0], ben.PersonID)
-	f.exec(t, `INSERT INTO review_marks (review_id, annotation_id, position, reason, note) VALUES ($1, $2, 0, 'loose_box', 'too long'), ($1, $2, NULL, 'other', '')`, review, r.Annotation)
+	f.exec(t, `
+		WITH marks AS (INSERT INTO review_marks (review_id, annotation_id, position, reason) VALUES ($1, $2, 0, 'loose_box'), ($1, $2, NULL, 'other') RETURNING id)
+		INSERT INTO item_notes (item_id, kind, of_id, body) SELECT $3, 'mark', min(id), 'too long' FROM marks`, review, r.Annotation, f.items[0])
 	f.exec(t, `UPDATE annotations SET superseded_at = now()`)
 	f.exec(t, `UPDATE tasks SET state = 'open', votes = 0, live = 1 WHERE id = $1`, done.Task)
 	f.exec(t, `INSERT INTO assignments (task_id, project_id, person_id, pass, reason, state) VALUES ($1, $2, $3, 2, 'rework', 'returned')`,

@@ -110,7 +110,7 @@ type Rejection struct {
 	Picture       bool // the actor may see it
 }
 
-const rejectionColumns = `k.id, an.id AS answer, an.item_id AS item, an.task_id AS task, ` + itemName + ` AS name, p.slug, p.name AS project, k.reason AS fault, k.note, k.dispute,
+var rejectionColumns = noteOf(markNote, "an.item_id", "k.id") + ` AS note, ` + noteOf(disputeNote, "an.item_id", "k.id") + ` AS dispute, k.id, an.id AS answer, an.item_id AS item, an.task_id AS task, ` + itemName + ` AS name, p.slug, p.name AS project, k.reason AS fault,
 	coalesce(c.name, '') AS class_name, coalesce(c.slot, 0) AS slot, coalesce(b.x, k.x) AS x, coalesce(b.y, k.y) AS y, b.w, b.h, coalesce(b.rotation, 0) AS rotation,
 	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, r.decided_at AS at,
 	EXISTS (SELECT FROM assignments w WHERE w.task_id = an.task_id AND w.person_id = an.person_id AND w.state IN ('leased', 'returned')) AS open,

@@ -67,7 +67,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfNobody, ""},
 		{"import_reservations", []string{"item_id", "import_id"}, OfItem, "row deleted with its objects when the import runs again or has ended"},
 		{"import_files", []string{"id", "import_id", "name", "size", "received", "complete"}, OfItem, "rows of the import deleted"},
-		{"import_results", []string{"id", "import_id", "name", "outcome", "reason", "item_id", "boxes"}, OfItem, "row deleted"},
+		{"import_results", []string{"id", "import_id", "name", "outcome", "reason", "item_id", "boxes"}, OfItem, "row deleted, its partition rewritten"},
 
 		{"classes", []string{"id", "project_id", "name", "slot", "key", "created_at", "retired_at"}, OfNobody, ""},
 		{"definitions", []string{"id", "class_id", "version", "body", "edited_by", "edited_at", "edit_version", "published_at", "confused"}, OfNobody, ""},
@@ -78,7 +78,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id", "gold_due"}, OfNobody, ""},
 		{"assignments", []string{
 			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
-			"skip_note", "review_id",
+			"review_id",
 		}, OfItem, "row deleted"},
 		{"drafts", []string{"assignment_id", "version", "boxes", "saved_at"}, OfItem, "row deleted"},
 		{"annotations", []string{
@@ -88,8 +88,9 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, "row deleted"},
 		{"prediction_boxes", []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}, OfItem, "row deleted"},
 
-		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "note", "active_ms", "decided_at", "former_state", "former_truth_id", "batch_id", "origins"}, OfItem, "row deleted"},
-		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "note", "dispute", "disputed_at"}, OfItem, "row deleted"},
+		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "active_ms", "decided_at", "former_state", "former_truth_id", "batch_id", "origins"}, OfItem, "row deleted"},
+		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "disputed_at"}, OfItem, "row deleted"},
+		{"item_notes", []string{"item_id", "kind", "of_id", "body"}, OfItem, "row deleted, its partition rewritten"},
 		{"review_looks", []string{"task_id", "person_id", "at"}, OfItem, "row deleted"},
 		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, "row deleted"},
 		{"truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, "row deleted"},
@@ -174,6 +175,8 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"exports", []string{
 			"id", "version_id", "format", "media", "state", "error", "done_items", "bytes", "sha256", "losses", "created_by", "token_id", "created_at", "finished_at",
 		}, OfNobody, ""},
+		{"backups", []string{"id", "made_at", "keep_until", "state", "bytes"}, OfNobody, ""},
+		{"ledger_heads", []string{"one", "line", "sum"}, OfNobody, ""},
 		{"exports", []string{"report"}, OfItem, "emptied with the archive"},
 
 		{"erasures", []string{

@@ -163,7 +163,7 @@ func (s *Store) itemHistory(ctx context.Context, item *Item) error {
 			UNION ALL
 			SELECT n.recalled_at, 'recalled', n.person_id, '' FROM annotations n WHERE n.item_id = $1 AND n.recalled_at IS NOT NULL
 			UNION ALL
-			SELECT r.decided_at, r.decision, r.reviewer_id, r.note FROM reviews r WHERE r.item_id = $1
+			SELECT r.decided_at, r.decision, r.reviewer_id, `+noteOf(reviewNote, "r.item_id", "r.id")+` FROM reviews r WHERE r.item_id = $1
 			UNION ALL
 			SELECT l.created_at, 'relabel', l.created_by, c.name || ' v' || l.version
 			FROM relabel_items x JOIN relabels l ON l.id = x.relabel_id JOIN classes c ON c.id = l.class_id

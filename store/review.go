@@ -199,10 +199,13 @@ func decide(ctx context.Context, tx pgx.Tx, reviewer Actor, u *undecided, a Adju
 		}
 	}
 	err = tx.QueryRow(ctx, `
-		INSERT INTO reviews (task_id, item_id, reviewer_id, decision, note, active_ms, former_state, former_truth_id, origins, batch_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
-		u.Task, u.Item, reviewer.PersonID, a.Kind, a.Note, max(a.ActiveMS, 0), u.State, orNull(u.Truth), a.origins, orNull(a.batch)).Scan(&decision)
+		INSERT INTO reviews (task_id, item_id, reviewer_id, decision, active_ms, former_state, former_truth_id, origins, batch_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
+		u.Task, u.Item, reviewer.PersonID, a.Kind, max(a.ActiveMS, 0), u.State, orNull(u.Truth), a.origins, orNull(a.batch)).Scan(&decision)
 	if err != nil {
+		return 0, err
+	}
+	if err := writeNote(ctx, tx, u.Item, reviewNote, decision, a.Note); err != nil {
 		return 0, err
 	}
 	switch a.Kind {

@@ -126,8 +126,9 @@ func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Revi
 		return Reviewed{}, err
 	}
 	if rows, err = tx.Query(ctx, `
-		SELECT skip_reason AS reason, skip_note AS note, finished_at AS at FROM assignments
-		WHERE task_id = $1 AND state = 'skipped' AND reason <> 'gold' AND skip_reason IN ('cannot_decide', 'broken_image') ORDER BY finished_at, id`, r.Task); err != nil {
+		SELECT a.skip_reason AS reason, `+noteOf(skipNote, "t.item_id", "a.id")+` AS note, a.finished_at AS at
+		FROM assignments a JOIN tasks t ON t.id = a.task_id
+		WHERE a.task_id = $1 AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image') ORDER BY a.finished_at, a.id`, r.Task); err != nil {
 		return Reviewed{}, err
 	}
 	if r.Skips, err = pgx.CollectRows(rows, pgx.RowToStructByName[ReviewSkip]); err != nil {
@@ -168,7 +169,7 @@ func reviewAnswers(ctx context.Context, tx pgx.Tx, r Reviewed) ([]ReviewAnswer, 
 func decisionsOf(ctx context.Context, tx pgx.Tx, task int64) ([]Decision, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT r.id, r.decision AS kind, coalesce(n.name, p.pseudonym, '') AS reviewer, coalesce(r.undoes, 0) AS undoes,
-			coalesce((SELECT b.number FROM batches b WHERE b.id = r.batch_id), 0) AS batch, r.note, r.decided_at AS at,
+			coalesce((SELECT b.number FROM batches b WHERE b.id = r.batch_id), 0) AS batch, `+noteOf(reviewNote, "r.item_id", "r.id")+` AS note, r.decided_at AS at,
 			EXISTS (SELECT FROM reviews back WHERE back.undoes = r.id) AS undone, r.id = (`+standing+`) IS TRUE AS standing, r.origins
 		FROM reviews r LEFT JOIN people p ON p.id = r.reviewer_id LEFT JOIN person_identities n ON n.person_id = p.id
 		WHERE r.task_id = $1 ORDER BY r.id DESC`, task)
@@ -181,7 +182,8 @@ func decisionsOf(ctx context.Context, tx pgx.Tx, task int64) ([]Decision, error)
 	}
 	if rows, err = tx.Query(ctx, `
 		SELECT m.review_id AS review, m.annotation_id AS annotation, m.position, coalesce(c.name, '') AS class_name,
-			coalesce(b.x, m.x) AS x, coalesce(b.y, m.y) AS y, b.w, b.h, m.reason AS fault, m.note, m.dispute
+			coalesce(b.x, m.x) AS x, coalesce(b.y, m.y) AS y, b.w, b.h, m.reason AS fault,
+			`+noteOf(markNote, "r.item_id", "m.id")+` AS note, `+noteOf(disputeNote, "r.item_id", "m.id")+` AS dispute
 		FROM review_marks m JOIN reviews r ON r.id = m.review_id
 		LEFT JOIN annotation_boxes b ON b.annotation_id = m.annotation_id AND b.position = m.position
 		LEFT JOIN classes c ON c.id = b.class_id

@@ -101,18 +101,20 @@ func addMark(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, m New
 	if m.X != nil && (*m.X < 0 || *m.Y < 0 || *m.X > float64(u.Width) || *m.Y > float64(u.Height)) {
 		return invalid("marks", "A mark lies outside the image. Put it inside.")
 	}
-	tag, err := tx.Exec(ctx, `
-		INSERT INTO review_marks (review_id, annotation_id, position, x, y, reason, note)
-		SELECT $1, $2, $3::int, $4, $5, $6, $7
-		WHERE $3::int IS NULL OR EXISTS (SELECT FROM annotation_boxes WHERE annotation_id = $2 AND position = $3::int)`,
-		decision, m.Annotation, m.Position, m.X, m.Y, m.Fault, m.Note)
+	var mark int64
+	err := tx.QueryRow(ctx, `
+		INSERT INTO review_marks (review_id, annotation_id, position, x, y, reason)
+		SELECT $1, $2, $3::int, $4, $5, $6
+		WHERE $3::int IS NULL OR EXISTS (SELECT FROM annotation_boxes WHERE annotation_id = $2 AND position = $3::int)
+		RETURNING id`,
+		decision, m.Annotation, m.Position, m.X, m.Y, m.Fault).Scan(&mark)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return invalid("marks", "A mark is pinned to a box that the answer does not have. Load the page again.")
+	}
 	if err != nil {
 		return fmt.Errorf("mark: %w", err)
 	}
-	if tag.RowsAffected() == 0 {
-		return invalid("marks", "A mark is pinned to a box that the answer does not have. Load the page again.")
-	}
-	return nil
+	return writeNote(ctx, tx, u.Item, markNote, mark, m.Note)
 }
 
 // Undo takes back the last decision about an item that stands, whoever made it and however long ago, and puts the

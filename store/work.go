@@ -187,7 +187,7 @@ func (s *Store) marks(ctx context.Context, actor Actor, w Work) ([]Mark, error) 
 		return nil, nil
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT m.id, m.position, m.x, m.y, m.reason, m.note, m.dispute
+		SELECT m.id, m.position, m.x, m.y, m.reason, `+noteOf(markNote, "an.item_id", "m.id")+`, `+noteOf(disputeNote, "an.item_id", "m.id")+`
 		FROM review_marks m JOIN annotations an ON an.id = m.annotation_id
 		WHERE an.task_id = $1 AND an.person_id = $2 AND m.review_id = (`+lastReview+`) ORDER BY m.id`, w.Task, actor.PersonID)
 	if err != nil {
