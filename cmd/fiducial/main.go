@@ -10,9 +10,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"fiducial/internal/speech"
 )
 
 // Exit codes, the same for every command.
@@ -91,7 +94,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		kong.Name("fiducial"),
 		kong.Description("Make ground truth, keep datasets honest, measure every model against them."),
 		kong.UsageOnError(),
-		kong.Vars{"version": version, "data": defaultDataDir()},
+		kong.Vars{"version": version, "data": defaultDataDir(), "normalizers": strings.Join(speech.NormalizerNames(), ",")},
 		kong.Writers(out, errOut),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(&streams{in: in, out: out, err: errOut}),

@@ -66,6 +66,8 @@ var figures = []figure{
 	{what: "  and their intervals, from 1,000 samples of the images", benchmark: "Agreement/intervals", metric: "ms", unit: "ms", limit: 3000},
 	{what: "  matching of a page of nine answers with 200 boxes each", benchmark: "Agreement/page", metric: "ms", unit: "ms"},
 	{what: "Krippendorff's alpha of 18,000 units, three raters, 38 classes", benchmark: "Alpha/nominal", metric: "ms", unit: "ms", limit: 20},
+	{what: "Word errors of 1,000,000 pairs of 12 words, the processor's time", benchmark: "WER", metric: "cpu-s", unit: "s", limit: 1.5},
+	{what: "  memory of the process", benchmark: "WER", metric: "MB", unit: "MB", limit: 100},
 }
 
 // measurements are values by benchmark and metric.
