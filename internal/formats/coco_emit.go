@@ -3,6 +3,7 @@ package formats
 import (
 	"cmp"
 	"fmt"
+	"slices"
 )
 
 // compareIDs orders annotations by id.
@@ -19,7 +20,7 @@ func (c *cocoReader) emit(yield func(Image) error) error {
 	c.nameTwins()
 	keys := make(map[string]bool, len(c.images))
 	order, start := c.byImage()
-	for i := range c.images {
+	for _, i := range c.imageOrder() {
 		entry := &c.images[i]
 		boxes := order[start[i]:start[i+1]]
 		if entry.listed && entry.fault == "" && keys[entry.Key] {
@@ -38,6 +39,21 @@ func (c *cocoReader) emit(yield func(Image) error) error {
 		entry.Boxes = nil
 	}
 	return nil
+}
+
+// imageOrder is that of the file; where boxes are to be scored, that of the images' ids, in which COCO's own scorer takes them.
+func (c *cocoReader) imageOrder() []int {
+	order := make([]int, len(c.images))
+	for i := range order {
+		order[i] = i
+	}
+	if c.asWritten {
+		slices.SortStableFunc(order, func(i, j int) int {
+			a, b := c.images[i].id, c.images[j].id
+			return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.n, b.n))
+		})
+	}
+	return order
 }
 
 // reportDetails names what the document holds beyond boxes.

@@ -19,7 +19,7 @@ var ErrResultsList = errors.New("this is a list of COCO results: give the truth 
 func ReadCOCO(r io.Reader, yield func(Image) error) (Report, error) { return readCOCO(r, false, yield) }
 
 // ReadCOCOAsWritten is ReadCOCO for scoring: boxes are neither clipped nor refused for where they lie or what size they
-// have, as long as they are finite, and annotations that share an id are all kept.
+// have, as long as they are finite, annotations that share an id are all kept, and images come in the order of their ids.
 func ReadCOCOAsWritten(r io.Reader, yield func(Image) error) (Report, error) {
 	return readCOCO(r, true, yield)
 }
@@ -39,7 +39,7 @@ func readCOCO(r io.Reader, asWritten bool, yield func(Image) error) (Report, err
 // ReadCOCOResults reads a list of COCO results, [{image_id, category_id, bbox, score}], for the images and categories of
 // truth, a COCO data set whose own boxes are ignored. Every image of truth is yielded, without boxes where there is no
 // result. Detectors reach over the border of an image, so that boxes come as written, as from ReadCOCOAsWritten; Clip and
-// Fit are for who needs them inside.
+// Fit are for who needs them inside. Images come in the order of their ids.
 func ReadCOCOResults(truth, results io.Reader, yield func(Image) error) (Report, error) {
 	c := newCOCOReader(truth)
 	if err := c.document(false); err != nil {
