@@ -1,5 +1,7 @@
 package speech
 
+import "slices"
+
 // Op is what became of a word.
 type Op string
 
@@ -21,97 +23,126 @@ type Step struct {
 }
 
 // Align aligns the words of a hypothesis with those of a reference, from the first to the last. Its counts are those of Score. It
-// takes memory for the square root of the longest table of distances, so that recordings of hours can be aligned.
+// takes memory for the square root of the longest table of costs, so that recordings of hours can be aligned.
 func Align(reference, hypothesis []string) []Step {
-	a := newAligner(reference, hypothesis)
+	pairs := newWordPairs(reference, hypothesis)
 	steps := make([]Step, 0, max(len(reference), len(hypothesis)))
-	for i := range a.first {
-		steps = append(steps, Step{Match, i, i})
-	}
-	for _, by := range a.between() {
-		r, h := a.first+a.i, a.first+a.j
+	i, j := 0, 0
+	for _, by := range align(len(reference), len(hypothesis), pairs) {
+		s := Step{ops[by], i, j}
 		switch by {
 		case deletion:
-			h = -1
-			a.i++
+			s.Hypothesis = -1
+			i++
 		case insertion:
-			r = -1
-			a.j++
+			s.Reference = -1
+			j++
 		case substitution, match:
-			a.i, a.j = a.i+1, a.j+1
+			i, j = i+1, j+1
 		}
-		steps = append(steps, Step{ops[by], r, h})
-	}
-	for k := range a.last {
-		steps = append(steps, Step{Match, len(reference) - a.last + k, len(hypothesis) - a.last + k})
+		steps = append(steps, s)
 	}
 	return steps
 }
 
-// aligner aligns what two texts have between their common beginning and their common end.
-type aligner struct {
-	ref, hyp    []int32 // a number for each word, the same for the same
-	first, last int
-	i, j        int // where the steps have come to
+// wordPairs has a number for each word, the same for the same, and costs of 1 for every error.
+type wordPairs struct{ ref, hyp []int32 }
+
+func newWordPairs(reference, hypothesis []string) *wordPairs {
+	number := map[string]int32{}
+	return &wordPairs{numbered(number, reference), numbered(number, hypothesis)}
 }
 
-func newAligner(reference, hypothesis []string) *aligner {
-	a := &aligner{}
-	shorter := min(len(reference), len(hypothesis))
-	for a.first < shorter && reference[a.first] == hypothesis[a.first] {
+// numbered gives each word its number, a new one to one that is new.
+func numbered(number map[string]int32, words []string) []int32 {
+	numbers := make([]int32, len(words))
+	for i, word := range words {
+		n, known := number[word]
+		if !known {
+			n = int32(len(number)) //nolint:gosec // no text has as many words
+			number[word] = n
+		}
+		numbers[i] = n
+	}
+	return numbers
+}
+
+func (*wordPairs) deleting(int) int32 { return 1 }
+func (*wordPairs) inserting() int32   { return 1 }
+
+func (p *wordPairs) pairing(i, j int) int32 {
+	if p.ref[i] == p.hyp[j] {
+		return 0
+	}
+	return 1
+}
+
+// costs says what the steps of an alignment of two rows cost. Pairing costs nothing for the same.
+type costs interface {
+	deleting(i int) int32
+	inserting() int32
+	pairing(i, j int) int32
+}
+
+// align returns the cheapest steps from the beginning of two rows of n and m to their end.
+func align(n, m int, c costs) []step {
+	a := aligner{costs: c}
+	for a.first < min(n, m) && c.pairing(a.first, a.first) == 0 {
 		a.first++
 	}
-	for a.last < shorter-a.first && reference[len(reference)-1-a.last] == hypothesis[len(hypothesis)-1-a.last] {
-		a.last++
+	last := 0
+	for last < min(n, m)-a.first && c.pairing(n-1-last, m-1-last) == 0 {
+		last++
 	}
-	number := map[string]int32{}
-	numbered := func(words []string) []int32 {
-		numbers := make([]int32, len(words))
-		for i, word := range words {
-			n, known := number[word]
-			if !known {
-				n = int32(len(number)) //nolint:gosec // no text has as many words
-				number[word] = n
-			}
-			numbers[i] = n
-		}
-		return numbers
+	a.n, a.m = n-a.first-last, m-a.first-last
+	steps := make([]step, 0, max(n, m))
+	for range a.first {
+		steps = append(steps, match)
 	}
-	a.ref = numbered(reference[a.first : len(reference)-a.last])
-	a.hyp = numbered(hypothesis[a.first : len(hypothesis)-a.last])
-	return a
+	back := a.back()
+	for k := len(back) - 1; k >= 0; k-- {
+		steps = append(steps, back[k])
+	}
+	for range last {
+		steps = append(steps, match)
+	}
+	return steps
 }
 
-// between returns the steps. It keeps the distances of every so-manieth row alone, and makes the rows between two of them again
-// when the way back comes there.
-func (a *aligner) between() []step {
-	n, m := len(a.ref), len(a.hyp)
+// aligner aligns what two rows have between their common beginning and their common end.
+type aligner struct {
+	costs
+	first, n, m int
+}
+
+// back returns the steps from the last to the first. It keeps the costs of every so-manieth line alone, and makes the lines between
+// two of them again when the way back comes there.
+func (a *aligner) back() (back []step) {
 	apart := 1
-	for apart*apart < n {
+	for apart*apart < a.n {
 		apart++
 	}
-	row := make([]int32, m+1)
-	for j := range row {
-		row[j] = int32(j)
+	line := make([]int32, a.m+1)
+	for j := range a.m {
+		line[j+1] = line[j] + a.inserting()
 	}
 	var kept [][]int32
-	for i := range n {
+	for i := range a.n {
 		if i%apart == 0 {
-			kept = append(kept, append([]int32(nil), row...))
+			kept = append(kept, slices.Clone(line))
 		}
-		a.nextRow(i, row, nil)
+		a.nextLine(i, line, nil)
 	}
-	var back []step
-	j, taken := m, make([]step, apart*m)
+	j, taken := a.m, make([]step, apart*a.m)
 	for k := len(kept) - 1; k >= 0; k-- {
-		from, to := k*apart, min(n, (k+1)*apart)
+		from, to := k*apart, min(a.n, (k+1)*apart)
 		for i := from; i < to; i++ {
-			a.nextRow(i, kept[k], taken[(i-from)*m:(i-from+1)*m])
+			a.nextLine(i, kept[k], taken[(i-from)*a.m:(i-from+1)*a.m])
 		}
 		for i := to; i > from; {
 			by := deletion
 			if j > 0 {
-				by = taken[(i-1-from)*m+j-1]
+				by = taken[(i-1-from)*a.m+j-1]
 			}
 			back = append(back, by)
 			if by != insertion {
@@ -125,20 +156,19 @@ func (a *aligner) between() []step {
 	for ; j > 0; j-- {
 		back = append(back, insertion)
 	}
-	for i, k := 0, len(back)-1; i < k; i, k = i+1, k-1 {
-		back[i], back[k] = back[k], back[i]
-	}
 	return back
 }
 
-// nextRow makes the distances of row i into those of the next one, and notes, unless taken is nil, which step leads to each cell.
-func (a *aligner) nextRow(i int, row []int32, taken []step) {
-	before := row[0]
-	row[0]++
-	for j := range a.hyp {
-		above := row[j+1]
-		distance, by := choose(above, row[j], before, a.ref[i] == a.hyp[j])
-		row[j+1], before = distance, above
+// nextLine makes the costs of line i into those of the next one, and notes, unless taken is nil, which step leads to each cell.
+func (a *aligner) nextLine(i int, line []int32, taken []step) {
+	before := line[0]
+	deleting := a.deleting(a.first + i)
+	line[0] += deleting
+	for j := range a.m {
+		above := line[j+1]
+		pair := a.pairing(a.first+i, a.first+j)
+		cost, by := choose(above+deleting, line[j]+a.inserting(), before+pair, pair == 0)
+		line[j+1], before = cost, above
 		if taken != nil {
 			taken[j] = by
 		}

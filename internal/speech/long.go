@@ -10,22 +10,19 @@ const (
 	match
 )
 
-// choose returns the distance of a cell of the matrix and the step that leads there, from the distances above it (without the
-// word of the reference), to its left (without that of the hypothesis) and before both.
-func choose(above, left, before int32, same bool) (int32, step) {
-	distance, diagonal := before, match
-	if !same {
-		distance, diagonal = min(above, left, before)+1, substitution
-	}
+// choose returns the cost of the way to a cell of the matrix and its last step, from the costs of the ways by a deletion, by an
+// insertion, and by pairing the two words, which are the same or not.
+func choose(byDeletion, byInsertion, byPair int32, same bool) (int32, step) {
+	cost := min(byDeletion, byInsertion, byPair)
 	switch {
-	case above+1 == distance:
-		return distance, deletion
-	case diagonal == substitution && before+1 == distance:
-		return distance, substitution
-	case left+1 == distance:
-		return distance, insertion
+	case byDeletion == cost:
+		return cost, deletion
+	case byPair == cost && !same:
+		return cost, substitution
+	case byInsertion == cost:
+		return cost, insertion
 	}
-	return distance, diagonal
+	return cost, match
 }
 
 // longRow counts along the alignment of texts of any length, in memory for one row of the matrix: each cell has the counts of
@@ -66,7 +63,11 @@ func (r *longRow) count(ref, hyp *words, first, n, m int) Counts {
 		ways[0].deletions++
 		for j := range m {
 			above, wayAbove := distances[j+1], ways[j+1]
-			distance, by := choose(above, distances[j], before, ref.same(first+i, hyp, first+j))
+			same := ref.same(first+i, hyp, first+j)
+			if !same {
+				before++
+			}
+			distance, by := choose(above+1, distances[j]+1, before, same)
 			next := wayBefore
 			switch by {
 			case deletion:
