@@ -41,12 +41,19 @@ func (w *writeExport) Timeout(*river.Job[jobargs.WriteExport]) time.Duration { r
 
 func (w *writeExport) Work(ctx context.Context, job *river.Job[jobargs.WriteExport]) error {
 	export, version, ok, err := w.store.BeginExport(ctx, job.Args.ExportID)
-	if err != nil || !ok {
+	if err != nil {
 		return err
+	}
+	if !ok { // an item of its version was erased while a run before, which was killed, had written it
+		return w.store.DropArchive(ctx, job.Args.ExportID)
 	}
 	archive, err := w.stream(ctx, export, version)
 	if err == nil {
-		return w.store.FinishExport(ctx, export.ID, archive)
+		err = w.store.FinishExport(ctx, export.ID, archive)
+		if errors.Is(err, store.ErrConflict) {
+			return w.store.DropArchive(ctx, export.ID) // erased while it was written
+		}
+		return err
 	}
 	other, final := errors.AsType[otherMediaError](err)
 	if !final && !givesUp(ctx, job.JobRow) {

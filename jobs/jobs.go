@@ -50,6 +50,9 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &freezeVersion{deps: d})
 	river.AddWorker(workers, &verifyVersion{deps: d})
 	river.AddWorker(workers, &writeExport{deps: d})
+	river.AddWorker(workers, &collectErasure{deps: d})
+	river.AddWorker(workers, &erase{deps: d})
+	river.AddWorker(workers, &watchErasures{deps: d})
 	river.AddWorker(workers, &scoreItem{deps: d})
 	river.AddWorker(workers, &scoreProject{deps: d})
 	river.AddWorker(workers, &settleBatch{deps: d})
@@ -76,6 +79,7 @@ func periodic() []*river.PeriodicJob {
 		every(30*time.Second, jobargs.RefreshFigures{}),
 		every(time.Minute, jobargs.RefreshBatches{}),
 		every(15*time.Second, jobargs.RefreshCalendars{}),
+		every(10*time.Minute, jobargs.WatchErasures{}),
 	}
 }
 

@@ -43,13 +43,15 @@ CREATE TABLE erasures (
 CREATE INDEX erasures_open_idx ON erasures (due_at, id) WHERE state NOT IN ('erased', 'rewritten', 'cancelled');
 CREATE INDEX erasures_source_idx ON erasures (source_id, id DESC) WHERE source_id IS NOT NULL;
 
--- What an erasure is still to take. A row whose item's rows are gone stays until its objects have been looked for once more.
+-- What an erasure is still to take. What is taken goes, whatever hold comes after: its objects may be gone already. What
+-- is cleared has no rows any more, and stays here until its objects have been looked for once again.
 CREATE TABLE erasure_lists (
     erasure_id bigint NOT NULL REFERENCES erasures,
     item_id    bigint NOT NULL,
-    cleared    boolean NOT NULL DEFAULT false,
+    state      text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'taken', 'cleared')),
     PRIMARY KEY (erasure_id, item_id)
 );
+CREATE INDEX erasure_lists_begun_idx ON erasure_lists (erasure_id, item_id) WHERE state <> 'waiting';
 CREATE INDEX erasure_lists_item_idx ON erasure_lists (item_id);
 
 -- Tombstones: what is left of an item is that it was there. They stay for ever, so that its pages say 410 and what was
@@ -99,8 +101,9 @@ CREATE INDEX annotations_assignment_idx ON annotations (assignment_id);
 CREATE INDEX truths_annotation_idx ON truths (annotation_id) WHERE annotation_id IS NOT NULL;
 CREATE INDEX comment_texts_comment_idx ON comment_texts (comment_id);
 CREATE INDEX notices_object_idx ON notices (object_type, object_id);
+CREATE INDEX imports_source_idx ON imports (source_id, id);
 
 -- +goose Down
-DROP INDEX notices_object_idx, comment_texts_comment_idx, truths_annotation_idx, annotations_assignment_idx, reviews_item_idx;
+DROP INDEX imports_source_idx, notices_object_idx, comment_texts_comment_idx, truths_annotation_idx, annotations_assignment_idx, reviews_item_idx;
 ALTER TABLE dataset_lines DROP COLUMN erasure_id;
 DROP TABLE legal_holds, erasure_items, erasure_lists, erasures;

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,8 @@ var (
 	ErrDenied = errors.New("store: not allowed")
 	// ErrGone: it was there and has been erased or withdrawn.
 	ErrGone = errors.New("store: gone")
+	// ErrErased: it was there and has been erased. It is an ErrGone.
+	ErrErased = fmt.Errorf("store: erased: %w", ErrGone)
 	// ErrQueueEmpty: nothing is left that the labeler could claim.
 	ErrQueueEmpty = errors.New("store: queue is empty")
 	// ErrPaused: the project hands out no work at the moment.
@@ -78,4 +81,10 @@ func violates(err error, constraint string) bool {
 func timedOut(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code == "55P03" // lock_not_available
+}
+
+// hasCode reports whether err is Postgres' error of this code.
+func hasCode(err error, code string) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == code
 }

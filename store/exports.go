@@ -176,6 +176,14 @@ func (s *Store) Download(ctx context.Context, actor Actor, id int64) (export Exp
 		return export, version, nil, fmt.Errorf("export %d: %w", id, err)
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		// The lock lets an erasure find whoever takes the archive, or them find that it is gone.
+		var state string
+		if err := tx.QueryRow(ctx, `SELECT state FROM exports WHERE id = $1 FOR SHARE`, id).Scan(&state); err != nil {
+			return fmt.Errorf("export %d: %w", id, notFound(err))
+		}
+		if state != ExportDone {
+			return fmt.Errorf("export %d: %w", id, ErrGone)
+		}
 		return audit(ctx, tx, actor, auditEvent{Action: "export.download", ObjectType: "export", ObjectID: id})
 	})
 	if err != nil {

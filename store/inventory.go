@@ -10,17 +10,44 @@ const (
 	OfNobody Subject = "nobody"
 )
 
+// Clearing says how an erasure clears a place. Of an item it is one of the ways below, by which the preview counts, the
+// erasure clears and the proof looks; of a person it is a sentence.
+type Clearing string
+
+// The ways in which an item's traces are cleared: rows are deleted by the column that names the item, or something
+// of it that goes too.
+const (
+	TheItem         Clearing = "the item's own row, deleted"
+	ByItem          Clearing = "row deleted by item"
+	ByItemRewritten Clearing = "row deleted by item, its partition rewritten"
+	ByTask          Clearing = "row deleted by task"
+	ByAssignment    Clearing = "row deleted by assignment"
+	ByAnnotation    Clearing = "row deleted by annotation"
+	ByPrediction    Clearing = "row deleted by prediction"
+	ByReview        Clearing = "row deleted by review"
+	ByTruth         Clearing = "row deleted by truth"
+	ByComment       Clearing = "row deleted by comment"
+	AboutIt         Clearing = "row deleted where its object is the item, or something of it"
+	WithGroup       Clearing = "row deleted with the last item of the group"
+	ByImport        Clearing = "row deleted with what was uploaded, once the import has ended"
+	LineEmptied     Clearing = "all but the leaf emptied"
+	WithArchive     Clearing = "emptied with the archive, of every version that has the item"
+	OnceDone        Clearing = "row deleted once the item's objects are gone too"
+	Recomputed      Clearing = "computed again without the item"
+)
+
 // Place is a set of columns of one table that hold a trace of the same subject, and how an erasure
 // of that subject clears them.
 type Place struct {
 	Table   string
 	Columns []string
 	Of      Subject
-	Erasure string // empty for OfNobody
+	Erasure Clearing // empty for OfNobody
 }
 
 // Inventory lists every column of the schema: what it can hold of an item or of a person, and how
-// that is erased. A test walks the schema and fails on a column that is missing here.
+// that is erased. A test walks the schema and fails on a column that is missing here. What refers to a table stands below
+// it, so that an erasure, which goes through the list from its end, finds nothing that is still referred to.
 func Inventory() []Place { //nolint:revive // a list, not logic
 	return []Place{
 		{"people", []string{"id", "role", "pseudonym", "session_generation", "created_at", "left_at"}, OfNobody, ""},
@@ -50,14 +77,14 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"id", "source_id", "person_id", "media", "due_on", "state", "error", "records", "bytes", "sha256", "created_by", "token_id", "created_at",
 			"finished_at", "fetched_at", "deleted_at",
 		}, OfNobody, ""},
-		{"groups", []string{"id", "source_id", "name"}, OfItem, "row deleted with the last item of the group"},
+		{"groups", []string{"id", "source_id", "name"}, OfItem, WithGroup},
 		{"items", []string{
 			"id", "project_id", "source_id", "group_id", "key_hash", "state", "width", "height", "imported_at", "captured_at",
 			"own_retain_until", "retain_until", "fault",
-		}, OfItem, "row deleted"},
-		{"item_texts", []string{"item_id", "external_key", "file_name", "metadata", "project_id"}, OfItem, "row deleted, its partition rewritten"},
-		{"item_salts", []string{"item_id", "salt"}, OfItem, "row deleted, its partition rewritten"},
-		{"assets", []string{"item_id", "kind", "content_type", "bytes", "sha256", "width", "height", "facts", "created_at"}, OfItem, "row deleted with its object"},
+		}, OfItem, TheItem},
+		{"item_texts", []string{"item_id", "external_key", "file_name", "metadata", "project_id"}, OfItem, ByItemRewritten},
+		{"item_salts", []string{"item_id", "salt"}, OfItem, ByItemRewritten},
+		{"assets", []string{"item_id", "kind", "content_type", "bytes", "sha256", "width", "height", "facts", "created_at"}, OfItem, ByItem},
 		{"media_reads", []string{"at", "person_id", "token_id", "item_id", "kind"}, OfNobody, ""},
 		{"models", []string{"id", "name", "kind", "created_at"}, OfNobody, ""},
 		{"model_versions", []string{"id", "model_id", "version", "created_at"}, OfNobody, ""},
@@ -65,57 +92,57 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"id", "project_id", "person_id", "token_id", "format", "purpose", "model_version_id", "source_id", "options", "state",
 			"error", "created_at", "finished_at", "active_at", "expected", "new_classes",
 		}, OfNobody, ""},
-		{"import_reservations", []string{"item_id", "import_id"}, OfItem, "row deleted with its objects when the import runs again or has ended"},
-		{"import_files", []string{"id", "import_id", "name", "size", "received", "complete"}, OfItem, "rows of the import deleted"},
-		{"import_results", []string{"id", "import_id", "name", "outcome", "reason", "item_id", "boxes"}, OfItem, "row deleted, its partition rewritten"},
+		{"import_reservations", []string{"item_id", "import_id"}, OfItem, ByImport},
+		{"import_files", []string{"id", "import_id", "name", "size", "received", "complete"}, OfItem, ByImport},
+		{"import_results", []string{"id", "import_id", "name", "outcome", "reason", "item_id", "boxes"}, OfItem, ByItemRewritten},
 
 		{"classes", []string{"id", "project_id", "name", "slot", "key", "created_at", "retired_at"}, OfNobody, ""},
 		{"definitions", []string{"id", "class_id", "version", "body", "edited_by", "edited_at", "edit_version", "published_at", "confused"}, OfNobody, ""},
 		{"definition_confusions", []string{"definition_id", "class_id"}, OfNobody, ""},
-		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, "row deleted"},
+		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, ByItem},
 
-		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement", "batch_id"}, OfItem, "row deleted"},
+		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement", "batch_id"}, OfItem, ByItem},
 		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id", "gold_due"}, OfNobody, ""},
 		{"assignments", []string{
 			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
 			"review_id",
-		}, OfItem, "row deleted"},
-		{"drafts", []string{"assignment_id", "version", "boxes", "saved_at"}, OfItem, "row deleted"},
+		}, OfItem, ByTask},
+		{"drafts", []string{"assignment_id", "version", "boxes", "saved_at"}, OfItem, ByAssignment},
 		{"annotations", []string{
 			"id", "assignment_id", "task_id", "item_id", "person_id", "surplus", "prefilled", "active_ms", "submitted_at", "superseded_at", "recalled_at", "gold",
-		}, OfItem, "row deleted"},
-		{"annotation_boxes", []string{"annotation_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, "row deleted"},
-		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, "row deleted"},
-		{"prediction_boxes", []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}, OfItem, "row deleted"},
+		}, OfItem, ByItem},
+		{"annotation_boxes", []string{"annotation_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, ByAnnotation},
+		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, ByItem},
+		{"prediction_boxes", []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}, OfItem, ByPrediction},
 
-		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "active_ms", "decided_at", "former_state", "former_truth_id", "batch_id", "origins"}, OfItem, "row deleted"},
-		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "disputed_at"}, OfItem, "row deleted"},
-		{"item_notes", []string{"item_id", "kind", "of_id", "body"}, OfItem, "row deleted, its partition rewritten"},
-		{"review_looks", []string{"task_id", "person_id", "at"}, OfItem, "row deleted"},
-		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, "row deleted"},
-		{"truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, "row deleted"},
+		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "active_ms", "decided_at", "former_state", "former_truth_id", "batch_id", "origins"}, OfItem, ByItem},
+		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "disputed_at"}, OfItem, ByReview},
+		{"item_notes", []string{"item_id", "kind", "of_id", "body"}, OfItem, ByItemRewritten},
+		{"review_looks", []string{"task_id", "person_id", "at"}, OfItem, ByTask},
+		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, ByItem},
+		{"truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, ByTruth},
 		{"item_agreements", []string{
 			"item_id", "project_id", "task_id", "answers", "truth_id", "objects", "score", "truth_score", "iou", "worst", "agreed", "missed", "class",
 			"loose", "split", "computed_at",
-		}, OfItem, "row deleted"},
+		}, OfItem, ByItem},
 		{"confusions", []string{
 			"id", "project_id", "item_id", "class_a", "class_b", "annotations_a", "positions_a", "people_a", "annotations_b", "positions_b", "people_b",
 			"truth_id", "truth_position", "truth_class", "decided", "x", "y", "w", "h", "rotation", "found_at",
-		}, OfItem, "row deleted"},
+		}, OfItem, ByItem},
 		{"project_agreements", []string{"id", "project_id", "round_id", "batch_id", "items", "computed_at"}, OfNobody, ""},
-		{"project_agreements", []string{"summary"}, OfItem, "computed again without the item"},
+		{"project_agreements", []string{"summary"}, OfItem, Recomputed},
 		{"label_counts", []string{"class_id", "definition_version", "counted", "change"}, OfNobody, ""},
 		{"relabels", []string{
 			"id", "project_id", "class_id", "version", "others", "note", "state", "items", "done_items", "answers", "reviews", "created_by", "token_id",
 			"created_at", "finished_at",
 		}, OfNobody, ""},
-		{"relabel_items", []string{"relabel_id", "item_id", "state"}, OfItem, "row deleted"},
-		{"relabel_answers", []string{"assignment_id", "relabel_id", "annotation_id", "positions"}, OfItem, "row deleted"},
-		{"gold_items", []string{"item_id", "task_id", "project_id", "place", "added_by", "token_id", "added_at"}, OfItem, "row deleted"},
+		{"relabel_items", []string{"relabel_id", "item_id", "state"}, OfItem, ByItem},
+		{"relabel_answers", []string{"assignment_id", "relabel_id", "annotation_id", "positions"}, OfItem, ByAssignment},
+		{"gold_items", []string{"item_id", "task_id", "project_id", "place", "added_by", "token_id", "added_at"}, OfItem, ByItem},
 		{"gold_results", []string{
 			"annotation_id", "item_id", "project_id", "person_id", "truth_id", "score", "agreed", "missed", "class", "loose", "split", "classes",
 			"answered_at", "scored_at",
-		}, OfItem, "row deleted"},
+		}, OfItem, ByItem},
 		{"labeler_figures", []string{
 			"project_id", "person_id", "audience", "class_id", "answers", "approved", "amended", "rejected", "reasons", "truth_objects", "truth_agreed",
 			"peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed", "gold_score", "gold_low", "gold_high", "median_ms", "computed_at",
@@ -124,26 +151,26 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"concerns", []string{
 			"id", "project_id", "person_id", "score", "results", "gold_limit", "raised_at", "settled_at", "settled_by", "outcome",
 		}, OfPerson, "row deleted when the person leaves"},
-		{"discussions", []string{"item_id", "project_id", "opened_at", "last_at", "resolved_at"}, OfItem, "row deleted"},
+		{"discussions", []string{"item_id", "project_id", "opened_at", "last_at", "resolved_at"}, OfItem, ByItem},
 		{"comments", []string{
 			"id", "item_id", "person_id", "kind", "annotation_id", "truth_id", "position", "x", "y", "version", "at", "edited_at", "deleted_at",
-		}, OfItem, "row deleted"},
-		{"comment_texts", []string{"item_id", "comment_id", "version", "body"}, OfItem, "row deleted, its partition rewritten"},
-		{"comment_mentions", []string{"comment_id", "person_id"}, OfItem, "row deleted"},
-		{"notices", []string{"id", "person_id", "kind", "object_type", "object_id", "project_id", "created_at", "read_at"}, OfNobody, ""},
+		}, OfItem, ByItem},
+		{"comment_texts", []string{"item_id", "comment_id", "version", "body"}, OfItem, ByItemRewritten},
+		{"comment_mentions", []string{"comment_id", "person_id"}, OfItem, ByComment},
+		{"notices", []string{"id", "person_id", "kind", "object_type", "object_id", "project_id", "created_at", "read_at"}, OfItem, AboutIt},
 
 		{"rounds", []string{
 			"id", "project_id", "number", "share", "seed", "batch_size", "owner_id", "due_on", "state", "error", "items", "created_by", "token_id", "created_at",
 		}, OfNobody, ""},
 		{"round_strata", []string{"round_id", "class_id", "items", "drawn"}, OfNobody, ""},
-		{"round_items", []string{"item_id", "round_id", "part"}, OfItem, "row deleted"},
+		{"round_items", []string{"item_id", "round_id", "part"}, OfItem, ByItem},
 		{"batches", []string{
 			"id", "project_id", "number", "round_id", "part", "title", "owner_id", "due_on", "priority", "state", "version", "items", "answered", "decided",
 			"compared", "score_sum", "score_squares",
 			"plan_limit", "plan_accept", "plan_lot", "plan_size", "plan_seed", "planned_at", "looked", "faulty", "settling", "settle_by", "fault", "note",
 			"of_items", "done", "error", "approved_by", "approved_at", "returned_at", "created_by", "token_id", "created_at", "changed_at",
 		}, OfNobody, ""},
-		{"batch_items", []string{"batch_id", "item_id", "task_id", "position", "former_priority", "look", "settle_version", "left_because"}, OfItem, "row deleted"},
+		{"batch_items", []string{"batch_id", "item_id", "task_id", "position", "former_priority", "look", "settle_version", "left_because"}, OfItem, ByItem},
 		{"batch_changes", []string{"batch_id"}, OfNobody, ""},
 
 		{"datasets", []string{"id", "name", "description", "created_by", "created_at"}, OfNobody, ""},
@@ -159,7 +186,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"dataset_version_sources", []string{"version_id", "source_id", "split", "items", "erased"}, OfNobody, ""},
 		{"dataset_version_classes", []string{"version_id", "class_id", "name", "slot", "definitions"}, OfNobody, ""},
 		{"dataset_version_counts", []string{"version_id", "split", "class_id", "items", "boxes"}, OfNobody, ""},
-		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum", "erasure_id"}, OfItem, "all but the leaf emptied"},
+		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum", "erasure_id"}, OfItem, LineEmptied},
 		{"dataset_verifications", []string{
 			"id", "version_id", "media", "state", "matching", "erased", "mismatching", "hash_holds", "findings", "done_items", "created_by", "token_id",
 			"created_at", "finished_at",
@@ -177,14 +204,14 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfNobody, ""},
 		{"backups", []string{"id", "made_at", "keep_until", "state", "bytes"}, OfNobody, ""},
 		{"ledger_heads", []string{"one", "line", "sum"}, OfNobody, ""},
-		{"exports", []string{"report"}, OfItem, "emptied with the archive"},
+		{"exports", []string{"report"}, OfItem, WithArchive},
 
 		{"erasures", []string{
 			"id", "kind", "scope", "source_id", "group_id", "state", "reason", "due_at", "requested_by", "token_id", "requested_at", "confirmed_by",
 			"confirmed_at", "started_at", "erased_at", "rewritten_at", "backups_until", "items", "done_items", "late", "listed_to", "unmatched",
 			"counts", "erased", "touched", "proof", "receipt", "signature", "hold_id", "told_at", "error",
 		}, OfNobody, ""},
-		{"erasure_lists", []string{"erasure_id", "item_id", "cleared"}, OfItem, "row deleted"},
+		{"erasure_lists", []string{"erasure_id", "item_id", "state"}, OfItem, OnceDone},
 		{"erasure_items", []string{"item_id", "erasure_id", "project_id", "source_id", "task_id", "key_hash", "erased_at"}, OfNobody, ""},
 		{"legal_holds", []string{
 			"id", "source_id", "group_id", "item_id", "reason", "placed_by", "placed_token", "placed_at", "lifted_by", "lifted_token", "lifted_at",

@@ -29,6 +29,8 @@ const (
 	TalkWanted       NoticeKind = "talk.wanted"      // the object of this and the next two is the project
 	MemberPaused     NoticeKind = "member.paused"
 	MemberResumed    NoticeKind = "member.resumed"
+	ExportErased     NoticeKind = "export.erased"   // an archive that they made or took held what was erased; the object is the export
+	ErasureOverdue   NoticeKind = "erasure.overdue" // to admins; the object is the erasure
 	unreadNoticesTop            = 100
 )
 

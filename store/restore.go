@@ -24,6 +24,8 @@ func (s *Store) ResumeWork(ctx context.Context) (jobs int, err error) {
 		{`SELECT id FROM batches WHERE settling IS NOT NULL`, func(id int64) river.JobArgs { return jobargs.SettleBatch{BatchID: id} }},
 		{`SELECT id FROM rounds WHERE state = 'drawing'`, func(id int64) river.JobArgs { return jobargs.DrawRound{RoundID: id} }},
 		{`SELECT id FROM projects`, func(id int64) river.JobArgs { return jobargs.DropMetadata{ProjectID: id} }},
+		{`SELECT id FROM erasures WHERE state = 'collecting'`, func(id int64) river.JobArgs { return jobargs.CollectErasure{ErasureID: id} }},
+		{`SELECT id FROM erasures WHERE state IN ('queued', 'erasing')`, func(id int64) river.JobArgs { return jobargs.Erase{ErasureID: id} }},
 		{`SELECT id FROM exports WHERE state IN ('queued', 'running')`, func(id int64) river.JobArgs { return jobargs.WriteExport{ExportID: id} }},
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {

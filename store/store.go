@@ -22,6 +22,8 @@ type Store struct {
 	blobs *blob.Bucket
 	queue *river.Client[pgx.Tx] // insert-only: no queues, never started
 
+	erasureStep func(step string) // called before each step of an erasure, by tests
+
 	signer receipt.Key // zero without one
 }
 

@@ -154,3 +154,32 @@ type Expire struct{}
 
 // Kind implements river.JobArgs.
 func (Expire) Kind() string { return "expire" }
+
+// CollectErasure lists the items that an erasure is about, and counts what they have.
+type CollectErasure struct {
+	ErasureID int64 `json:"erasure_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (CollectErasure) Kind() string { return "collect_erasure" }
+
+// Erase does what one erasure is about, or the rest of it. It is not unique: one that is at work may be about to stop
+// before a hold that has just been lifted, and two at once do each step once.
+type Erase struct {
+	ErasureID int64 `json:"erasure_id"`
+}
+
+// Kind implements river.JobArgs.
+func (Erase) Kind() string { return "erase" }
+
+// WatchErasures takes up erasures that nobody is at, and tells the admins which are overdue.
+type WatchErasures struct{}
+
+// Kind implements river.JobArgs.
+func (WatchErasures) Kind() string { return "watch_erasures" }
+
+// RewriteErased rewrites the files of the database that still know what erasures took.
+type RewriteErased struct{}
+
+// Kind implements river.JobArgs.
+func (RewriteErased) Kind() string { return "rewrite_erased" }
