@@ -31,8 +31,7 @@ const (
 
 func (s *Server) datasetRoutes(r router) {
 	r.get(datasetsPath, access.ReadDatasets, s.listDatasets)
-	r.get(datasetsPath+"/new", access.EditDatasets, s.askToFreeze)
-	r.post(datasetsPath, access.EditDatasets, s.freeze)
+	s.recipeRoutes(r)
 	r.get(datasetsPath+"/{dataset}", access.ReadDatasets, s.showDataset)
 	r.get(datasetsPath+"/{dataset}/{number}", access.ReadDatasets, s.showVersion)
 	r.post(datasetsPath+"/{dataset}/{number}/verify", access.ReadDatasets, s.verify)
@@ -146,6 +145,9 @@ func (s *Server) fillVersion(r *http.Request, version store.DatasetVersion, v *w
 		return err
 	}
 	v.Verification = verificationView(check)
+	if err := s.fillRecipe(r, version, v); err != nil {
+		return err
+	}
 	exports, err := s.Store.Exports(r.Context(), version, exportsOnPage)
 	if err != nil {
 		return err
@@ -266,123 +268,4 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 	}
 	row := versionRow(version)
 	return seeOther(w, r, row.Href())
-}
-
-// askToFreeze shows the form; with ?from it starts from the newest recipe of that dataset, and with projects it
-// counts what they have.
-func (s *Server) askToFreeze(w http.ResponseWriter, r *http.Request) error {
-	recipe := manifest.Default()
-	name := r.URL.Query().Get("from")
-	if name != "" {
-		versions, err := s.Store.DatasetVersions(r.Context(), actorOf(r), name)
-		if err != nil {
-			return err
-		}
-		recipe = versions[0].Recipe
-	}
-	v := web.FreezeView{
-		Name: name, Seed: strconv.FormatInt(recipe.Seed, 10),
-		Training: inPercent(recipe.Shares.Training), Validation: inPercent(recipe.Shares.Validation), Test: inPercent(recipe.Shares.Test),
-	}
-	chosen := recipe.Projects
-	if r.URL.Query().Has("name") { // the form itself, to be counted
-		v = freezeForm(r.URL.Query())
-		chosen = r.URL.Query()["project"]
-	}
-	return s.renderFreeze(w, r, http.StatusOK, v, chosen)
-}
-
-func freezeForm(form url.Values) web.FreezeView {
-	return web.FreezeView{
-		Name: strings.TrimSpace(form.Get("name")), Seed: strings.TrimSpace(form.Get("seed")),
-		Training: form.Get("training"), Validation: form.Get("validation"), Test: form.Get("test"),
-	}
-}
-
-func (s *Server) renderFreeze(w http.ResponseWriter, r *http.Request, status int, v web.FreezeView, chosen []string) error {
-	projects, err := s.Store.Projects(r.Context(), actorOf(r))
-	if err != nil {
-		return err
-	}
-	for _, p := range projects {
-		if p.Kind == "image" {
-			v.Projects = append(v.Projects, web.FreezeProject{Slug: p.Slug, Name: p.Name, Chosen: slices.Contains(chosen, p.Slug)})
-		}
-	}
-	if len(chosen) > 0 {
-		stock, err := s.Store.Stock(r.Context(), actorOf(r), chosen)
-		if err != nil {
-			return err
-		}
-		items := 0
-		for _, row := range stock {
-			v.Stock = append(v.Stock, web.StockRow{Project: row.Project, Items: row.Items, Boxes: int(row.Boxes), Groups: row.Groups, Without: row.Without})
-			items += row.Items
-		}
-		v.Division = division(v, chosen, items)
-	}
-	page := s.page(r, "Freeze a version", ui.Crumb{Label: "Datasets", Href: datasetsPath}, ui.Crumb{Label: "Freeze a version"})
-	return render(w, r, status, web.FreezePage(page, v))
-}
-
-// division says roughly how many items each side would get; the hash of the groups decides how many exactly.
-func division(v web.FreezeView, chosen []string, items int) string {
-	recipe, err := recipeOf(v, chosen)
-	if err != nil || recipe.Validate() != nil {
-		return ""
-	}
-	var parts []string
-	for _, split := range manifest.Splits() {
-		if share := recipe.Shares.Of(split); share > 0 {
-			parts = append(parts, fmt.Sprintf("%s for %s", ui.Number(items*int(share)/1000), split))
-		}
-	}
-	return "That makes about " + strings.Join(parts, ", ") + "."
-}
-
-func (s *Server) freeze(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return badRequest("The form could not be read.")
-	}
-	v := freezeForm(r.PostForm)
-	recipe, err := recipeOf(v, r.PostForm["project"])
-	if err == nil {
-		var version store.DatasetVersion
-		if version, err = s.Store.Freeze(r.Context(), actorOf(r), v.Name, recipe); err == nil {
-			row := versionRow(version)
-			return seeOther(w, r, row.Href())
-		}
-	}
-	refused, ok := refusalOf(err)
-	if !ok {
-		return err
-	}
-	v.Refused = refused
-	return s.renderFreeze(w, r, http.StatusUnprocessableEntity, v, r.PostForm["project"])
-}
-
-// recipeOf reads the form.
-func recipeOf(v web.FreezeView, projects []string) (manifest.Recipe, error) {
-	recipe := manifest.Recipe{Projects: projects}
-	if len(projects) == 0 {
-		return recipe, &store.InvalidError{Field: "projects", Reason: "Choose at least one project."}
-	}
-	var err error
-	if recipe.Seed, err = strconv.ParseInt(v.Seed, 10, 64); err != nil {
-		return recipe, &store.InvalidError{Field: "seed", Reason: "Choose a whole number as the seed, such as 1."}
-	}
-	for share, text := range map[*manifest.Share]string{&recipe.Shares.Training: v.Training, &recipe.Shares.Validation: v.Validation, &recipe.Shares.Test: v.Test} {
-		percent, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if err == nil {
-			*share, err = manifest.ShareOf(percent / 100)
-		}
-		if err != nil {
-			return recipe, &store.InvalidError{Field: "recipe", Reason: "Give the shares in per cent, between 0 and 100 with at most one decimal."}
-		}
-	}
-	return recipe, nil
-}
-
-func inPercent(share manifest.Share) string {
-	return strconv.FormatFloat(float64(share)/10, 'f', -1, 64)
 }

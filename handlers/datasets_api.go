@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,11 +17,16 @@ import (
 	"fiducial/store"
 )
 
-// recipeJSON is a recipe as programs see it.
+// recipeJSON is a recipe as programs see it. Its members are those of a recipe's file.
 type recipeJSON struct {
-	Projects []string    `json:"projects" minItems:"1" example:"[\"steel\"]" doc:"Short names."`
-	Seed     *int64      `json:"seed,omitempty" example:"1" doc:"1 if missing."`
-	Shares   *sharesJSON `json:"shares,omitempty" doc:"0.8, 0.1 and 0.1 if missing."`
+	Projects  []string       `json:"projects" minItems:"1" example:"[\"steel\"]" doc:"Short names. Classes of one name are one class."`
+	Seed      *int64         `json:"seed,omitempty" example:"1" doc:"1 if missing."`
+	Shares    *sharesJSON    `json:"shares,omitempty" doc:"0.8, 0.1 and 0.1 if missing."`
+	Filter    *filterJSON    `json:"filter,omitempty" doc:"What of the truth gets in; all of it if missing."`
+	Group     string         `json:"group,omitempty" example:"group" doc:"What stays on one side: group (the default), media, source, item, or metadata: and a key."`
+	Strata    []string       `json:"strata,omitempty" example:"[\"class\"]" enum:"class,source,project" doc:"What the version is balanced by."`
+	Sizes     *sizesJSON     `json:"sizes,omitempty" doc:"How many items of each stratum a side takes; all if missing. The rest of that side waits as its reserve."`
+	Retention *retentionJSON `json:"retention,omitempty" doc:"The test side refuses items that are kept for a time only, unless this allows them."`
 }
 
 type sharesJSON struct {
@@ -29,31 +35,47 @@ type sharesJSON struct {
 	Test       float64 `json:"test" minimum:"0" maximum:"1" example:"0.1" doc:"All three add up to 1, with at most three decimals each."`
 }
 
-func recipeAsJSON(r manifest.Recipe) recipeJSON {
-	part := func(s manifest.Share) float64 { return float64(s) / 1000 }
-	return recipeJSON{
-		Projects: r.Projects, Seed: &r.Seed,
-		Shares: &sharesJSON{Training: part(r.Shares.Training), Validation: part(r.Shares.Validation), Test: part(r.Shares.Test)},
-	}
+type filterJSON struct {
+	Sources        []string       `json:"sources,omitempty" example:"[\"Mill 3\"]" doc:"Only items of these."`
+	NotSources     []string       `json:"not_sources,omitempty" example:"[]" doc:"All but items of these."`
+	Classes        []string       `json:"classes,omitempty" example:"[\"scratch\"]" doc:"Only items with a box of one of these; with all of their boxes."`
+	CapturedFrom   string         `json:"captured_from,omitempty" example:"2026-01-31" doc:"A day, from midnight UTC, or a time with its zone."`
+	CapturedBefore string         `json:"captured_before,omitempty" example:"2026-07-01"`
+	Definition     int            `json:"definition,omitempty" minimum:"0" example:"1" doc:"Every box was made under this version of its class's definition, or a later one."`
+	Definitions    map[string]int `json:"definitions,omitempty" example:"{\"scratch\": 2}" doc:"The same for single classes instead; 0 for any."`
 }
 
-// recipe fills in the defaults; the store checks the rest.
+type sizesJSON struct {
+	Training   int `json:"training,omitempty" minimum:"1" example:"500"`
+	Validation int `json:"validation,omitempty" minimum:"1" example:"40"`
+	Test       int `json:"test,omitempty" minimum:"1" example:"40"`
+}
+
+type retentionJSON struct {
+	Test   string `json:"test" enum:"refuse,allow" example:"refuse"`
+	Reason string `json:"reason,omitempty" example:"" maxLength:"500" doc:"Why they are allowed: needed then."`
+}
+
+func recipeAsJSON(r manifest.Recipe) (j recipeJSON) {
+	document, err := json.Marshal(r)
+	if err == nil {
+		err = json.Unmarshal(document, &j)
+	}
+	if err != nil { // a recipe has no value that JSON lacks
+		panic(err)
+	}
+	return j
+}
+
+// recipe is what the file of the same members would be.
 func (j recipeJSON) recipe() (manifest.Recipe, error) {
-	recipe := manifest.Default()
-	recipe.Projects = j.Projects
-	if j.Seed != nil {
-		recipe.Seed = *j.Seed
+	document, err := json.Marshal(j)
+	if err != nil {
+		return manifest.Recipe{}, fmt.Errorf("recipe: %w", err)
 	}
-	if j.Shares == nil {
-		return recipe, nil
-	}
-	for share, fraction := range map[*manifest.Share]float64{
-		&recipe.Shares.Training: j.Shares.Training, &recipe.Shares.Validation: j.Shares.Validation, &recipe.Shares.Test: j.Shares.Test,
-	} {
-		var err error
-		if *share, err = manifest.ShareOf(fraction); err != nil {
-			return recipe, &store.InvalidError{Field: "shares", Reason: "The shares cannot be used: " + err.Error() + "."}
-		}
+	recipe, err := manifest.ParseJSON(document)
+	if err != nil {
+		return recipe, &store.InvalidError{Field: "recipe", Reason: "The recipe cannot be used: " + err.Error() + "."}
 	}
 	return recipe, nil
 }
@@ -70,12 +92,16 @@ type versionJSON struct {
 	Recipe    recipeJSON `json:"recipe"`
 	CreatedAt time.Time  `json:"created_at"`
 	FrozenAt  *time.Time `json:"frozen_at,omitempty"`
+	Parent    int        `json:"parent,omitempty" example:"2" doc:"The version before it."`
+	RebuildOf int        `json:"rebuild_of,omitempty" example:"2" doc:"The version whose recipe it takes again."`
+	LabelsAt  *time.Time `json:"labels_at,omitempty" doc:"When its snapshot of the labels was taken."`
 }
 
 func versionAsJSON(v store.DatasetVersion) versionJSON {
 	return versionJSON{
 		Dataset: v.Dataset, Number: v.Number, State: v.State, Error: v.Error, SHA256: hex.EncodeToString(v.Hash), Items: v.Lines, Boxes: v.Boxes,
 		Recipe: recipeAsJSON(v.Recipe), CreatedAt: v.CreatedAt, FrozenAt: v.FrozenAt,
+		Parent: v.Parent, RebuildOf: v.RebuildOf, LabelsAt: v.LabelsAt,
 	}
 }
 
@@ -172,6 +198,7 @@ func (s *Server) datasetOperations(a api) {
 		OperationID: "freeze-version", Method: http.MethodPost, Path: "/datasets/{dataset}/versions", Tags: tags, Summary: "Freeze the next version",
 		DefaultStatus: http.StatusCreated, Errors: []int{refused},
 	}, s.apiFreeze)
+	s.recipeOperations(a)
 	operation(a, access.ReadDatasets, huma.Operation{
 		OperationID: "get-version", Method: http.MethodGet, Path: "/datasets/{dataset}/versions/{number}", Tags: tags, Summary: "One version", Errors: []int{unknown},
 	}, s.apiVersion)

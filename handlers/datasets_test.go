@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -76,19 +75,14 @@ func TestAnAdminFreezesFromThePage(t *testing.T) {
 	admin := s.browser(access.Admin)
 	admin.get("/datasets").shows("No dataset is frozen", "Freeze the first")
 	form := []string{"name", "hot-test", "project", "hot", "seed", "7", "training", "70", "validation", "20", "test", "10"}
-	count := url.Values{}
-	for i := 0; i < len(form); i += 2 {
-		count.Set(form[i], form[i+1])
-	}
-	admin.get("/datasets/new?"+count.Encode()).want(http.StatusOK).shows("40 items, 40 boxes", "28 for training, 8 for validation, 4 for test")
-
+	admin.post("/datasets/new", form...).want(http.StatusOK).shows("Frozen 40", "With truth 40", "seed: 7")
 	admin.post("/datasets", form...).to("/datasets/hot-test/1")
 	admin.get("/datasets/hot-test/1").shows("Freezing").lacks("Lines")
 	s.fill()
 	admin.get("/datasets/hot-test/1").shows("hot-test, version 1", "Not verified yet", "not exported yet", "coil 7/", "scratch", "Next")
 	admin.get("/datasets").shows("hot-test", "v1", "Frozen")
 	admin.get("/datasets/hot-test").shows("v1", "seed: 7", "Freeze the next version")
-	admin.get("/datasets/new?from=hot-test").shows("40 items")
+	admin.get("/datasets/new?from=hot-test").shows("With truth 40")
 	admin.get("/datasets/hot-test/1?split=test&after=-1").shows("test").lacks("Sample")
 }
 

@@ -36,10 +36,17 @@ type DatasetVersion struct {
 	CreatedBy   string // a name or a pseudonym; empty if no person asked for it
 	CreatedAt   time.Time
 	FrozenAt    *time.Time
+	Parent      int        // number of the one before it in its dataset, 0 for none
+	RebuildOf   int        // number of the one whose recipe it takes again, 0 for none
+	LabelsAt    *time.Time // when its snapshot of the labels was taken; nil before it is frozen, and for versions of old
+	LastTruthID int64      // the newest truth of all in that snapshot
 }
 
 const versionColumns = `v.id, d.name AS dataset, d.description, v.number, v.recipe, v.state, v.error, v.hash, v.lines, v.boxes,
-	coalesce(pi.name, pe.pseudonym, '') AS created_by, v.created_at, v.frozen_at`
+	coalesce(pi.name, pe.pseudonym, '') AS created_by, v.created_at, v.frozen_at,
+	coalesce((SELECT b.number FROM dataset_versions b WHERE b.id = v.parent_id), 0) AS parent,
+	coalesce((SELECT b.number FROM dataset_versions b WHERE b.id = v.rebuild_of), 0) AS rebuild_of,
+	v.labels_at, coalesce(v.last_truth_id, 0) AS last_truth_id`
 
 const versionTables = `datasets d JOIN dataset_versions v ON v.dataset_id = d.id
 	LEFT JOIN people pe ON pe.id = v.created_by LEFT JOIN person_identities pi ON pi.person_id = v.created_by`
@@ -104,31 +111,55 @@ func (s *Store) oneVersion(ctx context.Context, actor Actor, where string, args 
 
 // Freeze makes the next version of the dataset, and the dataset if there is none of that name, and has a job fill it. The
 // version that it returns is still freezing. Numbers have no gaps, whoever freezes at once.
-func (s *Store) Freeze(ctx context.Context, actor Actor, dataset string, recipe manifest.Recipe) (version DatasetVersion, err error) {
+func (s *Store) Freeze(ctx context.Context, actor Actor, dataset string, recipe manifest.Recipe) (DatasetVersion, error) {
+	return s.freeze(ctx, actor, newVersion{dataset: dataset, recipe: recipe})
+}
+
+// Rebuild makes the next version of a version's dataset by that version's recipe: what it lost is replaced from the reserve of the
+// same stratum, and everything else stays where it was.
+func (s *Store) Rebuild(ctx context.Context, actor Actor, version DatasetVersion) (DatasetVersion, error) {
+	if version.State != VersionFrozen {
+		return DatasetVersion{}, invalid("", "This version is not frozen, so there is nothing to rebuild. Freeze one by its recipe instead.")
+	}
+	return s.freeze(ctx, actor, newVersion{dataset: version.Dataset, recipe: version.Recipe, rebuildOf: version.ID})
+}
+
+// newVersion is a version that is asked for.
+type newVersion struct {
+	dataset   string
+	recipe    manifest.Recipe
+	rebuildOf int64
+	projects  []int64
+}
+
+func (s *Store) freeze(ctx context.Context, actor Actor, n newVersion) (version DatasetVersion, err error) {
 	if err := actor.may(access.EditDatasets); err != nil {
 		return DatasetVersion{}, err
 	}
-	if !slugPattern.MatchString(dataset) {
+	if !slugPattern.MatchString(n.dataset) {
 		return DatasetVersion{}, invalid("name", "Use lower-case letters, digits and hyphens for the dataset's name, at most 63.")
 	}
-	if err := recipe.Validate(); err != nil {
+	n.recipe.Normalize()
+	if err := n.recipe.Validate(); err != nil {
 		return DatasetVersion{}, invalid("recipe", "The recipe cannot be used: "+err.Error()+".")
 	}
 	var id int64
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		projects, err := recipeProjects(ctx, tx, actor, recipe)
-		if err != nil {
+	err = s.inTx(ctx, func(tx pgx.Tx) (err error) {
+		if n.projects, err = recipeProjects(ctx, tx, actor, n.recipe); err != nil {
 			return err
 		}
-		if id, err = addVersion(ctx, tx, actor, dataset, recipe, projects); err != nil {
+		if _, err := ruleOf(ctx, tx, &n.recipe, n.projects); err != nil {
+			return err
+		}
+		if id, err = addVersion(ctx, tx, actor, n); err != nil {
 			return err
 		}
 		if _, err := s.queue.InsertTx(ctx, tx, jobargs.FreezeVersion{VersionID: id}, nil); err != nil {
 			return fmt.Errorf("enqueue freezing of version %d: %w", id, err)
 		}
 		return audit(ctx, tx, actor, auditEvent{
-			Action: "dataset.freeze", ObjectType: "dataset_version", ObjectID: id, ProjectID: onlyOne(projects),
-			Detail: map[string]any{"projects": projects},
+			Action: "dataset.freeze", ObjectType: "dataset_version", ObjectID: id, ProjectID: onlyOne(n.projects),
+			Detail: map[string]any{"projects": n.projects, "rebuild_of": n.rebuildOf},
 		})
 	})
 	if err != nil {
@@ -145,10 +176,10 @@ func onlyOne(projects []int64) int64 {
 	return 0
 }
 
-func recipeProjects(ctx context.Context, tx pgx.Tx, actor Actor, recipe manifest.Recipe) ([]int64, error) {
+func recipeProjects(ctx context.Context, q querier, actor Actor, recipe manifest.Recipe) ([]int64, error) {
 	ids := make([]int64, 0, len(recipe.Projects))
 	for _, slug := range recipe.Projects {
-		project, err := visibleProject(ctx, tx, actor, `p.slug = @key`, slug)
+		project, err := visibleProject(ctx, q, actor, `p.slug = @key`, slug)
 		switch {
 		case errors.Is(err, ErrNotFound):
 			return nil, invalid("projects", "There is no project "+slug+" that you see. Check its short name.")
@@ -163,74 +194,42 @@ func recipeProjects(ctx context.Context, tx pgx.Tx, actor Actor, recipe manifest
 }
 
 // addVersion numbers the version under the lock of its dataset's row.
-func addVersion(ctx context.Context, tx pgx.Tx, actor Actor, dataset string, recipe manifest.Recipe, projects []int64) (id int64, err error) {
+func addVersion(ctx context.Context, tx pgx.Tx, actor Actor, n newVersion) (id int64, err error) {
 	if _, err := tx.Exec(ctx, `INSERT INTO datasets (name, created_by) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`,
-		dataset, orNull(actor.PersonID)); err != nil {
-		return 0, fmt.Errorf("dataset %s: %w", dataset, err)
+		n.dataset, orNull(actor.PersonID)); err != nil {
+		return 0, fmt.Errorf("dataset %s: %w", n.dataset, err)
 	}
 	var datasetID int64
 	var number int
 	var visible bool
-	if err := tx.QueryRow(ctx, `SELECT id FROM datasets WHERE name = $1 FOR UPDATE`, dataset).Scan(&datasetID); err != nil {
-		return 0, fmt.Errorf("dataset %s: %w", dataset, err)
+	if err := tx.QueryRow(ctx, `SELECT id FROM datasets WHERE name = $1 FOR UPDATE`, n.dataset).Scan(&datasetID); err != nil {
+		return 0, fmt.Errorf("dataset %s: %w", n.dataset, err)
 	}
 	err = tx.QueryRow(ctx, `
 		SELECT coalesce(max(v.number), 0) + 1, count(*) = 0 OR bool_or(`+seesVersion+`) FROM dataset_versions v WHERE v.dataset_id = @dataset`,
 		actor.args(pgx.NamedArgs{"dataset": datasetID})).Scan(&number, &visible)
 	if err != nil {
-		return 0, fmt.Errorf("next number of %s: %w", dataset, err)
+		return 0, fmt.Errorf("next number of %s: %w", n.dataset, err)
 	}
 	if !visible {
 		return 0, invalid("name", "This name belongs to a dataset of other projects. Choose another.")
 	}
-	document, err := json.Marshal(recipe)
+	document, err := json.Marshal(n.recipe)
 	if err != nil {
 		return 0, fmt.Errorf("recipe: %w", err)
 	}
-	err = tx.QueryRow(ctx, `INSERT INTO dataset_versions (dataset_id, number, recipe, created_by) VALUES ($1, $2, $3, $4) RETURNING id`,
-		datasetID, number, document, orNull(actor.PersonID)).Scan(&id)
+	err = tx.QueryRow(ctx, `
+		INSERT INTO dataset_versions (dataset_id, number, recipe, created_by, rebuild_of, parent_id)
+		SELECT $1, $2, $3, $4, $5, (SELECT id FROM dataset_versions WHERE dataset_id = $1 AND state <> 'failed' ORDER BY number DESC LIMIT 1)
+		RETURNING id`, datasetID, number, document, orNull(actor.PersonID), orNull(n.rebuildOf)).Scan(&id)
 	if err != nil {
-		return 0, fmt.Errorf("version %d of %s: %w", number, dataset, err)
+		return 0, fmt.Errorf("version %d of %s: %w", number, n.dataset, err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO dataset_version_projects (version_id, project_id) SELECT $1, unnest($2::bigint[])`, id, projects)
+	_, err = tx.Exec(ctx, `INSERT INTO dataset_version_projects (version_id, project_id) SELECT $1, unnest($2::bigint[])`, id, n.projects)
 	if err != nil {
 		return 0, fmt.Errorf("projects of version %d: %w", id, err)
 	}
 	return id, nil
-}
-
-// Stock is what a freeze of one project would find now.
-type Stock struct {
-	Project string
-	Items   int // with truth
-	Boxes   int64
-	Groups  int // that these items belong to
-	Without int // items without truth
-}
-
-// Stock counts what the projects have. It reads every item: pages ask for it when somebody is about to freeze.
-func (s *Store) Stock(ctx context.Context, actor Actor, projects []string) ([]Stock, error) {
-	if err := actor.may(access.EditDatasets); err != nil {
-		return nil, err
-	}
-	rows, err := s.pool.Query(ctx, `
-		SELECT p.slug AS project, count(t.id)::int AS items, coalesce(sum(b.n), 0)::bigint AS boxes,
-			count(DISTINCT i.group_id) FILTER (WHERE t.id IS NOT NULL)::int AS groups, (count(i.id) - count(t.id))::int AS without
-		FROM projects p
-		LEFT JOIN items i ON i.project_id = p.id AND i.state <> 'broken'
-			AND NOT EXISTS (SELECT FROM tasks k WHERE k.item_id = i.id AND k.state = 'discarded')
-		LEFT JOIN truths t ON t.item_id = i.id AND t.current
-		LEFT JOIN (SELECT truth_id, count(*) AS n FROM truth_boxes GROUP BY truth_id) b ON b.truth_id = t.id
-		WHERE p.slug = ANY(@projects) AND p.archived_at IS NULL AND `+sees+`
-		GROUP BY p.id ORDER BY lower(p.name), p.id`, actor.args(pgx.NamedArgs{"projects": projects}))
-	if err != nil {
-		return nil, fmt.Errorf("stock: %w", err)
-	}
-	stock, err := pgx.CollectRows(rows, pgx.RowToStructByName[Stock])
-	if err != nil {
-		return nil, fmt.Errorf("stock: %w", err)
-	}
-	return stock, nil
 }
 
 // VersionClass is a class of a version as it was called when that was frozen.

@@ -346,19 +346,6 @@ func TestVerifyIsAskedForOnce(t *testing.T) {
 	}
 }
 
-func TestStock(t *testing.T) {
-	t.Parallel()
-	st, pool := stocked(t, 12)
-	exec(t, pool, `UPDATE truths SET current = false WHERE item_id = 3`)
-	stock, err := st.Stock(t.Context(), store.System(), []string{"strip", "none"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := (store.Stock{Project: "strip", Items: 11, Boxes: 11*2 + 3, Without: 1}); len(stock) != 1 || stock[0] != want {
-		t.Errorf("%+v, want %+v", stock, want)
-	}
-}
-
 func TestDatasetsComePageByPage(t *testing.T) {
 	t.Parallel()
 	st, _ := stocked(t, 3)

@@ -3,36 +3,36 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/manifest"
 )
 
-// They read the current truth of a version's projects. Discarded and broken items are left out.
+// They read the current truth of projects, as far as a condition of the recipe lets it in. Discarded and broken items are left out,
+// and so are those that an erasure is about to take.
 const (
-	freezeLines = `
-		SELECT t.id, i.id, coalesce(i.group_id, 0), coalesce(i.width, 0), coalesce(i.height, 0), x.external_key, s.salt, a.sha256
+	freezeTables = `
 		FROM truths t
 		JOIN items i ON i.id = t.item_id
 		JOIN item_texts x ON x.item_id = i.id
-		JOIN item_salts s ON s.item_id = i.id
 		LEFT JOIN assets a ON a.item_id = i.id AND a.kind = 'original'
-		LEFT JOIN tasks k ON k.item_id = i.id
-		WHERE t.current AND i.state <> 'broken' AND k.state IS DISTINCT FROM 'discarded'
-		  AND i.project_id IN (SELECT project_id FROM dataset_version_projects WHERE version_id = @version)
-		ORDER BY t.id`
+		LEFT JOIN tasks k ON k.item_id = i.id`
+	freezeWhere = `
+		WHERE t.current AND i.state <> 'broken' AND k.state IS DISTINCT FROM 'discarded' AND i.project_id = ANY(@projects)
+		  AND NOT EXISTS (SELECT FROM erasure_lists el JOIN erasures er ON er.id = el.erasure_id WHERE el.item_id = i.id AND er.state IN ('queued', 'erasing'))`
+	// candidateColumns are those of candidate.into.
+	candidateColumns = `t.id, i.id, i.source_id, i.project_id, coalesce(i.group_id, 0), a.sha256, i.retain_until IS NOT NULL,
+		CASE WHEN @metadata = '' THEN '' ELSE coalesce(x.metadata->>@metadata, '') END`
 	freezeBoxes = `
 		SELECT b.truth_id, b.class_id, coalesce(b.definition_version, 0), b.x, b.y, b.w, b.h, b.rotation, b.crowd
 		FROM truth_boxes b JOIN truths t ON t.id = b.truth_id JOIN items i ON i.id = t.item_id
-		WHERE t.current AND i.project_id IN (SELECT project_id FROM dataset_version_projects WHERE version_id = @version)
-		ORDER BY b.truth_id, b.position`
+		WHERE t.current AND i.project_id = ANY(@projects)`
 )
 
 // errNothingToFreeze: no item of the projects has truth.
@@ -46,20 +46,52 @@ func (s *Store) FillVersion(ctx context.Context, id int64) error {
 		return err
 	}
 	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		f := freezing{version: version}
-		if err := f.loadClasses(ctx, tx); err != nil {
-			return err
-		}
-		if err := s.collect(ctx, tx, &f); err != nil {
-			return err
-		}
-		return f.write(ctx, tx)
+		return s.fill(ctx, tx, version)
 	})
 	if errors.Is(err, errNothingToFreeze) {
-		return s.FailVersion(ctx, id, "No item of these projects has truth. Review some, or import truth, and freeze again.")
+		return s.FailVersion(ctx, id, nothingToFreeze(&version.Recipe))
+	}
+	if refused, ok := errors.AsType[*InvalidError](err); ok {
+		return s.FailVersion(ctx, id, refused.Reason)
 	}
 	if err != nil {
 		return fmt.Errorf("freeze version %d: %w", id, err)
+	}
+	return nil
+}
+
+func nothingToFreeze(recipe *manifest.Recipe) string {
+	if recipe.Filter != nil {
+		return "No item of these projects that has truth passes the recipe's filter. Widen it, and freeze again."
+	}
+	return "No item of these projects has truth. Review some, or import truth, and freeze again."
+}
+
+func (s *Store) fill(ctx context.Context, tx pgx.Tx, version DatasetVersion) error {
+	// Whoever deletes items waits for this transaction from here on, before which it has no snapshot: what it reads stays.
+	if _, err := tx.Exec(ctx, `LOCK TABLE dataset_version_strata IN ROW EXCLUSIVE MODE`); err != nil {
+		return fmt.Errorf("keep items from being deleted: %w", err)
+	}
+	f := freezing{version: version, selection: manifest.NewSelection(&version.Recipe)}
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"snapshot", func() error { return f.readSnapshot(ctx, tx) }},
+		{"classes", func() error { return f.loadClasses(ctx, tx) }},
+		{"collect", func() error { return s.collect(ctx, tx, &f) }},
+		{"lines", func() error { return f.writeLines(ctx, tx) }},
+		{"summary", func() error { return f.writeSummary(ctx, tx) }},
+		{"strata", func() error { return f.writeStrata(ctx, tx) }},
+		{"sources", func() error { return countVersionSources(ctx, tx, f.version.ID) }},
+		{"close", func() error { return f.close(ctx, tx) }},
+	} {
+		if err := step.do(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		if s.afterFreezeStep != nil {
+			s.afterFreezeStep(step.name)
+		}
 	}
 	return nil
 }
@@ -79,7 +111,9 @@ type frozenLine struct {
 	media         manifest.Leaf // as many bytes
 	item, truth   int64
 	width, height int32
-	split         manifest.Split
+	stratum       int32
+	profile       int32 // of its boxes, where they are counted later; else -1
+	split         int8  // in the order of manifest.Splits
 	hasMedia      bool
 }
 
@@ -88,169 +122,162 @@ const lineChunk = 8192
 
 // freezing is a version on its way.
 type freezing struct {
-	version DatasetVersion
-	names   map[int64]string
-	classes []VersionClass
-	chunks  [][]frozenLine
-	lines   int
-	boxes   int64
-	counts  map[countKey]*VersionCount
-	used    map[int64]map[int]bool // class → definition versions
+	version   DatasetVersion
+	selection *manifest.Selection
+	projects  []int64
+	snapshot  labelSnapshot
+	names     map[int64]string
+	classes   []VersionClass
+	chunks    [][]frozenLine
+	placed    int
+	lines     []*frozenLine // that are frozen, in the order of their leaves
+	hash      []byte
+	profiles  profiles
+	tally     tally
 }
 
-type countKey struct {
-	split manifest.Split
-	class int64
+// labelSnapshot says which labels a version saw.
+type labelSnapshot struct {
+	at        time.Time
+	name      string
+	lastTruth int64
 }
 
-func (f *freezing) loadClasses(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `
-		SELECT c.id, c.name, c.slot, '{}'::int[] AS definitions FROM classes c
-		JOIN dataset_version_projects p ON p.project_id = c.project_id WHERE p.version_id = $1 ORDER BY c.id`, f.version.ID)
+func (f *freezing) readSnapshot(ctx context.Context, tx pgx.Tx) error {
+	err := tx.QueryRow(ctx, `
+		SELECT statement_timestamp(), pg_current_snapshot()::text, (SELECT coalesce(max(id), 0) FROM truths),
+			(SELECT array_agg(project_id) FROM dataset_version_projects WHERE version_id = $1)`, f.version.ID).
+		Scan(&f.snapshot.at, &f.snapshot.name, &f.snapshot.lastTruth, &f.projects)
 	if err != nil {
-		return fmt.Errorf("classes: %w", err)
+		return err
 	}
-	if f.classes, err = pgx.CollectRows(rows, pgx.RowToStructByName[VersionClass]); err != nil {
-		return fmt.Errorf("classes: %w", err)
+	_, err = tx.Exec(ctx, `
+		INSERT INTO dataset_version_guidelines (version_id, project_id, guideline_version)
+		SELECT $1, id, guideline_version FROM projects WHERE id = ANY($2)`, f.version.ID, f.projects)
+	return err
+}
+
+func (f *freezing) loadClasses(ctx context.Context, tx pgx.Tx) (err error) {
+	f.classes, err = projectClasses(ctx, tx, f.projects)
+	if err != nil {
+		return err
 	}
-	f.names, f.used, f.counts = map[int64]string{}, map[int64]map[int]bool{}, map[countKey]*VersionCount{}
+	f.names, f.tally = map[int64]string{}, newTally()
 	for _, c := range f.classes {
-		f.names[c.ID], f.used[c.ID] = c.Name, map[int]bool{}
+		f.names[c.ID] = c.Name
 	}
+	expectClasses(f.selection, &f.version.Recipe, f.classes)
 	return nil
 }
 
-// collect reads truth and boxes and keeps a leaf for each line.
+// collect reads truth and boxes, keeps a leaf for each line and then drops what goes to the reserve.
 func (s *Store) collect(ctx context.Context, tx pgx.Tx, f *freezing) error {
+	rule, err := ruleOf(ctx, tx, &f.version.Recipe, f.projects)
+	if err != nil {
+		return err
+	}
 	var (
-		truth, group int64
+		c            candidate
 		line         manifest.Line
-		salt         []byte
-		media        []byte
-		buffer       []byte
+		salt, buffer []byte
 	)
-	query := lineQuery{freezeLines, freezeBoxes, pgx.NamedArgs{"version": f.version.ID}}
-	into := []any{&truth, &line.Item, &group, &line.Width, &line.Height, &line.Key, &salt, &media}
-	return s.eachLine(ctx, tx, query, into, func(boxes []truthBox) (err error) {
-		line.Media = media
-		line.Split = f.version.Recipe.Shares.Assign(f.version.Recipe.Seed, togetherKey(group, media, line.Item))
+	query := lineQuery{
+		`SELECT ` + candidateColumns + `, coalesce(i.width, 0), coalesce(i.height, 0), x.external_key, s.salt` +
+			freezeTables + ` JOIN item_salts s ON s.item_id = i.id` + freezeWhere + ` AND ` + rule.where + ` ORDER BY t.id`,
+		freezeBoxes + ` ORDER BY b.truth_id, b.position`, rule.args,
+	}
+	into := append(c.into(), &line.Width, &line.Height, &line.Key, &salt)
+	err = s.eachLine(ctx, tx, query, into, func(boxes []truthBox) (err error) {
 		if line.Boxes, err = named(boxes, f.names, line.Boxes[:0]); err != nil {
 			return err
 		}
+		place, ok := f.selection.Place(&c.Candidate, line.Boxes)
+		if !ok {
+			return nil
+		}
+		line.Item, line.Media, line.Split = c.Item, c.Media, place.Split
 		buffer = line.AppendCanonical(buffer[:0])
-		f.add(&line, truth, manifest.LeafOf(salt, buffer))
-		f.count(line.Split, boxes)
+		f.add(&line, c.truth, place, manifest.LeafOf(salt, buffer), boxes)
 		return nil
 	})
-}
-
-// togetherKey names what must fall on one side of a split: the item's group, else all items with the same bytes, else the item alone.
-func togetherKey(group int64, media []byte, item int64) string {
-	switch {
-	case group != 0:
-		return "group:" + strconv.FormatInt(group, 10)
-	case len(media) > 0:
-		return "media:" + hex.EncodeToString(media)
+	if err != nil {
+		return err
 	}
-	return "item:" + strconv.FormatInt(item, 10)
+	return f.choose()
 }
 
-func (f *freezing) add(line *manifest.Line, truth int64, leaf manifest.Leaf) {
-	if f.lines%lineChunk == 0 {
+func (f *freezing) add(line *manifest.Line, truth int64, place manifest.Place, leaf manifest.Leaf, boxes []truthBox) {
+	if f.placed%lineChunk == 0 {
 		f.chunks = append(f.chunks, make([]frozenLine, 0, lineChunk))
 	}
 	kept := frozenLine{
 		leaf: leaf, item: line.Item, truth: truth, width: int32(line.Width), height: int32(line.Height), //nolint:gosec // an integer column
-		split: line.Split, hasMedia: len(line.Media) > 0,
+		stratum: int32(place.Stratum), split: splitNumber(place.Split), profile: -1, hasMedia: len(line.Media) > 0, //nolint:gosec // below the number of lines
 	}
 	copy(kept.media[:], line.Media)
+	if f.selection.Cuts(place.Split) {
+		kept.profile = f.profiles.of(boxes)
+	} else {
+		f.tally.add(place.Split, countBoxes(boxes, nil))
+	}
 	last := &f.chunks[len(f.chunks)-1]
 	*last = append(*last, kept)
-	f.lines++
+	f.placed++
 }
 
-func (f *freezing) count(split manifest.Split, boxes []truthBox) {
-	f.boxes += int64(len(boxes))
-	whole := f.countOf(split, 0)
-	whole.Items++
-	whole.Boxes += int64(len(boxes))
-	for i, b := range boxes {
-		f.used[b.class][b.Definition] = true
-		count := f.countOf(split, b.class)
-		count.Boxes++
-		if !slices.ContainsFunc(boxes[:i], func(before truthBox) bool { return before.class == b.class }) {
-			count.Items++
+func splitNumber(split manifest.Split) int8 {
+	return int8(slices.Index(manifest.Splits(), split)) //nolint:gosec // one of three
+}
+
+func (l *frozenLine) side() manifest.Split { return manifest.Splits()[l.split] }
+
+// choose drops what goes to the reserve, counts what is left and puts it into the order of the leaves.
+func (f *freezing) choose() error {
+	at := func(i int) *frozenLine { return &f.chunks[i/lineChunk][i%lineChunk] }
+	dropped := make([]bool, f.placed)
+	f.selection.Cut(f.placed, func(i int) (int64, manifest.Place) {
+		return at(i).item, manifest.Place{Split: at(i).side(), Stratum: int(at(i).stratum)}
+	}, func(i int) { dropped[i] = true })
+	f.lines = make([]*frozenLine, 0, f.placed)
+	for i := range f.placed {
+		if dropped[i] {
+			continue
 		}
-	}
-}
-
-func (f *freezing) countOf(split manifest.Split, class int64) *VersionCount {
-	key := countKey{split, class}
-	if f.counts[key] == nil {
-		f.counts[key] = &VersionCount{Split: split, ClassID: class}
-	}
-	return f.counts[key]
-}
-
-// sorted returns the lines in the order of their leaves.
-func (f *freezing) sorted() []*frozenLine {
-	lines := make([]*frozenLine, 0, f.lines)
-	for _, chunk := range f.chunks {
-		for i := range chunk {
-			lines = append(lines, &chunk[i])
+		line := at(i)
+		if line.profile >= 0 {
+			f.tally.add(line.side(), f.profiles.list[line.profile])
 		}
+		f.lines = append(f.lines, line)
 	}
-	slices.SortFunc(lines, func(a, b *frozenLine) int { return bytes.Compare(a.leaf[:], b.leaf[:]) })
-	return lines
-}
-
-// write stores the lines in the order of their leaves, the counts and classes, and closes the version.
-func (f *freezing) write(ctx context.Context, tx pgx.Tx) error {
-	if f.lines == 0 {
+	if len(f.lines) == 0 {
 		return errNothingToFreeze
 	}
-	lines := f.sorted()
+	slices.SortFunc(f.lines, func(a, b *frozenLine) int { return bytes.Compare(a.leaf[:], b.leaf[:]) })
 	var sum manifest.Sum
-	for _, line := range lines {
+	for _, line := range f.lines {
 		if err := sum.Add(line.leaf); err != nil {
 			return err
 		}
 	}
-	if err := f.writeLines(ctx, tx, lines); err != nil {
-		return err
-	}
-	if err := f.writeSummary(ctx, tx); err != nil {
-		return err
-	}
-	if err := countVersionSources(ctx, tx, f.version.ID); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, `
-		UPDATE dataset_versions SET state = 'frozen', hash = $2, lines = $3, boxes = $4, frozen_at = now() WHERE id = $1 AND state = 'freezing'`,
-		f.version.ID, sum.Hash(), f.lines, f.boxes)
-	if err != nil {
-		return fmt.Errorf("close: %w", err)
-	}
+	f.hash = sum.Hash()
 	return nil
 }
 
-func (f *freezing) writeLines(ctx context.Context, tx pgx.Tx, lines []*frozenLine) error {
-	columns := []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height"}
+// writeLines stores the lines in the order of their leaves.
+func (f *freezing) writeLines(ctx context.Context, tx pgx.Tx) error {
+	columns := []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum"}
 	row := make([]any, len(columns))
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"dataset_lines"}, columns, pgx.CopyFromSlice(len(lines), func(i int) ([]any, error) {
-		line := lines[i]
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"dataset_lines"}, columns, pgx.CopyFromSlice(len(f.lines), func(i int) ([]any, error) {
+		line := f.lines[i]
 		var media []byte
 		if line.hasMedia {
 			media = line.media[:]
 		}
-		row[0], row[1], row[2], row[3], row[4] = f.version.ID, i, line.leaf[:], string(line.split), line.item
-		row[5], row[6], row[7], row[8] = line.truth, media, line.width, line.height
+		row[0], row[1], row[2], row[3], row[4] = f.version.ID, i, line.leaf[:], string(line.side()), line.item
+		row[5], row[6], row[7], row[8], row[9] = line.truth, media, line.width, line.height, line.stratum
 		return row, nil
 	}))
-	if err != nil {
-		return fmt.Errorf("lines: %w", err)
-	}
-	return nil
+	return err
 }
 
 func (f *freezing) writeSummary(ctx context.Context, tx pgx.Tx) error {
@@ -259,14 +286,37 @@ func (f *freezing) writeSummary(ctx context.Context, tx pgx.Tx) error {
 		batch.Queue(`
 			INSERT INTO dataset_version_classes (version_id, class_id, name, slot, definitions)
 			SELECT $1, $2, $3, $4, coalesce(array_agg(n ORDER BY n), '{}') FROM unnest($5::int[]) n`,
-			f.version.ID, c.ID, c.Name, c.Slot, slices.AppendSeq([]int{}, maps.Keys(f.used[c.ID])))
+			f.version.ID, c.ID, c.Name, c.Slot, slices.AppendSeq([]int{}, maps.Keys(f.tally.definitions[c.ID])))
 	}
-	for _, c := range f.counts {
+	for _, c := range f.tally.counts {
 		batch.Queue(`INSERT INTO dataset_version_counts (version_id, split, class_id, items, boxes) VALUES ($1, $2, $3, $4, $5)`,
 			f.version.ID, string(c.Split), orNull(c.ClassID), c.Items, c.Boxes)
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("summary: %w", err)
-	}
-	return nil
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+func (f *freezing) writeStrata(ctx context.Context, tx pgx.Tx) error {
+	recipe := &f.version.Recipe
+	columns := []string{"version_id", "split", "stratum", "class", "source_id", "project_id", "wanted", "items", "pool", "refused"}
+	strata := f.selection.Strata()
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"dataset_version_strata"}, columns, pgx.CopyFromSlice(len(strata), func(i int) ([]any, error) {
+		s := strata[i]
+		var class *string
+		if slices.Contains(recipe.Strata, manifest.PerClass) {
+			class = &s.Cell.Class
+		}
+		return []any{
+			f.version.ID, string(s.Split), s.Number, class, orNull(s.Cell.Source), orNull(s.Cell.Project), orNull(int64(s.Wanted)), s.Items, s.Pool, s.Refused,
+		}, nil
+	}))
+	return err
+}
+
+func (f *freezing) close(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE dataset_versions SET state = 'frozen', hash = $2, lines = $3, boxes = $4, frozen_at = now(),
+			labels_at = $5, label_snapshot = $6, last_truth_id = $7
+		WHERE id = $1 AND state = 'freezing'`,
+		f.version.ID, f.hash, len(f.lines), f.tally.boxes, f.snapshot.at, f.snapshot.name, f.snapshot.lastTruth)
+	return err
 }

@@ -12,7 +12,7 @@ import (
 
 // lineQuery names the lines of a version and, apart, their boxes. Both queries take args, and both are ordered by their
 // first column, which tells lines and boxes that belong together. After it, boxes returns class, definition version
-// (0: none), x, y, w, h, rotation and crowd, in the order of the truth.
+// (0: none), x, y, w, h, rotation and crowd, in the order of the truth. It may be empty for lines whose boxes nobody looks at.
 type lineQuery struct {
 	lines, boxes string
 	args         pgx.NamedArgs
@@ -68,6 +68,9 @@ func (s *Store) eachLine(ctx context.Context, tx pgx.Tx, q lineQuery, into []any
 const boxBatch = 2000
 
 func (s *Store) sendBoxes(ctx context.Context, snapshot string, q lineQuery, batches chan<- []truthBox) error {
+	if q.boxes == "" {
+		return nil
+	}
 	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET TRANSACTION SNAPSHOT '`+snapshot+`'`); err != nil {
 			return fmt.Errorf("boxes: snapshot: %w", err)

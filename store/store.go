@@ -25,6 +25,9 @@ type Store struct {
 	erasureStep func(step string) // called before each step of an erasure, by tests
 
 	signer receipt.Key // zero without one
+
+	// afterFreezeStep lets a test end the process that freezes, as it were, after each step in turn.
+	afterFreezeStep func(step string)
 }
 
 // New returns a Store over pool and the bucket that holds the bytes.

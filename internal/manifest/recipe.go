@@ -30,11 +30,21 @@ const (
 // Splits lists the sides in the order in which pages and files show them.
 func Splits() []Split { return []Split{Training, Validation, Test} }
 
-// Recipe is the rule that selects a version: every current truth of the projects, divided by Seed and Shares.
+// Recipe is the rule that selects a version: the current truth of the projects, as far as Filter lets it in, divided by
+// Seed and Shares. Items without truth, discarded ones and broken ones never get in. What a recipe does not say is left out
+// of its canonical form, so that a recipe of projects, seed and shares alone is today what it has always been.
+//
+// Classes of several projects that bear the same name, to the letter, are one class: in lines, filters and strata alike.
 type Recipe struct {
 	Projects []string `json:"projects" yaml:"projects"` // short names
 	Seed     int64    `json:"seed" yaml:"seed"`
 	Shares   Shares   `json:"shares" yaml:"shares"`
+	Filter   *Filter  `json:"filter,omitempty" yaml:"filter"`
+	// Group says what must stay on one side; empty for ByGroup.
+	Group     GroupKey     `json:"group,omitempty" yaml:"group"`
+	Strata    []StratumKey `json:"strata,omitempty" yaml:"strata"` // what the version is balanced by
+	Sizes     *Sizes       `json:"sizes,omitempty" yaml:"sizes"`
+	Retention *Retention   `json:"retention,omitempty" yaml:"retention"`
 }
 
 // Shares say how much of the groups goes to each side; they add up to 1.
@@ -99,26 +109,59 @@ func (r *Recipe) Validate() error {
 	if sum := r.Shares.Training + r.Shares.Validation + r.Shares.Test; sum != whole {
 		return fmt.Errorf("the shares add up to %s: make them add up to 1", sum)
 	}
+	for _, err := range []error{r.Filter.validate(), r.Group.validate(), r.validateStrata(), r.Retention.validate()} {
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // draft tells what a file says from what it leaves to the defaults.
 type draft struct {
-	Projects []string `json:"projects" yaml:"projects"`
-	Seed     *int64   `json:"seed" yaml:"seed"`
-	Shares   *Shares  `json:"shares" yaml:"shares"`
+	Projects  []string     `json:"projects" yaml:"projects"`
+	Seed      *int64       `json:"seed" yaml:"seed"`
+	Shares    *Shares      `json:"shares" yaml:"shares"`
+	Filter    *Filter      `json:"filter" yaml:"filter"`
+	Group     GroupKey     `json:"group" yaml:"group"`
+	Strata    []StratumKey `json:"strata" yaml:"strata"`
+	Sizes     *Sizes       `json:"sizes" yaml:"sizes"`
+	Retention *Retention   `json:"retention" yaml:"retention"`
 }
 
 func (d draft) complete() (Recipe, error) {
 	r := Default()
-	r.Projects = d.Projects
+	r.Projects, r.Filter, r.Group, r.Strata, r.Sizes, r.Retention = d.Projects, d.Filter, d.Group, d.Strata, d.Sizes, d.Retention
 	if d.Seed != nil {
 		r.Seed = *d.Seed
 	}
 	if d.Shares != nil {
 		r.Shares = *d.Shares
 	}
+	r.Normalize()
 	return r, r.Validate()
+}
+
+// Normalize leaves out of the recipe what only says what would be so anyway, so that two spellings of one rule are one.
+func (r *Recipe) Normalize() {
+	if r.Filter != nil && r.Filter.empty() {
+		r.Filter = nil
+	}
+	if r.Group == ByGroup {
+		r.Group = ""
+	}
+	if len(r.Strata) == 0 {
+		r.Strata = nil
+	}
+	if r.Sizes != nil && *r.Sizes == (Sizes{}) {
+		r.Sizes = nil
+	}
+	if r.Retention != nil {
+		r.Retention.Reason = strings.TrimSpace(r.Retention.Reason)
+		if (r.Retention.Test == "" || r.Retention.Test == Refuse) && r.Retention.Reason == "" {
+			r.Retention = nil
+		}
+	}
 }
 
 // ParseYAML reads a recipe's file. An unknown or repeated key is refused; the error's text names line and column.
@@ -153,20 +196,6 @@ func ParseJSON(document []byte) (Recipe, error) {
 		return Recipe{}, fmt.Errorf("recipe: %w", err)
 	}
 	return d.complete()
-}
-
-// YAML is the recipe as a file that ParseYAML reads back.
-func (r *Recipe) YAML() string {
-	var b strings.Builder
-	b.WriteString("projects:\n")
-	for _, p := range r.Projects {
-		fmt.Fprintf(&b, "  - %s\n", p)
-	}
-	fmt.Fprintf(&b, "seed: %d\nshares:\n", r.Seed)
-	for _, split := range Splits() {
-		fmt.Fprintf(&b, "  %s: %s\n", split, r.Shares.Of(split))
-	}
-	return b.String()
 }
 
 // ShareOf returns a fraction as a share, or an error if it has more than three decimals.
