@@ -45,6 +45,7 @@ func (s *Server) apiRoutes(r router) {
 		s.batchOperations(a)
 		s.agreementOperations(a)
 		s.qualityOperations(a)
+		s.calendarOperations(a)
 		r.documentation(a.OpenAPI())
 	})
 }

@@ -352,7 +352,7 @@ func typedChoice(slug string, form url.Values) web.NewBatchView {
 		Slug: slug, Fields: typedBatch(form), Items: form["item"], Keys: form.Get("keys"),
 		Class: form.Get("class"), Source: form.Get("source"), Group: strings.TrimSpace(form.Get("group")), Folder: form.Get("folder"),
 		State: form.Get("state"), From: strings.TrimSpace(form.Get("from")), To: strings.TrimSpace(form.Get("to")),
-		Size: strings.TrimSpace(form.Get("size")), Seed: strings.TrimSpace(form.Get("seed")), Random: form.Get("random") != "",
+		Size: strings.TrimSpace(form.Get("size")), Seed: strings.TrimSpace(form.Get("seed")), Random: form.Get("random") != "", Lasting: form.Get("lasting") != "",
 	}
 	return v
 }
@@ -360,7 +360,7 @@ func typedChoice(slug string, form url.Values) web.NewBatchView {
 // choiceOf reads the form; a draw without a seed gets one, so that what is previewed is what is made.
 func choiceOf(v *web.NewBatchView) (c store.BatchChoice, err error) {
 	c = store.BatchChoice{
-		Items: idsOf(v.Items), Keys: keysOf(v.Keys), Group: v.Group, Folder: v.Folder, State: store.ItemStand(v.State),
+		Items: idsOf(v.Items), Keys: keysOf(v.Keys), Group: v.Group, Folder: v.Folder, State: store.ItemStand(v.State), Lasting: v.Lasting,
 	}
 	// What is no number asks for nothing.
 	c.Class, _ = strconv.ParseInt(v.Class, 10, 64)

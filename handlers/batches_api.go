@@ -102,17 +102,18 @@ type batchOutput struct{ Body batchJSON }
 
 // BatchChoiceBody says which items a batch is made of.
 type BatchChoiceBody struct {
-	Items  []int64  `json:"items,omitempty" example:"[17,18]" doc:"By id; then, and with keys, nothing below counts."`
-	Keys   []string `json:"keys,omitempty" doc:"By external key."`
-	State  string   `json:"state,omitempty" enum:"never_labeled,in_review,has_truth"`
-	Class  string   `json:"class,omitempty" example:"Scratch" doc:"Name of a class that the truth, a prediction or a prefill has a box of."`
-	Source string   `json:"source,omitempty" example:"Mill 2" doc:"Name of the source."`
-	Group  string   `json:"group,omitempty" example:"coil-7" doc:"Name of the group."`
-	Folder string   `json:"folder,omitempty" example:"coil-7/" doc:"How the key begins."`
-	From   string   `json:"captured_from,omitempty" format:"date" example:"2026-11-01"`
-	To     string   `json:"captured_before,omitempty" format:"date" example:"2026-12-01"`
-	Size   int      `json:"size,omitempty" minimum:"0" maximum:"2000" example:"50" doc:"How many at most; all if missing."`
-	Seed   int64    `json:"seed,omitempty" example:"7" doc:"Draw them at random, the same for the same seed; the first that came in if missing."`
+	Items   []int64  `json:"items,omitempty" example:"[17,18]" doc:"By id; then, and with keys, nothing below counts."`
+	Keys    []string `json:"keys,omitempty" doc:"By external key."`
+	State   string   `json:"state,omitempty" enum:"never_labeled,in_review,has_truth"`
+	Class   string   `json:"class,omitempty" example:"Scratch" doc:"Name of a class that the truth, a prediction or a prefill has a box of."`
+	Source  string   `json:"source,omitempty" example:"Mill 2" doc:"Name of the source."`
+	Group   string   `json:"group,omitempty" example:"coil-7" doc:"Name of the group."`
+	Folder  string   `json:"folder,omitempty" example:"coil-7/" doc:"How the key begins."`
+	From    string   `json:"captured_from,omitempty" format:"date" example:"2026-11-01"`
+	To      string   `json:"captured_before,omitempty" format:"date" example:"2026-12-01"`
+	Size    int      `json:"size,omitempty" minimum:"0" maximum:"2000" example:"50" doc:"How many at most; all if missing."`
+	Lasting bool     `json:"lasting,omitempty" doc:"Only items without a date on which they expire."`
+	Seed    int64    `json:"seed,omitempty" example:"7" doc:"Draw them at random, the same for the same seed; the first that came in if missing."`
 }
 
 type newBatchInput struct {
@@ -291,7 +292,7 @@ func (s *Server) batchPerson(ctx context.Context, actor store.Actor, project int
 
 // choice finds what a choice names.
 func (s *Server) choice(ctx context.Context, actor store.Actor, project int64, in BatchChoiceBody) (c store.BatchChoice, err error) {
-	c = store.BatchChoice{Items: in.Items, Keys: in.Keys, Group: in.Group, Folder: in.Folder, State: store.ItemStand(in.State), Size: in.Size, Seed: in.Seed}
+	c = store.BatchChoice{Items: in.Items, Keys: in.Keys, Group: in.Group, Folder: in.Folder, State: store.ItemStand(in.State), Size: in.Size, Seed: in.Seed, Lasting: in.Lasting}
 	for field, day := range map[string]struct {
 		text string
 		into *time.Time

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"fiducial/internal/access"
-	"fiducial/store"
 	"fiducial/web/ui"
 )
 
@@ -20,11 +19,8 @@ var retentionViews = []struct {
 	label, href string
 	action      access.Action
 }{
+	{"Calendar", retentionPath, access.ReadRetention},
 	{"Sources", sourcesPath, access.ReadRetention},
-}
-
-func (s *Server) retentionRoutes(r router) {
-	r.get(retentionPath, access.ReadRetention, s.showRetention)
 }
 
 // retentionTabs are the tabs that the actor may open; current is the address of the one that is shown.
@@ -35,12 +31,4 @@ func retentionTabs(r *http.Request, current string) (tabs []ui.Tab) {
 		}
 	}
 	return tabs
-}
-
-// showRetention leads to the first view that is open to the actor.
-func (s *Server) showRetention(w http.ResponseWriter, r *http.Request) error {
-	for _, tab := range retentionTabs(r, "") {
-		return seeOther(w, r, tab.Href)
-	}
-	return store.ErrNotFound
 }

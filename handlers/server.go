@@ -94,7 +94,7 @@ func (s *Server) Routes() http.Handler {
 		s.projectRoutes(r)
 		s.itemRoutes(r)
 		s.agreementRoutes(r)
-		s.retentionRoutes(r)
+		s.calendarRoutes(r)
 		s.sourceRoutes(r)
 		s.searchRoutes(r)
 		site.NotFound(s.handle("", s.notFound))

@@ -24,6 +24,7 @@ type BatchChoice struct {
 	Folder   string    // the key begins so
 	State    ItemStand // how far its labeling is
 	From, To time.Time // captured at; To is not included
+	Lasting  bool      // without a date on which they go
 	// Size is how many at most, 0 for all. With a Seed they are drawn at random, the same for the same seed, else
 	// the first that came in.
 	Size int
@@ -95,6 +96,7 @@ func (c BatchChoice) query(p Project, secret []byte, groups []int64) (string, pg
 	add(c.Group != "", `i.group_id = ANY(@groups)`)
 	add(!c.From.IsZero(), `i.captured_at >= @from`)
 	add(!c.To.IsZero(), `i.captured_at < @to`)
+	add(c.Lasting, `i.retain_until IS NULL`)
 	add(c.State == NeverLabeled, `coalesce(t.state, 'open') = 'open' AND coalesce(t.votes, 0) = 0 AND NOT `+truth)
 	add(c.State == InReview, `t.state = 'in_review'`)
 	add(c.State == HasTruth, truth)

@@ -133,7 +133,7 @@ type Forecast struct {
 // ForecastProject is a project of a forecast's version, with the class of the forecast's stratum in it.
 type ForecastProject struct {
 	Slug, Name string
-	ClassID    int64 // 0 where the stratum is not by class
+	ClassID    int64 // 0 where the stratum is not by class, or no model has predicted any
 }
 
 // ForecastFilter selects forecasts; what is 0 or empty does not restrict. Of a dataset that is named, every version is
@@ -240,7 +240,7 @@ func (s *Store) loadProjects(ctx context.Context, forecasts []Forecast) error {
 	}
 	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := s.pool.Query(ctx, `
-		SELECT f.id, p.slug, p.name, coalesce(c.id, 0) FROM version_forecasts f
+		SELECT f.id, p.slug, p.name, CASE WHEN EXISTS (SELECT FROM prediction_boxes b WHERE b.class_id = c.id) THEN c.id ELSE 0 END FROM version_forecasts f
 		LEFT JOIN dataset_version_strata t ON t.version_id = f.version_id AND t.split = f.split AND t.stratum = f.stratum
 		JOIN dataset_version_projects vp ON vp.version_id = f.version_id AND (t.project_id IS NULL OR vp.project_id = t.project_id)
 		JOIN projects p ON p.id = vp.project_id AND p.archived_at IS NULL

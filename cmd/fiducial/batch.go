@@ -108,6 +108,7 @@ type batchAddCommand struct {
 	From    string   `help:"Items captured on this day or later." placeholder:"2026-11-01"`
 	Before  string   `help:"Items captured before this day." placeholder:"2026-12-01"`
 	Size    int      `help:"How many items at most." default:"50"`
+	Lasting bool     `help:"Only items that do not expire."`
 	Seed    int64    `help:"Draw them at random: the same for the same seed. Without one the first that came in are taken."`
 	Title   string   `help:"What is special about the batch."`
 	Owner   string   `help:"Address of who answers for it: a reviewer of the project, or an admin." placeholder:"EMAIL"`
@@ -128,6 +129,9 @@ func (c *batchAddCommand) Run(ctx context.Context, std *streams) error {
 		if value != "" {
 			in[name] = value
 		}
+	}
+	if c.Lasting {
+		in["lasting"] = true
 	}
 	if c.Seed != 0 {
 		in["seed"] = c.Seed

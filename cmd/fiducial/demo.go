@@ -106,6 +106,7 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"definitions", fill.sharpen},
 		{"quality", fill.watch},
 		{"datasets", fill.freeze},
+		{"retention", fill.limitTime},
 	}
 	for _, step := range steps {
 		if err := step.do(ctx); err != nil {

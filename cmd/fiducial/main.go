@@ -53,16 +53,17 @@ type commandLine struct {
 	Restore restoreCommand `cmd:"" help:"Read a backup into an empty place, and verify it." group:"On the server"`
 	Doctor  doctorCommand  `cmd:"" help:"Examine what is installed, reachable, writable and migrated, and say what to do about the rest." group:"On the server"`
 
-	Project projectCommand `cmd:"" help:"Make and list projects." group:"Against a server"`
-	Source  sourceCommand  `cmd:"" help:"Make and list sources." group:"Against a server"`
-	Model   modelCommand   `cmd:"" help:"Register models and their releases." group:"Against a server"`
-	Import  importCommand  `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`
-	Pairs   pairsCommand   `cmd:"" help:"List the classes that are confused in a project." group:"Against a server"`
-	Relabel relabelCommand `cmd:"" help:"Send labels back that were made under an older definition." group:"Against a server"`
-	Batch   batchCommand   `cmd:"" help:"Make batches of items, and approve or return them as a whole." group:"Against a server"`
-	Round   roundCommand   `cmd:"" help:"Open rounds, each a share of every class, and list them." group:"Against a server"`
-	Dataset datasetCommand `cmd:"" help:"Freeze, verify and list datasets." group:"Against a server"`
-	Export  exportCommand  `cmd:"" help:"Write a dataset version into a zip file." group:"Against a server"`
+	Project  projectCommand  `cmd:"" help:"Make and list projects." group:"Against a server"`
+	Source   sourceCommand   `cmd:"" help:"Make and list sources." group:"Against a server"`
+	Model    modelCommand    `cmd:"" help:"Register models and their releases." group:"Against a server"`
+	Import   importCommand   `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`
+	Pairs    pairsCommand    `cmd:"" help:"List the classes that are confused in a project." group:"Against a server"`
+	Relabel  relabelCommand  `cmd:"" help:"Send labels back that were made under an older definition." group:"Against a server"`
+	Batch    batchCommand    `cmd:"" help:"Make batches of items, and approve or return them as a whole." group:"Against a server"`
+	Round    roundCommand    `cmd:"" help:"Open rounds, each a share of every class, and list them." group:"Against a server"`
+	Dataset  datasetCommand  `cmd:"" help:"Freeze, verify and list datasets." group:"Against a server"`
+	Export   exportCommand   `cmd:"" help:"Write a dataset version into a zip file." group:"Against a server"`
+	Expiring expiringCommand `cmd:"" help:"Print what expires when, and what that does to dataset versions." group:"Against a server"`
 
 	Quality   qualityCommand   `cmd:"" help:"Print how each labeler of a project does." group:"Against a server"`
 	Gold      goldCommand      `cmd:"" help:"Add, list and remove gold items, whose truth measures labelers." group:"Against a server"`
