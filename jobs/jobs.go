@@ -59,6 +59,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &drawRound{deps: d})
 	river.AddWorker(workers, &refreshBatches{deps: d})
 	river.AddWorker(workers, &summarizeProject{deps: d})
+	river.AddWorker(workers, &rewriteErased{deps: d})
 	return &river.Config{
 		ID:              cfg.Name,
 		Logger:          Quiet(cfg.Log),
@@ -74,6 +75,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 func periodic() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		every(time.Hour, jobargs.SweepUploads{}),
+		every(5*time.Minute, jobargs.RewriteErased{}),
 		every(time.Minute, jobargs.ReleaseLeases{}),
 		every(time.Minute, jobargs.SumCounts{}),
 		every(30*time.Second, jobargs.RefreshFigures{}),

@@ -8,3 +8,7 @@ func (s *Store) SignWith(key receipt.Key) { s.signer = key }
 
 // PublicKey returns the half of the installation's key that is handed out with receipts, nil without a key.
 func (s *Store) PublicKey() receipt.Public { return s.signer.Public() }
+
+// OwnsObjects tells the store that the object store is our own, which unlinks the files of what is deleted at once. It is
+// called before the store is used.
+func (s *Store) OwnsObjects() { s.objects = receipt.ObjectsDeleted }

@@ -22,9 +22,11 @@ type Store struct {
 	blobs *blob.Bucket
 	queue *river.Client[pgx.Tx] // insert-only: no queues, never started
 
-	erasureStep func(step string) // called before each step of an erasure, by tests
+	signer  receipt.Key         // zero without one
+	objects receipt.ObjectState // what deleting an object does
 
-	signer receipt.Key // zero without one
+	// Called before each step of an erasure and of the rewriting after it, by tests.
+	erasureStep, rewriteStep func(step string)
 
 	// afterFreezeStep lets a test end the process that freezes, as it were, after each step in turn.
 	afterFreezeStep func(step string)
@@ -36,7 +38,7 @@ func New(pool *pgxpool.Pool, blobs *blob.Bucket) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: insert-only queue client: %w", err)
 	}
-	return &Store{pool: pool, blobs: blobs, queue: queue}, nil
+	return &Store{pool: pool, blobs: blobs, queue: queue, objects: receipt.ObjectsOperators}, nil
 }
 
 // Ping reports whether the database and the object store both answer.

@@ -161,7 +161,7 @@ func (c *doctorCommand) examineDatabase(ctx context.Context, p *platform) []find
 	if number < oldest {
 		return []finding{{check, findingFail, "PostgreSQL " + text, "use version 15 or newer"}}
 	}
-	return []finding{{check, findingOK, "PostgreSQL " + text + " answers", ""}, checkSchema(ctx, p), checkClock(ctx, p)}
+	return append([]finding{{check, findingOK, "PostgreSQL " + text + " answers", ""}, checkSchema(ctx, p), checkClock(ctx, p), checkLog(ctx, p)}, checkBackups(ctx, p)...)
 }
 
 func checkSchema(ctx context.Context, p *platform) finding {

@@ -98,6 +98,9 @@ func (f *platformFlags) open(ctx context.Context) (p *platform, err error) {
 		return p, err
 	}
 	p.Store.SignWith(key)
+	if f.S3Endpoint == "" {
+		p.Store.OwnsObjects()
+	}
 	return p, nil
 }
 
