@@ -39,6 +39,10 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) renderAccount(w http.ResponseWriter, r *http.Request, status int, v web.AccountView) error {
 	person := personOf(r)
 	v.Email, v.Role, v.MinLength = person.Email, string(person.Role), store.MinPasswordLength
+	var err error
+	if v.Held, _, err = s.accessRows(r, 0, person.ID, newestFirst, heldShown); err != nil {
+		return err
+	}
 	page := s.page(r, "Your account")
 	page.Scripts = []string{"account.ts"}
 	return render(w, r, status, web.AccountPage(page, v))

@@ -38,6 +38,7 @@ func (s *Server) apiRoutes(r router) {
 		a := api{humachi.New(v1, apiConfig()), s}
 		s.projectOperations(a)
 		s.sourceOperations(a)
+		s.accessOperations(a)
 		s.modelOperations(a)
 		s.importOperations(a)
 		s.datasetOperations(a)

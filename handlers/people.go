@@ -133,6 +133,9 @@ func (s *Server) renderPerson(w http.ResponseWriter, r *http.Request, status int
 	v.ID, v.Name, v.Email, v.Role = person.ID, person.Name, person.Email, string(person.Role)
 	v.Since, v.Left, v.Self = person.CreatedAt, orZero(person.LeftAt), person.ID == actor.PersonID
 	v.Tokens, v.Roles, v.Days = tokenRows(tokens), roleOptions(), store.InvitationDays
+	if v.Held, _, err = s.accessRows(r, 0, id, newestFirst, heldShown); err != nil {
+		return err
+	}
 	for _, p := range projects {
 		v.Projects = append(v.Projects, web.LinkView{Label: p.Name, Href: "/projects/" + p.Slug})
 	}

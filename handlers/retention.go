@@ -21,6 +21,7 @@ var retentionViews = []struct {
 }{
 	{"Calendar", retentionPath, access.ReadRetention},
 	{"Sources", sourcesPath, access.ReadRetention},
+	{"Access requests", accessPath, access.ManageSources},
 }
 
 // retentionTabs are the tabs that the actor may open; current is the address of the one that is shown.

@@ -96,6 +96,7 @@ func (s *Server) Routes() http.Handler {
 		s.agreementRoutes(r)
 		s.calendarRoutes(r)
 		s.sourceRoutes(r)
+		s.accessRoutes(r)
 		s.searchRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})

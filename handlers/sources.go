@@ -150,6 +150,9 @@ func (s *Server) renderSource(w http.ResponseWriter, r *http.Request, status int
 
 // sourceLinks lead to what can be asked for a source, as far as those pages are here.
 func sourceLinks(r *http.Request, source int64) (links []web.LinkView) {
+	if actorOf(r).Allowed(access.ManageSources) {
+		links = append(links, web.LinkView{Label: "What is held", Href: sourcePath(source) + "/access"})
+	}
 	for _, link := range []struct{ label, view string }{{"Place a hold", "/holds"}, {"Request erasure", "/erasures"}} {
 		for _, view := range retentionViews {
 			if view.href == retentionPath+link.view && actorOf(r).Allowed(access.ManageSources) {

@@ -42,6 +42,8 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &releaseLeases{deps: d})
 	river.AddWorker(workers, &dropMetadata{deps: d})
 	river.AddWorker(workers, &moveDates{deps: d})
+	river.AddWorker(workers, &writeAccess{deps: d})
+	river.AddWorker(workers, &sweepAccess{deps: d})
 	river.AddWorker(workers, &sumCounts{deps: d})
 	river.AddWorker(workers, &refreshFigures{deps: d})
 	river.AddWorker(workers, &sendBack{deps: d})
@@ -76,6 +78,7 @@ func periodic() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		every(time.Hour, jobargs.SweepUploads{}),
 		every(5*time.Minute, jobargs.RewriteErased{}),
+		every(time.Hour, jobargs.SweepAccess{}),
 		every(time.Minute, jobargs.ReleaseLeases{}),
 		every(time.Minute, jobargs.SumCounts{}),
 		every(30*time.Second, jobargs.RefreshFigures{}),

@@ -84,6 +84,9 @@ func (s *Store) RefreshLabeler(ctx context.Context, project, person int64) error
 		if _, err := tx.Exec(ctx, `DELETE FROM stale_figures WHERE project_id = $1 AND person_id = $2`, project, person); err != nil {
 			return err
 		}
+		if here, err := stays(ctx, tx, person); err != nil || !here {
+			return err
+		}
 		answers, err := figuredAnswers(ctx, tx, project, person)
 		if err != nil {
 			return err

@@ -82,6 +82,18 @@ func (s *Store) PersonByID(ctx context.Context, actor Actor, id int64) (Person, 
 	return s.person(ctx, id)
 }
 
+// PersonByEmail returns the id of the person who is here with an address, in whatever case.
+func (s *Store) PersonByEmail(ctx context.Context, actor Actor, email string) (id int64, err error) {
+	if err := actor.may(access.ManagePeople); err != nil {
+		return 0, err
+	}
+	err = s.pool.QueryRow(ctx, `SELECT person_id FROM person_identities WHERE lower(email) = lower($1)`, strings.TrimSpace(email)).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("person by address: %w", notFound(err))
+	}
+	return id, nil
+}
+
 // ProjectsOf lists the projects in which a person is a member, by name.
 func (s *Store) ProjectsOf(ctx context.Context, actor Actor, id int64) ([]Project, error) {
 	if err := actor.may(access.ManagePeople); err != nil {
@@ -142,6 +154,16 @@ func presentRole(ctx context.Context, tx pgx.Tx, id int64) (role access.Role, er
 	return role, nil
 }
 
+// stays reports whether a person is here, and keeps them from leaving until the transaction ends: what is written of them then is
+// there for their leaving to delete.
+func stays(ctx context.Context, tx pgx.Tx, id int64) (here bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT left_at IS NULL FROM people WHERE id = $1 FOR SHARE`, id).Scan(&here)
+	if err != nil {
+		return false, fmt.Errorf("person %d: %w", id, notFound(err))
+	}
+	return here, nil
+}
+
 // adminsLock is the advisory lock under which admins become fewer, one at a time.
 const adminsLock = 0x61646d696e // "admin"
 
@@ -193,6 +215,9 @@ func (s *Store) Leave(ctx context.Context, actor Actor, id int64) error {
 			return err
 		}
 		if err := forgetPerson(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := s.dropAccess(ctx, tx, nil, id); err != nil {
 			return err
 		}
 		return audit(ctx, tx, actor, auditEvent{Action: "person.leave", ObjectType: "person", ObjectID: id})

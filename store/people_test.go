@@ -270,3 +270,30 @@ func TestAuditHoldsNoContent(t *testing.T) {
 		}
 	}
 }
+
+// What others do to the work of somebody who left makes no figures of them anew.
+func TestNoFiguresOfWhoLeft(t *testing.T) {
+	t.Parallel()
+	st, pool := newStore(t)
+	project := newProject(t, st, "strips")
+	ada := newPerson(t, st, access.Labeler, project)
+	leaveWork(t, st, pool, project, ada)
+	figures := func() (n int) {
+		if err := st.RefreshLabeler(t.Context(), project, ada.PersonID); err != nil {
+			t.Fatal(err)
+		}
+		if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM labeler_figures`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if figures() == 0 {
+		t.Fatal("no figures of who is here")
+	}
+	if err := st.Leave(t.Context(), store.System(), ada.PersonID); err != nil {
+		t.Fatal(err)
+	}
+	if n := figures(); n != 0 {
+		t.Errorf("%d rows of figures", n)
+	}
+}

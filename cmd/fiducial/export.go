@@ -56,7 +56,7 @@ func (c *exportCommand) Run(ctx context.Context, std *streams) error {
 		return answer.State != "queued" && answer.State != "running"
 	})
 	if err == nil && answer.State == "done" {
-		err = c.download(ctx, server, path+"/archive", answer, bar)
+		err = server.download(ctx, path+"/archive", c.Out, archiveAnswer{answer.Bytes, answer.SHA256}, bar)
 	}
 	bar.end()
 	if err != nil {
@@ -72,9 +72,15 @@ func (c *exportCommand) Run(ctx context.Context, std *streams) error {
 	return c.printAnswer(std, answer, text)
 }
 
-// download writes the archive beside its place and moves it there once its checksum was found right.
-func (c *exportCommand) download(ctx context.Context, server *client, path string, answer exportAnswer, bar *progressBar) (err error) {
-	part := c.Out + ".part"
+// archiveAnswer is what the server says of an archive's bytes.
+type archiveAnswer struct {
+	Bytes  int64
+	SHA256 string
+}
+
+// download writes an archive beside its place out and moves it there once its checksum was found right.
+func (c *client) download(ctx context.Context, path, out string, answer archiveAnswer, bar *progressBar) (err error) {
+	part := out + ".part"
 	file, err := os.Create(part) //nolint:gosec // where the archive goes is for whoever runs this to say
 	if err != nil {
 		return err
@@ -85,7 +91,7 @@ func (c *exportCommand) download(ctx context.Context, server *client, path strin
 		}
 	}()
 	digest := sha256.New()
-	err = server.send(ctx, http.MethodGet, path, http.Header{}, nil, func(body io.Reader) error {
+	err = c.send(ctx, http.MethodGet, path, http.Header{}, nil, func(body io.Reader) error {
 		_, err := io.Copy(io.MultiWriter(file, digest), &countedReader{reader: body, total: answer.Bytes, bar: bar})
 		return err
 	})
@@ -95,7 +101,7 @@ func (c *exportCommand) download(ctx context.Context, server *client, path strin
 	if sum := fmt.Sprintf("%x", digest.Sum(nil)); sum != answer.SHA256 {
 		return fmt.Errorf("what arrived has sha256 %s, the server's archive %s: try again", sum, answer.SHA256)
 	}
-	return os.Rename(part, c.Out)
+	return os.Rename(part, out)
 }
 
 // countedReader shows how much was read.

@@ -69,6 +69,20 @@ type MoveDates struct {
 // Kind implements river.JobArgs.
 func (MoveDates) Kind() string { return "move_dates" }
 
+// WriteAccess writes what is held on a source, or on a person, into object storage.
+type WriteAccess struct {
+	RequestID int64 `json:"request_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (WriteAccess) Kind() string { return "write_access" }
+
+// SweepAccess deletes archives of what is held whose time is up.
+type SweepAccess struct{}
+
+// Kind implements river.JobArgs.
+func (SweepAccess) Kind() string { return "sweep_access" }
+
 // ReleaseLeases returns to the queue whatever ran out.
 type ReleaseLeases struct{}
 
