@@ -38,6 +38,9 @@ func (w *writeAccess) Work(ctx context.Context, job *river.Job[jobargs.WriteAcce
 	if err == nil {
 		err = w.store.FinishAccess(ctx, request.ID, archive, out.records)
 	}
+	if errors.Is(err, store.ErrConflict) { // what was stored holds something that is erased by now
+		err = errors.Join(err, w.blobs.Delete(ctx, request.Blob()))
+	}
 	if err == nil || !givesUp(ctx, job.JobRow) {
 		return err
 	}

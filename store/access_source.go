@@ -35,8 +35,8 @@ func sourceParts() []AccessPart {
 	}
 }
 
-// itemHeld is all that is held on the items of a page, one JSON document an item. Mentions in comments name nobody.
-const itemHeld = `
+// allOfItem is all that is held on the items of a page, one JSON document an item. Mentions in comments name nobody.
+const allOfItem = `
 	SELECT i.id, jsonb_build_object(
 		'item', i.id, 'project', p.slug, 'key', x.external_key, 'file_name', x.file_name, 'metadata', x.metadata, 'group', g.name, 'state', i.state,
 		'width', i.width, 'height', i.height, 'imported_at', i.imported_at, 'captured_at', i.captured_at, 'own_retain_until', i.own_retain_until,
@@ -73,7 +73,7 @@ const itemHeld = `
 // eachItemHeld yields the items of a source, a page at a time: what is held in memory does not grow with them.
 func eachItemHeld(ctx context.Context, q querier, source int64, yield func(json.RawMessage) error) error {
 	for last, full := int64(0), true; full; {
-		rows, err := q.Query(ctx, itemHeld, source, last, accessPage) //nolint:rowserrcheck // ForEachRow checks it
+		rows, err := q.Query(ctx, allOfItem, source, last, accessPage) //nolint:rowserrcheck // ForEachRow checks it
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ type clearing struct {
 	cleared map[string]int64 // rows by table
 
 	projects, groups, batches, rounds, relabels []int64 // that the items are of
+	sources                                     []int64
 	people                                      []int64 // who answered them, with their projects
 	peopleOf                                    []int64
 }
@@ -36,6 +37,7 @@ func (c *clearing) remember(ctx context.Context) (err error) {
 		query string
 	}{
 		{&c.projects, `SELECT DISTINCT project_id FROM items WHERE id = ANY(@items) ORDER BY 1`},
+		{&c.sources, `SELECT DISTINCT source_id FROM items WHERE id = ANY(@items) ORDER BY 1`},
 		{&c.groups, `SELECT DISTINCT group_id FROM items WHERE id = ANY(@items) AND group_id IS NOT NULL ORDER BY 1`},
 		{&c.batches, `SELECT DISTINCT batch_id FROM batch_items WHERE item_id = ANY(@items) ORDER BY 1`},
 		{&c.rounds, `SELECT DISTINCT round_id FROM round_items WHERE item_id = ANY(@items) ORDER BY 1`},
@@ -190,6 +192,12 @@ func (r *erasureRun) clearBeside(ctx context.Context) error {
 		return err
 	}
 	if err := r.deleteExports(ctx); err != nil {
+		return err
+	}
+	if err := r.at(ctx, "access"); err != nil {
+		return err
+	}
+	if err := r.SweepAccess(ctx); err != nil {
 		return err
 	}
 	if r.Scope != ScopeSource {

@@ -145,6 +145,13 @@ func (r *erasureRun) lookBeside(ctx context.Context, proof *Proof) error {
 			}
 		}
 	}
+	var withdrawn int64 // archives of what is held on the sources, and still in the object store
+	if err := r.pool.QueryRow(ctx, `SELECT count(*) FROM access_requests WHERE source_id IS NOT NULL AND state = 'deleted' AND deleted_at IS NULL`).Scan(&withdrawn); err != nil {
+		return err
+	}
+	if withdrawn > 0 {
+		proof.Found["access/{request}"] = withdrawn
+	}
 	var groups int64
 	if err := r.pool.QueryRow(ctx, `SELECT count(*) FROM groups g WHERE g.id = $1 AND NOT EXISTS (SELECT FROM items i WHERE i.group_id = g.id)`, e.GroupID).Scan(&groups); err != nil {
 		return err

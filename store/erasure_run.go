@@ -320,6 +320,9 @@ func (r *erasureRun) clearIn(ctx context.Context, tx pgx.Tx, items []int64) erro
 	if err := r.tellTakers(ctx, tx, step.touched.Exports); err != nil {
 		return err
 	}
+	if err := r.dropAccess(ctx, tx, step.sources, 0); err != nil {
+		return err
+	}
 	if err := step.askAgain(ctx, r.Store); err != nil {
 		return err
 	}
