@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	partsOnPage = 50
-	partsInFile = 100_000
+	partsOnPage    = 50
+	expiriesOnPage = 10
+	partsInFile    = 100_000
 )
 
 // horizons are how far the calendar can look ahead, in weeks; the first is what is shown unasked.
@@ -89,6 +90,9 @@ func (s *Server) renderCalendar(w http.ResponseWriter, r *http.Request, status i
 	if err := s.fillParts(r, a, &v); err != nil {
 		return err
 	}
+	if err := s.fillExpiries(r, &v); err != nil {
+		return err
+	}
 	if dataset != "" && actorOf(r).Allowed(access.EditDatasets) {
 		if v.Limits, err = s.limitsView(r, dataset, typed); err != nil {
 			return err
@@ -151,6 +155,34 @@ func (s *Server) fillParts(r *http.Request, a askedCalendar, v *web.CalendarView
 		v.Parts = append(v.Parts, a.partRow(f, edits))
 	}
 	return nil
+}
+
+// fillExpiries fills in what policies have had erased of late, and what holds keep from it.
+func (s *Server) fillExpiries(r *http.Request, v *web.CalendarView) error {
+	held, err := s.Store.HeldDue(r.Context(), actorOf(r))
+	if err != nil {
+		return err
+	}
+	for _, h := range held {
+		v.HeldDue = append(v.HeldDue, web.CalendarWeek{Source: h.Source, Items: h.Items})
+	}
+	if actorOf(r).Scope != 0 { // who is bound to one project sees nothing of the others
+		return nil
+	}
+	expiries, err := s.Store.Expiries(r.Context(), actorOf(r), expiriesOnPage)
+	for _, e := range expiries {
+		row := web.ExpiryRow{ID: strconv.FormatInt(e.ID, 10), Source: e.Source, At: e.RequestedAt, Gone: orZero(e.ErasedAt), Items: e.Items, Tone: ui.Info, Word: "on its way"}
+		switch e.State {
+		case store.ErasureErased, store.ErasureRewritten:
+			row.Tone, row.Word = ui.OK, "gone"
+		case store.ErasureHeld:
+			row.Tone, row.Word = ui.Warn, "held"
+		case store.ErasureFailed:
+			row.Tone, row.Word = ui.Bad, "failed"
+		}
+		v.Expiries = append(v.Expiries, row)
+	}
+	return err
 }
 
 // partPlace is where a part stands in the order, as it stands in an address.

@@ -60,6 +60,14 @@ func TestCalendarPage(t *testing.T) {
 	s.exec(`INSERT INTO legal_holds (source_id, reason) SELECT id, 'a dispute' FROM sources`)
 	admin.get("/retention").shows("held: does not expire", "0 and 5 held", "Dates have just changed")
 
+	s.exec(`UPDATE items SET retain_until = now() - interval '1 day' WHERE id = 1`)
+	admin.get("/retention").shows("Nothing has expired yet", "1 item of mill of 1 would be gone, but for a legal hold")
+	s.exec(`UPDATE legal_holds SET lifted_at = now()`)
+	if _, err := s.ExpireDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	admin.get("/retention").shows("Erasure 1", "on its way").lacks("would be gone")
+
 	viewer := s.browser(access.Viewer)
 	viewer.get("/retention").want(http.StatusOK).lacks("hot-test", "Open a batch") // no member of the project
 	s.browser(access.Labeler).get("/retention").want(http.StatusForbidden)

@@ -64,6 +64,9 @@ func noticeView(n store.Notice, role access.Role) web.NoticeView {
 	case store.LabelsReturned:
 		v.Title, v.Text = "Answers came back in "+n.ProjectName, "A definition was sharpened after you gave them. They are first in your queue, the boxes in question marked."
 		v.Icon, v.Tone, v.Href, v.Act = "book-open", ui.Warn, queuePath, "To my queue"
+	case store.TestSetShrinks:
+		v.Title, v.Text = "A test split gets too small within two weeks", "Items of it expire. Have others labeled in their place before that."
+		v.Icon, v.Tone, v.Href, v.Act = "calendar-clock", ui.Warn, retentionPath+"?split=test#parts", "Look at the calendar"
 	case store.AnswerSetAside:
 		v.Title, v.Text = "A late answer was set aside in "+n.ProjectName, "Others had answered the item by then. There is nothing to do for you."
 	case store.BatchYours, store.BatchAnswered, store.BatchDone, store.BatchBack:

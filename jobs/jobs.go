@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Name     string // of this process, as store.RescueJobs looks for it
 	Workers  int
+	Hour     int           // of the day, in UTC, at which items expire
 	SoftStop time.Duration // how long jobs may go on once they are to stop
 	Log      *slog.Logger
 }
@@ -48,6 +49,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &refreshFigures{deps: d})
 	river.AddWorker(workers, &sendBack{deps: d})
 	river.AddWorker(workers, &refreshCalendars{deps: d})
+	river.AddWorker(workers, &expire{deps: d})
 	river.AddWorker(workers, &renderItem{deps: d, pixels: pixels})
 	river.AddWorker(workers, &freezeVersion{deps: d})
 	river.AddWorker(workers, &verifyVersion{deps: d})
@@ -67,7 +69,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 		Logger:          Quiet(cfg.Log),
 		Queues:          map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}},
 		Workers:         workers,
-		PeriodicJobs:    periodic(),
+		PeriodicJobs:    append(periodic(), atHour(cfg.Hour, jobargs.Expire{})),
 		JobTimeout:      patience,
 		SoftStopTimeout: cfg.SoftStop,
 	}

@@ -30,6 +30,7 @@ const (
 	MemberPaused     NoticeKind = "member.paused"
 	MemberResumed    NoticeKind = "member.resumed"
 	ExportErased     NoticeKind = "export.erased"   // an archive that they made or took held what was erased; the object is the export
+	TestSetShrinks   NoticeKind = "testset.shrinks" // to admins; the object is the dataset version
 	ErasureOverdue   NoticeKind = "erasure.overdue" // to admins; the object is the erasure
 	unreadNoticesTop            = 100
 )

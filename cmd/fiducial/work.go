@@ -17,7 +17,8 @@ import (
 const rescueInterval = 15 * time.Second
 
 type jobFlags struct {
-	Workers int `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
+	Workers    int `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
+	ExpireHour int `help:"Hour of the day, in UTC, at which items expire whose time has run out: 0 to 23." default:"2" env:"FIDUCIAL_EXPIRE_HOUR" group:"Jobs"`
 }
 
 type workCommand struct {
@@ -42,7 +43,10 @@ func (c *workCommand) Run(ctx context.Context) (err error) {
 
 // runJobs works until ctx ends, then lets the jobs under way finish.
 func (f *jobFlags) runJobs(ctx context.Context, p *platform) error {
-	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{Name: p.name, Workers: f.Workers, SoftStop: drainTime - 5*time.Second, Log: slog.Default()})
+	if f.ExpireHour < 0 || f.ExpireHour > 23 {
+		return misuseError("--expire-hour: choose an hour between 0 and 23")
+	}
+	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default()})
 	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
