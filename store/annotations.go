@@ -379,13 +379,27 @@ func skip(ctx context.Context, tx pgx.Tx, actor Actor, h held, reason SkipReason
 	return vacate(ctx, tx, h.Project, []int64{h.Task})
 }
 
+// recallReach is among how many of a person's last answers, in whatever project, the last of one project is looked for,
+// so that looking costs the same whatever they did elsewhere.
+const recallReach = 1000
+
+// lastAnswered selects the assignment that person $1 answered last in project $2, of their last $3 answers. The order
+// is that of the answers' numbers: a clock may step back.
+const lastAnswered = `SELECT a.id
+	FROM (SELECT id, assignment_id FROM annotations WHERE person_id = $1 AND recalled_at IS NULL ORDER BY id DESC LIMIT $3) last
+	JOIN assignments a ON a.id = last.assignment_id
+	WHERE a.project_id = $2 AND a.state = 'submitted' ORDER BY last.id DESC LIMIT 1`
+
 // Recall takes back the actor's last answer in a project, as long as nobody reviewed it: the assignment is
 // leased to them again (or, after a surplus vote, open without a lease), with the answer as draft. It
 // returns an InvalidError if it is too late for that.
 func (s *Store) Recall(ctx context.Context, actor Actor, task int64) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var assignment int64
-		err := tx.QueryRow(ctx, `SELECT id FROM assignments WHERE task_id = $1 AND person_id = $2 ORDER BY pass DESC LIMIT 1`,
+		// The membership is locked, so that nobody who is taken out meanwhile ends with a lease.
+		err := tx.QueryRow(ctx, `
+			SELECT a.id FROM assignments a JOIN members m ON m.project_id = a.project_id AND m.person_id = a.person_id
+			WHERE a.task_id = $1 AND a.person_id = $2 ORDER BY a.pass DESC LIMIT 1 FOR KEY SHARE OF m`,
 			task, actor.PersonID).Scan(&assignment)
 		if err != nil {
 			return notFound(err)
@@ -401,11 +415,9 @@ func (s *Store) Recall(ctx context.Context, actor Actor, task int64) error {
 		var surplus bool
 		err = tx.QueryRow(ctx, `
 			UPDATE annotations SET recalled_at = now()
-			WHERE assignment_id = $1 AND (superseded_at IS NULL OR gold) AND recalled_at IS NULL AND $2 AND assignment_id = (
-				SELECT a.id FROM assignments a WHERE a.person_id = $3 AND a.project_id = $4 AND a.state = 'submitted'
-				ORDER BY a.finished_at DESC, a.id DESC LIMIT 1)
+			WHERE assignment_id = $4 AND (superseded_at IS NULL OR gold) AND recalled_at IS NULL AND $5 AND assignment_id = (`+lastAnswered+`)
 			RETURNING id, surplus`,
-			assignment, !h.reviewed(), actor.PersonID, h.Project).Scan(&annotation, &surplus)
+			actor.PersonID, h.Project, recallReach, assignment, !h.reviewed()).Scan(&annotation, &surplus)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return invalid("", "Only your last answer can be recalled, and only until it was reviewed.")
 		}

@@ -155,6 +155,29 @@ func TestRecall(t *testing.T) {
 	f.mustHold(t)
 }
 
+// The last answer is the one that was stored last, whatever the clock said.
+func TestRecallAfterTheClockWentBack(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 1, 3, 1)
+	anna := f.labelers[0]
+	older := f.mustClaim(t, anna)
+	f.mustSubmit(t, anna, older)
+	last := f.mustClaim(t, anna)
+	f.mustSubmit(t, anna, last)
+	f.exec(t, `UPDATE assignments SET finished_at = finished_at - interval '1 hour' WHERE id = $1`, last.Assignment)
+	f.exec(t, `UPDATE annotations SET submitted_at = submitted_at - interval '1 hour' WHERE assignment_id = $1`, last.Assignment)
+	w, err := f.Work(t.Context(), anna, f.mustClaim(t, anna).Task)
+	if err != nil || w.Recallable == nil || w.Recallable.Task != last.Task {
+		t.Fatalf("recallable %+v, %v", w.Recallable, err)
+	}
+	if err := f.Recall(t.Context(), anna, older.Task); err == nil {
+		t.Error("recalled the older answer")
+	}
+	if err := f.Recall(t.Context(), anna, last.Task); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRecallOfASurplusVoteTakesNoPlace(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, storetest.Pool(t), 2, 1, 1)

@@ -204,14 +204,12 @@ func (q *queueModel) skip(rt *rapid.T) {
 
 func (q *queueModel) recall(rt *rapid.T) {
 	m, who := q.drawAssigned(rt, "submitted", "surplus")
-	last := m
+	last := true
 	for _, other := range q.tasks {
-		if max(other.submitted[who], other.earlier[who]) > last.submitted[who] {
-			last = other
-		}
+		last = last && max(other.submitted[who], other.earlier[who]) <= m.submitted[who]
 	}
 	err := q.Recall(q.t.Context(), q.labelers[who], m.id)
-	if last != m || m.state != "open" && m.state != "in_review" && !m.gold {
+	if !last || m.state != "open" && m.state != "in_review" && !m.gold {
 		if _, refused := errors.AsType[*InvalidError](err); !refused {
 			rt.Fatalf("recall of task %d: %v; want a refusal", m.id, err)
 		}

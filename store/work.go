@@ -225,12 +225,10 @@ func (s *Store) recallable(ctx context.Context, actor Actor, project int64) (*Re
 	var r Recallable
 	err := s.pool.QueryRow(ctx, `
 		SELECT t.id, coalesce(nullif(x.file_name, ''), x.external_key, '')
-		FROM (SELECT id, task_id, reason FROM assignments WHERE person_id = $1 AND project_id = $2 AND state = 'submitted'
-		      ORDER BY finished_at DESC, id DESC LIMIT 1) a
-		JOIN tasks t ON t.id = a.task_id JOIN annotations an ON an.assignment_id = a.id AND (an.superseded_at IS NULL OR an.gold) AND an.recalled_at IS NULL
+		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN annotations an ON an.assignment_id = a.id AND (an.superseded_at IS NULL OR an.gold) AND an.recalled_at IS NULL
 		LEFT JOIN item_texts x ON x.item_id = t.item_id
-		WHERE `+workable+`
-		  AND NOT EXISTS (SELECT FROM assignments later WHERE later.task_id = t.id AND later.person_id = $1 AND later.id > a.id)`, actor.PersonID, project).Scan(&r.Task, &r.Name)
+		WHERE a.id = (`+lastAnswered+`) AND `+workable+`
+		  AND NOT EXISTS (SELECT FROM assignments later WHERE later.task_id = t.id AND later.person_id = $1 AND later.id > a.id)`, actor.PersonID, project, recallReach).Scan(&r.Task, &r.Name)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
