@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -123,17 +124,25 @@ func (s *Store) Claim(ctx context.Context, actor Actor, slug string, after int64
 			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, err)
 		case claimed.Task != 0:
 			return claimed, nil
-		case c.Resting:
+		case busy.Task == 0 && c.Resting:
 			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, ErrResting)
-		case busy == 0:
+		case busy.Task == 0:
 			return Claimed{}, fmt.Errorf("claim in %s: %w", slug, ErrQueueEmpty)
 		}
-		// Everything left is locked: whoever holds the first may give it back. Waiting happens
-		// outside of the claim, holding nothing.
-		if _, err := s.pool.Exec(ctx, `SELECT FROM tasks WHERE id = $1 FOR SHARE`, busy); err != nil {
+		if err := s.waitFor(ctx, busy); err != nil {
 			return Claimed{}, fmt.Errorf("claim in %s: wait: %w", slug, err)
 		}
 	}
+}
+
+// waitFor returns once nobody has the task and the assignment locked: whoever has may give them back. That
+// happens outside of the claim, holding nothing of it.
+func (s *Store) waitFor(ctx context.Context, busy Claimed) error {
+	if _, err := s.pool.Exec(ctx, `SELECT FROM tasks WHERE id = $1 FOR SHARE`, busy.Task); err != nil {
+		return err
+	}
+	_, err := s.pool.Exec(ctx, `SELECT FROM assignments WHERE id = $1 FOR SHARE`, busy.Assignment)
+	return err
 }
 
 // claimant looks up the actor as a member of the project.
@@ -159,18 +168,23 @@ func (s *Store) claimant(ctx context.Context, actor Actor, slug string) (claiman
 	return c, nil
 }
 
-// claim is one attempt in one transaction. If it finds nothing, busy is the first task that could be
-// claimed were it not locked by someone else, or 0.
-func (s *Store) claim(ctx context.Context, c claimant, after int64) (claimed Claimed, busy int64, err error) {
+// claim is one attempt in one transaction. If it finds nothing, busy is what could be claimed were it not locked by
+// someone else: the first task of the queue, or, with its assignment, what is the labeler's already.
+func (s *Store) claim(ctx context.Context, c claimant, after int64) (claimed, busy Claimed, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		turn, err := lockCursor(ctx, tx, c)
 		if err != nil {
 			return err
 		}
-		if claimed, err = handBack(ctx, tx, c, after); err != nil || claimed.Task != 0 || c.Resting {
+		if claimed, err = handBack(ctx, tx, c, after); err != nil || claimed.Task != 0 {
 			return err
 		}
-		claimed, busy, err = takeNext(ctx, tx, c, turn)
+		if !c.Resting {
+			claimed, busy.Task, err = takeNext(ctx, tx, c, turn)
+		}
+		if err == nil && claimed.Task == 0 && busy.Task == 0 {
+			busy, err = ownWork(ctx, tx, c, after)
+		}
 		return err
 	})
 	return claimed, busy, err
@@ -199,23 +213,41 @@ func lockCursor(ctx context.Context, tx pgx.Tx, c claimant) (t turn, err error) 
 
 // handBack leases again what is the labeler's already, if there is any such thing.
 func handBack(ctx context.Context, tx pgx.Tx, c claimant, after int64) (Claimed, error) {
-	again, err := leaseAgain(ctx, tx, c.Person, `a.project_id = $2 AND a.id <> $3
-		AND a.state IN ('leased', 'returned', 'expired') AND (a.state <> 'expired' OR `+placeFor+`)
-		ORDER BY array_position(ARRAY['leased', 'returned', 'expired'], a.state), a.id LIMIT 1`, c.Project, after)
+	again, err := leaseAgain(ctx, tx, c.Person, theirs, c.Project, after)
 	if err != nil || len(again) == 0 {
 		return Claimed{}, err
 	}
 	return again[0], nil
 }
 
+// theirs selects what a labeler has in project $2 already, but for assignment $3: the first to be gone on with.
+const theirs = `a.project_id = $2 AND a.id <> $3
+	AND a.state IN ('leased', 'returned', 'expired') AND (a.state <> 'expired' OR ` + placeFor + `)
+	ORDER BY array_position(ARRAY['leased', 'returned', 'expired'], a.state), a.id LIMIT 1`
+
+// ownWork is what handBack would lease were it not locked, by scoring for example, if there is any such thing.
+func ownWork(ctx context.Context, tx pgx.Tx, c claimant, after int64) (own Claimed, err error) {
+	err = tx.QueryRow(ctx, `SELECT t.id, a.id `+leasable+theirs, c.Person, c.Project, after).Scan(&own.Task, &own.Assignment)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return Claimed{}, fmt.Errorf("own work: %w", err)
+	}
+	return own, nil
+}
+
+// leasable begins a query for what person $1 can be leased again; the condition that says which follows.
+const leasable = `FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = a.project_id
+	WHERE a.person_id = $1 AND ` + stillMember + ` AND i.state = 'ready' AND ` + workable + ` AND `
+
 // leaseAgain leases to a person those of their own assignments that the condition selects, from now on. Of what
-// ran out it may select only what still has a free place.
+// ran out it may select only what still has a free place. Their memberships are locked first, so that nobody who is
+// taken out of a project meanwhile ends with a lease.
 func leaseAgain(ctx context.Context, q querier, person int64, which string, args ...any) ([]Claimed, error) {
 	rows, err := q.Query(ctx, `
-		WITH mine AS MATERIALIZED (
+		WITH joined AS MATERIALIZED (
+			SELECT project_id FROM members WHERE person_id = $1 ORDER BY project_id FOR KEY SHARE
+		), mine AS MATERIALIZED (
 			SELECT a.id, a.task_id, a.state, a.reason, p.lease_minutes
-			FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
-			WHERE a.person_id = $1 AND `+stillMember+` AND i.state = 'ready' AND `+workable+` AND `+which+`
+			`+leasable+`a.project_id IN (SELECT project_id FROM joined) AND `+which+`
 			FOR NO KEY UPDATE OF a, t SKIP LOCKED
 		), placed AS (
 			UPDATE tasks t SET live = live + 1 FROM mine WHERE t.id = mine.task_id AND mine.state = 'expired' AND mine.reason <> 'gold'

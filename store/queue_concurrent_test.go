@@ -249,3 +249,98 @@ func TestNoLeaseOutlivesAMembership(t *testing.T) {
 		}
 	}
 }
+
+// The same for whoever goes on with what ran out, or takes their answer back.
+func TestNoLeaseTakenUpAgainOutlivesAMembership(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 1, 1, 1)
+	anna := f.labelers[0]
+	c := f.mustClaim(t, anna)
+	for name, again := range map[string]func() error{
+		"heartbeat": func() error { _, _, err := f.Heartbeat(t.Context(), anna, []int64{c.Assignment}); return err },
+		"resume":    func() error { return f.Resume(t.Context(), anna, c.Task) },
+		"recall":    func() error { return f.Recall(t.Context(), anna, c.Task) },
+	} {
+		for i := range 10 {
+			if _, err := f.Claim(t.Context(), anna, f.project.Slug, 0); err != nil {
+				t.Fatal(err)
+			}
+			if name == "recall" {
+				f.mustSubmit(t, anna, c)
+			} else {
+				f.runOut(t, c.Assignment)
+				if _, err := f.ReleaseLeases(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var both errgroup.Group
+			both.Go(func() error {
+				if err := again(); !errors.Is(err, ErrNotFound) {
+					return err
+				}
+				return nil
+			})
+			both.Go(func() error { return f.RemoveMember(t.Context(), System(), f.project.ID, anna.PersonID) })
+			if err := both.Wait(); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			var held int
+			f.scan(t, &held, `SELECT count(*) FROM assignments WHERE state = 'leased'`)
+			if held != 0 {
+				t.Fatalf("%s: after %d rounds somebody outside holds an item", name, i)
+			}
+			f.mustHold(t)
+			if err := f.AddMember(t.Context(), System(), f.project.ID, anna.PersonID); err != nil {
+				t.Fatal(err)
+			}
+			f.exec(t, `UPDATE annotations SET recalled_at = coalesce(recalled_at, now())`)
+			f.exec(t, `UPDATE assignments SET state = 'expired', lease_until = NULL, finished_at = NULL`)
+			f.exec(t, `UPDATE tasks SET state = 'open', live = 0, votes = 0`)
+		}
+	}
+}
+
+// A claim does not say that nothing is left while the labeler's own work is only locked for a moment, as scoring does.
+func TestClaimWaitsForItsOwnWork(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 1, 1, 1)
+	anna := f.labelers[0]
+	own := f.mustClaim(t, anna)
+	for what, lock := range map[string]string{
+		"task":       `SELECT FROM tasks WHERE id = $1 FOR NO KEY UPDATE`,
+		"assignment": `SELECT FROM assignments WHERE task_id = $1 FOR NO KEY UPDATE`,
+	} {
+		for _, resting := range []bool{false, true} {
+			f.exec(t, `UPDATE members SET paused_at = CASE WHEN $1 THEN now() END, paused_by = CASE WHEN $1 THEN person_id END`, resting)
+			tx, err := f.pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec(t.Context(), lock, own.Task); err != nil {
+				t.Fatal(err)
+			}
+			var got Claimed
+			done := make(chan error, 1)
+			go func() {
+				var err error
+				got, err = f.Claim(t.Context(), anna, f.project.Slug, 0)
+				done <- err
+			}()
+			f.waitForWaiting(t, done)
+			if err := tx.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; err != nil || got != own {
+				t.Fatalf("%s locked, resting %v: claimed %v, %v; want %v", what, resting, got, err, own)
+			}
+		}
+	}
+}
+
+// waitForWaiting returns once somebody waits for a lock of the database, or done has its answer.
+func (f *floor) waitForWaiting(t *testing.T, done <-chan error) {
+	t.Helper()
+	for waiting := false; !waiting && len(done) == 0; {
+		f.scan(t, &waiting, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
+	}
+}
