@@ -56,7 +56,10 @@ func (l Limits) orDefault() Limits {
 type Ref struct{ Answer, Box int }
 
 func compareRefs(a, b Ref) int {
-	return cmp.Or(cmp.Compare(a.Answer, b.Answer), cmp.Compare(a.Box, b.Box))
+	if a.Answer != b.Answer {
+		return a.Answer - b.Answer
+	}
+	return a.Box - b.Box
 }
 
 // Finding is what a reviewer should know of an object.

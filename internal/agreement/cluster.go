@@ -57,18 +57,26 @@ func (m *matcher) setGroups() {
 			m.degree[e.v]++
 		}
 	}
-	m.members = grown(m.members, len(m.nodes))
-	for i := range m.members {
+	for i := range m.cluster {
 		m.cluster[i] = root(m.cluster, i)
-		m.members[i] = i
 	}
-	m.sortMembers()
+	m.setMembers()
 }
 
-func (m *matcher) sortMembers() {
-	slices.SortFunc(m.members, func(a, b int) int {
-		return cmp.Or(cmp.Compare(m.cluster[a], m.cluster[b]), cmp.Compare(a, b))
-	})
+// setMembers lists the nodes cluster by cluster, those of one cluster in their order.
+func (m *matcher) setMembers() {
+	m.places = grown(m.places, len(m.nodes)+1)
+	for _, c := range m.cluster {
+		m.places[c+1]++
+	}
+	for c := range m.nodes {
+		m.places[c+1] += m.places[c]
+	}
+	m.members = grown(m.members, len(m.nodes))
+	for i, c := range m.cluster {
+		m.members[m.places[c]] = i
+		m.places[c]++
+	}
 }
 
 // root finds the first node of a node's group, and shortens the way there.

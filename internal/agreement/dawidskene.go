@@ -75,6 +75,7 @@ type skene struct {
 	priors     []float64
 	confusions []float64 // worker by worker, said label by said label: the probability given each true label
 	products   []float64 // of the votes at hand, by label
+	rows       []int     // of each vote: where its worker's probabilities of saying its label begin, by true label
 	next       struct{ priors, confusions []float64 }
 }
 
@@ -109,13 +110,24 @@ func (s *skene) add(votes []opinion) {
 	s.patternOf = append(s.patternOf, pattern)
 }
 
-// votesOf are those of a pattern.
-func (s *skene) votesOf(pattern int) []opinion {
-	from := 0
+// span is where the votes of a pattern are.
+func (s *skene) span(pattern int) (from, to int) {
 	if pattern > 0 {
 		from = s.ends[pattern-1]
 	}
-	return s.votes[from:s.ends[pattern]]
+	return from, s.ends[pattern]
+}
+
+// votesOf are those of a pattern.
+func (s *skene) votesOf(pattern int) []opinion {
+	from, to := s.span(pattern)
+	return s.votes[from:to]
+}
+
+// rowsOf are those of a pattern's votes.
+func (s *skene) rowsOf(pattern int) []int {
+	from, to := s.span(pattern)
+	return s.rows[from:to]
 }
 
 // run estimates priors and confusions, from what a majority would believe on.
@@ -123,10 +135,14 @@ func (s *skene) run(tolerance float64) {
 	cells := s.workers * s.labels * s.labels
 	s.priors, s.confusions, s.products = make([]float64, s.labels), make([]float64, cells), make([]float64, s.labels)
 	s.next.priors, s.next.confusions = make([]float64, s.labels), make([]float64, cells)
+	s.rows = make([]int, len(s.votes))
+	for i, v := range s.votes {
+		s.rows[i] = (int(v.worker)*s.labels + int(v.label)) * s.labels
+	}
 	for p, weight := range s.weights {
-		votes := s.votesOf(p)
+		votes, rows := s.votesOf(p), s.rowsOf(p)
 		for _, v := range votes {
-			s.believe(votes, int(v.label), weight/float64(len(votes)))
+			s.believe(rows, int(v.label), weight/float64(len(votes)))
 		}
 	}
 	before := math.Inf(-1)
@@ -140,14 +156,11 @@ func (s *skene) run(tolerance float64) {
 	}
 }
 
-// said is where a worker's probabilities of saying a label begin, by true label.
-func (s *skene) said(v opinion) int { return (int(v.worker)*s.labels + int(v.label)) * s.labels }
-
-// believe counts votes, of so many tasks, as on a true label.
-func (s *skene) believe(votes []opinion, label int, tasks float64) {
+// believe counts the votes of these rows, of so many tasks, as on a true label.
+func (s *skene) believe(rows []int, label int, tasks float64) {
 	s.next.priors[label] += tasks
-	for _, v := range votes {
-		s.next.confusions[s.said(v)+label] += tasks
+	for _, row := range rows {
+		s.next.confusions[row+label] += tasks
 	}
 }
 
@@ -179,46 +192,104 @@ func (s *skene) maximize() {
 	}
 }
 
-// expect believes of each pattern what priors and confusions make likely, and returns the votes' log likelihood.
+// expect believes of each pattern what priors and confusions make likely, and returns the votes' log likelihood. The
+// likelihoods of patterns that only one task has are multiplied before the logarithm is taken, as long as they are numbers.
 func (s *skene) expect() (likelihood float64) {
+	const small = 1e-200 // times the least of a product is still a number
+	together := 1.0
 	for p, weight := range s.weights {
-		votes := s.votesOf(p)
-		sum, log := s.multiply(votes)
+		rows := s.rowsOf(p)
+		sum, log := s.multiply(rows)
 		likelihood += weight * log
-		for label, product := range s.products {
-			if product > skeneNothing*sum {
-				s.believe(votes, label, weight*product/sum)
+		if weight == 1 && sum > 1e-100 {
+			if together *= sum; together < small {
+				likelihood += math.Log(together)
+				together = 1
 			}
+		} else {
+			likelihood += weight * math.Log(sum)
 		}
+		s.believeProducts(rows, skeneNothing*sum, weight/sum)
 	}
-	return likelihood
+	return likelihood + math.Log(together)
 }
 
-// multiply sets s.products to the probability of votes together with each label, and returns their sum and the logarithm of what the
-// sum would be. Products are divided by it before they could become too small for a number.
-func (s *skene) multiply(votes []opinion) (sum, log float64) {
+// believeProducts believes each label as far as its product goes, times a factor, unless that is next to nothing.
+func (s *skene) believeProducts(rows []int, least, factor float64) {
+	if len(rows) != 3 {
+		for label, product := range s.products {
+			if product > least {
+				s.believe(rows, label, factor*product)
+			}
+		}
+		return
+	}
+	// Most objects have three votes, and this is where most of the time goes.
+	n := len(s.products)
+	priors, confusions := s.next.priors[:n], s.next.confusions
+	one, two, three := confusions[rows[0]:][:n], confusions[rows[1]:][:n], confusions[rows[2]:][:n]
+	for label, product := range s.products {
+		if product > least {
+			tasks := factor * product
+			priors[label] += tasks
+			one[label] += tasks
+			two[label] += tasks
+			three[label] += tasks
+		}
+	}
+}
+
+// multiply sets s.products to the probability of the votes of these rows together with each label, and returns their sum and the
+// logarithm of what they were divided by, before they could become too small for a number.
+func (s *skene) multiply(rows []int) (sum, log float64) {
 	before := s.priors
-	for i, v := range votes {
-		if i%16 == 15 {
+	for i := 0; i < len(rows); {
+		if i >= 15 {
 			log += math.Log(sum)
 			for label := range s.products {
 				s.products[label] /= sum
 			}
 		}
-		sum = 0
-		for label, c := range s.confusions[s.said(v):][:len(s.products)] {
-			product := before[label] * c
-			s.products[label] = product
+		n := min(3, len(rows)-i)
+		sum = s.multiplyBy(before, rows[i:i+n])
+		before, i = s.products, i+n
+	}
+	return sum, log
+}
+
+// multiplyBy sets s.products to what they were before times the probabilities of at most three rows, in one pass over the
+// labels, and returns their sum.
+func (s *skene) multiplyBy(before []float64, rows []int) (sum float64) {
+	products := s.products
+	before, one := before[:len(products)], s.confusions[rows[0]:][:len(products)]
+	switch len(rows) {
+	case 1:
+		for label := range products {
+			product := before[label] * one[label]
+			products[label] = product
 			sum += product
 		}
-		before = s.products
+	case 2:
+		two := s.confusions[rows[1]:][:len(products)]
+		for label := range products {
+			product := before[label] * one[label] * two[label]
+			products[label] = product
+			sum += product
+		}
+	default:
+		two, three := s.confusions[rows[1]:][:len(products)], s.confusions[rows[2]:][:len(products)]
+		for label := range products {
+			product := before[label] * one[label] * two[label] * three[label]
+			products[label] = product
+			sum += product
+		}
 	}
-	return sum, log + math.Log(sum)
+	return sum
 }
 
 // verdict is the likeliest label where votes are of a pattern, and how likely it is and another.
 func (s *skene) verdict(pattern, other int) (label int, probability, ofOther float64) {
-	sum, _ := s.multiply(s.votesOf(pattern))
+	sum, _ := s.multiply(s.rowsOf(pattern))
 	for l, product := range s.products {
 		if product > s.products[label] {
 			label = l

@@ -44,6 +44,7 @@ type matcher struct {
 
 	cluster  []int // of each node
 	members  []int // nodes cluster by cluster
+	places   []int // where the next member of each cluster goes
 	degree   []int // pairs of each node
 	size     []int // nodes of each cluster
 	next     []int // the ring of a cluster's nodes
@@ -67,7 +68,13 @@ func (m *matcher) match(answers [][]Box, l Limits) Matching {
 	result := Matching{Objects: m.objects(), Answers: len(answers)}
 	result.Score = m.score(result.Objects)
 	slices.SortStableFunc(result.Objects, func(a, b Object) int {
-		return cmp.Or(cmp.Compare(Severity(b.Worst()), Severity(a.Worst())), cmp.Compare(a.IoU, b.IoU), compareBoxes(a.Box, b.Box))
+		if a.Worst() != b.Worst() {
+			return cmp.Compare(Severity(b.Worst()), Severity(a.Worst()))
+		}
+		if c := cmp.Compare(a.IoU, b.IoU); c != 0 {
+			return c
+		}
+		return compareBoxes(a.Box, b.Box)
 	})
 	return result
 }
@@ -77,7 +84,7 @@ func (m *matcher) objects() []Object {
 	if len(m.nodes) == 0 {
 		return nil
 	}
-	m.sortMembers()
+	m.setMembers()
 	m.objectOf = grown(m.objectOf, len(m.nodes))
 	objects := make([]Object, 0, len(m.nodes)/len(m.spans)+1)
 	refs := make([]Ref, 0, len(m.nodes))

@@ -40,10 +40,14 @@ func (m *matcher) setNodes(answers [][]Box) {
 	m.spans = grown(m.spans, len(answers))
 	for a, boxes := range answers {
 		start := len(m.nodes)
-		for i, b := range boxes {
-			m.nodes = append(m.nodes, node{shape: shapeOf(b), box: b, ref: Ref{a, i}})
+		m.order = grown(m.order, len(boxes))
+		for i := range boxes {
+			m.order[i] = i
 		}
-		slices.SortFunc(m.nodes[start:], func(x, y node) int { return compareBoxes(x.box, y.box) })
+		slices.SortFunc(m.order, func(i, j int) int { return compareBoxes(boxes[i], boxes[j]) })
+		for _, i := range m.order {
+			m.nodes = append(m.nodes, node{shape: shapeOf(boxes[i]), box: boxes[i], ref: Ref{a, i}})
+		}
 		m.spans[a] = span{start, len(m.nodes)}
 	}
 	if !slices.IsSortedFunc(m.spans, m.compareAnswers) {
@@ -77,7 +81,12 @@ func (m *matcher) setEdges() {
 	for i := range m.order {
 		m.order[i] = i
 	}
-	slices.SortFunc(m.order, func(i, j int) int { return cmp.Or(cmp.Compare(m.nodes[i].left, m.nodes[j].left), cmp.Compare(i, j)) })
+	slices.SortFunc(m.order, func(i, j int) int {
+		if c := cmp.Compare(m.nodes[i].left, m.nodes[j].left); c != 0 {
+			return c
+		}
+		return i - j
+	})
 	for at, i := range m.order {
 		a := &m.nodes[i]
 		for _, j := range m.order[at+1:] {
@@ -142,7 +151,10 @@ func (m *matcher) setWides() {
 	m.setNearest()
 	m.covers = slices.DeleteFunc(m.covers, func(c cover) bool { return !m.isNearest(c) })
 	slices.SortFunc(m.covers, func(a, b cover) int {
-		return cmp.Or(cmp.Compare(a.wide, b.wide), cmp.Compare(a.part, b.part))
+		if a.wide != b.wide {
+			return a.wide - b.wide
+		}
+		return a.part - b.part
 	})
 	kept := m.covers[:0]
 	for rest := m.covers; len(rest) > 0; {

@@ -92,9 +92,10 @@ func (s *Summarizer) addVotes(item *Item, m Matching) {
 			s.said = append(s.said, opinion{int32(s.people[a]), int32(one)}) //nolint:gosec // labelers and classes that there are
 			for b := a + 1; b < len(s.votes); b++ {
 				if two := s.votes[b]; two != none && one+two > 0 && s.people[a] != s.people[b] {
-					s.addPair(a, b)
+					pair := s.pair(a, b)
+					s.addPair(a, b, pair)
 					if one > 0 && two > 0 {
-						s.addMet(a, b, overlapOf(o, item.Answers, a, b))
+						s.addMet(a, b, pair, overlapOf(o, item.Answers, a, b))
 					}
 				}
 			}
@@ -132,8 +133,8 @@ func (s *Summarizer) addUnit() {
 }
 
 // addPair adds what two answers say of an object that at least one of them has.
-func (s *Summarizer) addPair(a, b int) {
-	t, pair, swapped := s.tally, s.pair(a, b), s.people[a] > s.people[b]
+func (s *Summarizer) addPair(a, b int, pair *pairSums) {
+	t, swapped := s.tally, s.people[a] > s.people[b]
 	one, two := s.votes[a], s.votes[b]
 	t.add(s.sums.votes.at(min(one, two), max(one, two)), 1)
 	t.add(&pair.units, 1)
@@ -155,8 +156,8 @@ func (s *Summarizer) addPair(a, b int) {
 }
 
 // addMet adds how well the boxes fit that two answers have of an object.
-func (s *Summarizer) addMet(a, b int, overlap float64) {
-	t, pair := s.tally, s.pair(a, b)
+func (s *Summarizer) addMet(a, b int, pair *pairSums, overlap float64) {
+	t := s.tally
 	t.add(&s.sums.iou, overlap)
 	t.add(&s.sums.met, 1)
 	t.add(&pair.iou, overlap)

@@ -1,6 +1,9 @@
 package agreement
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // Every measure of many items is computed from sums over items, such as how often two classes met. A tally keeps the sums, and what
 // each item added to them, so that a sample of the items is only rows of numbers added up. A slot is the place of one sum, and is
@@ -61,6 +64,9 @@ func (t *tally) endItem() {
 }
 
 func (t *tally) endRow() {
+	if need := len(t.at) + len(t.touched); need > cap(t.at) { // by doubling: append would grow by a quarter, and copy far more
+		t.at, t.amounts = slices.Grow(t.at, need), slices.Grow(t.amounts, need)
+	}
 	for _, i := range t.touched {
 		t.at, t.amounts = append(t.at, int32(i)), append(t.amounts, t.item[i]) //nolint:gosec // the number of sums
 		t.item[i] = 0
