@@ -3,9 +3,6 @@ package handlers
 import (
 	"errors"
 	"net/http"
-	"time"
-
-	"github.com/go-chi/httprate"
 
 	"fiducial/internal/access"
 	"fiducial/internal/keymap"
@@ -16,7 +13,7 @@ import (
 func (s *Server) accountRoutes(r router) {
 	r.get("/account", access.Account, s.showAccount)
 	r.post("/account/name", access.Account, s.renameAccount)
-	guarded := router{r.With(s.limit(10, keyByPerson)), s}
+	guarded := router{r.With(s.limit("password", 10, keyByPerson)), s}
 	guarded.post("/account/password", access.Account, s.changePassword)
 	r.post("/account/sign-out-everywhere", access.Account, s.signOutEverywhere)
 	r.post("/account/keys", access.Account, s.setKeys)
@@ -115,16 +112,4 @@ func keyGroups(own, problems map[string]string) []web.KeyGroup {
 		})
 	}
 	return groups
-}
-
-// limit lets n requests a minute pass under each key. The others are told when to try again.
-func (s *Server) limit(n int, key httprate.KeyFunc) func(http.Handler) http.Handler {
-	return httprate.LimitBy(n, time.Minute, key,
-		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, errTooMany) }),
-		httprate.WithErrorHandler(s.fail),
-		httprate.WithResponseHeaders(httprate.ResponseHeaders{RetryAfter: "Retry-After"}))
-}
-
-var errTooMany = &httpError{
-	status: http.StatusTooManyRequests, message: "There were too many tries. Nothing is lost: wait a minute, then try again.",
 }

@@ -17,7 +17,7 @@ import (
 func (s *Server) invitationRoutes(r router) {
 	r.post("/admin/invitations", access.ManagePeople, s.invite)
 	r.post("/admin/invitations/{invitation}/revoke", access.ManagePeople, s.revokeInvitation)
-	limited := router{r.With(small, s.clientIP(), s.limit(20, keyByIP)), s}
+	limited := router{r.With(small, s.clientIP(), s.limit("invitation", 20, keyByIP)), s}
 	limited.get("/invitation/{secret}", public, s.showInvitation)
 	limited.post("/invitation/{secret}", public, s.acceptInvitation)
 }

@@ -40,7 +40,7 @@ func NewSessions(st scs.Store, secure bool) *scs.SessionManager {
 
 func (s *Server) sessionRoutes(r router) {
 	r.get("/sign-in", public, s.showSignIn)
-	limited := router{r.With(small, s.clientIP(), s.limit(20, keyByIP), s.limit(10, keyByEmail)), s}
+	limited := router{r.With(small, s.clientIP(), s.limit("sign-in from", 20, keyByIP), s.limit("sign-in as", 10, keyByEmail)), s}
 	limited.post("/sign-in", public, s.signIn)
 	r.post("/sign-out", access.Account, s.signOut)
 }

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -160,7 +161,7 @@ func TestSignInsAreLimited(t *testing.T) {
 	for i := range 10 { // each from another address, and written in another way
 		from(s.stranger(), fmt.Sprintf("198.51.100.%d:9", i), strings.Repeat(" ", i)+strings.ToUpper(email)).want(http.StatusUnauthorized)
 	}
-	got := from(s.stranger(), "198.51.100.200:9", email).want(http.StatusTooManyRequests).shows("wait a minute")
+	got := refused(func() answer { return from(s.stranger(), "198.51.100.200:9", email) }).shows("wait a minute")
 	if got.Header().Get("Retry-After") == "" {
 		t.Error("nothing says when to try again")
 	}
@@ -169,8 +170,34 @@ func TestSignInsAreLimited(t *testing.T) {
 	for i := range 20 {
 		from(s.stranger(), "203.0.113.7:9", fmt.Sprintf("guess-%d@example.org", i)).want(http.StatusUnauthorized)
 	}
-	from(s.stranger(), "203.0.113.7:9", "one-more@example.org", "X-Forwarded-For", "192.0.2.1").want(http.StatusTooManyRequests)
+	refused(func() answer {
+		return from(s.stranger(), "203.0.113.7:9", "one-more@example.org", "X-Forwarded-For", "192.0.2.1")
+	})
 	from(s.stranger(), "203.0.113.8:9", "one-more@example.org").want(http.StatusUnauthorized)
+}
+
+// Servers that share the database count together.
+func TestServersLimitSignInsTogether(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	other := *s
+	other.handler = handlers.New(handlers.Config{Store: s.Store, Log: slog.New(slog.DiscardHandler), Sessions: s.sessions}).Routes()
+	for i := range 10 {
+		site := []*site{s, &other}[i%2]
+		from(site.stranger(), fmt.Sprintf("198.51.100.%d:9", i), "guessed@example.org").want(http.StatusUnauthorized)
+	}
+	refused(func() answer { return from(s.stranger(), "198.51.100.100:9", "guessed@example.org") })
+	refused(func() answer { return from(other.stranger(), "198.51.100.101:9", "guessed@example.org") })
+}
+
+// refused tries once more after a limit was reached until that is refused: where a minute has begun meanwhile, a few of those
+// before it do not count in full any more.
+func refused(try func() answer) answer {
+	got := try()
+	for more := 0; more < 5 && got.Code != http.StatusTooManyRequests; more++ {
+		got = try()
+	}
+	return got.want(http.StatusTooManyRequests)
 }
 
 // Behind a proxy that is trusted, each of those for whom it speaks has their own limit.
@@ -180,7 +207,9 @@ func TestSignInsAreLimitedBehindAProxy(t *testing.T) {
 	for i := range 20 {
 		from(s.stranger(), "10.0.0.1:9", fmt.Sprintf("guess-%d@example.org", i), "X-Forwarded-For", "192.0.2.1").want(http.StatusUnauthorized)
 	}
-	from(s.stranger(), "10.0.0.1:9", "one-more@example.org", "X-Forwarded-For", "198.51.100.1, 192.0.2.1").want(http.StatusTooManyRequests)
+	refused(func() answer {
+		return from(s.stranger(), "10.0.0.1:9", "one-more@example.org", "X-Forwarded-For", "198.51.100.1, 192.0.2.1")
+	})
 	from(s.stranger(), "10.0.0.1:9", "one-more@example.org", "X-Forwarded-For", "192.0.2.2").want(http.StatusUnauthorized)
 }
 

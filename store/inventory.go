@@ -54,6 +54,8 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"people", []string{"preferences"}, OfPerson, "emptied when the person leaves"},
 		{"person_identities", []string{"person_id", "email", "name", "password_hash"}, OfPerson, "row deleted when the person leaves"},
 		{"sessions", []string{"token", "data", "expiry"}, OfPerson, "ended by the generation, deleted when it expires"},
+		{"attempts", []string{"began_at", "attempts"}, OfNobody, ""},
+		{"attempts", []string{"key_hash"}, OfPerson, "row deleted minutes later; in no backup and, unlogged, in no write-ahead log"},
 		{"invitations", []string{"id", "token_hash", "role", "person_id", "project_ids", "created_by", "created_at", "expires_at", "used_at", "revoked_at"}, OfNobody, ""},
 		{"api_tokens", []string{"id", "name", "token_hash", "role", "project_id", "created_by", "created_at", "expires_at", "last_used_at", "revoked_at"}, OfNobody, ""},
 		{"audit_events", []string{"id", "at", "person_id", "token_id", "action", "object_type", "object_id", "project_id", "request_id", "detail"}, OfNobody, ""},

@@ -103,7 +103,7 @@ func rows(t *testing.T, pool *pgxpool.Pool) map[string][]string {
 	names := query(t, pool, `
 		SELECT relname FROM pg_class
 		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-		  AND relname NOT LIKE 'river\_%' AND relname NOT IN ('goose_db_version', 'sessions', 'idempotency_keys')`)
+		  AND relname NOT LIKE 'river\_%' AND relname NOT IN ('goose_db_version', 'sessions', 'attempts', 'idempotency_keys')`)
 	all := map[string][]string{}
 	for _, name := range names {
 		all[name] = query(t, pool, fmt.Sprintf(`SELECT to_jsonb(t)::text FROM %s t ORDER BY 1`, name))

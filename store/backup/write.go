@@ -85,7 +85,7 @@ func tables(ctx context.Context, tx pgx.Tx) ([]Table, error) {
 		SELECT c.relname AS name, array_agg(a.attname ORDER BY a.attnum) AS columns
 		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-		  AND c.relname NOT LIKE 'river\_%' AND c.relname NOT IN ('goose_db_version', 'sessions', 'idempotency_keys')
+		  AND c.relname NOT LIKE 'river\_%' AND c.relname NOT IN ('goose_db_version', 'sessions', 'attempts', 'idempotency_keys')
 		GROUP BY c.relname ORDER BY c.relname`)
 	if err != nil {
 		return nil, err
