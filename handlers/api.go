@@ -43,6 +43,7 @@ func (s *Server) apiRoutes(r router) {
 		s.importOperations(a)
 		s.datasetOperations(a)
 		s.relabelOperations(a)
+		s.reviewOperations(a)
 		s.batchOperations(a)
 		s.agreementOperations(a)
 		s.qualityOperations(a)

@@ -101,7 +101,7 @@ func (s *Server) renderBatch(w http.ResponseWriter, r *http.Request, status int,
 			v.Close = v.Href + "/close"
 		}
 		if b.State == store.BatchOpen {
-			v.Remove = v.Href + "/remove"
+			v.Remove, v.Add = v.Href+"/remove", v.Href+"/add"
 		}
 	}
 	if err := s.batchItems(r, b, &v); err != nil {

@@ -232,8 +232,19 @@ func (s *Server) editBatch(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) addToBatch(w http.ResponseWriter, r *http.Request) error {
-	return s.changeBatch(w, r, "The items are added.", nil, func(b store.Batch, version int) error {
-		_, err := s.Store.AddToBatch(r.Context(), actorOf(r), b.ID, version, store.BatchChoice{Items: idsOf(r.PostForm["item"]), Keys: keysOf(r.PostFormValue("keys"))})
+	place := func(v *web.BatchView, refused web.Refusal) {
+		v.Added = web.BatchMore{Keys: r.PostFormValue("keys"), Size: r.PostFormValue("size"), Refused: refused}
+	}
+	return s.changeBatch(w, r, "The items are added.", place, func(b store.Batch, version int) error {
+		choice := store.BatchChoice{Items: idsOf(r.PostForm["item"]), Keys: keysOf(r.PostFormValue("keys"))}
+		if len(choice.Items)+len(choice.Keys) == 0 {
+			size, err := strconv.Atoi(strings.TrimSpace(r.PostFormValue("size")))
+			if err != nil || size < 1 {
+				return &store.InvalidError{Field: "size", Reason: "Name items by their keys, or say how many of the free ones are wanted."}
+			}
+			choice.Size = size
+		}
+		_, err := s.Store.AddToBatch(r.Context(), actorOf(r), b.ID, version, choice)
 		return err
 	})
 }

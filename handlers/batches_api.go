@@ -153,6 +153,12 @@ type sampleInput struct {
 	}
 }
 
+type extendInput struct {
+	BatchPath
+
+	Body BatchChoiceBody
+}
+
 type approveInput struct {
 	BatchPath
 
@@ -215,6 +221,10 @@ func (s *Server) batchOperations(a api) {
 	operation(a, access.ReadItems, huma.Operation{
 		OperationID: "list-batch-items", Method: http.MethodGet, Path: batch + "/items", Tags: tags, Summary: "A batch's items, least agreement first", Errors: []int{unknown},
 	}, s.apiBatchItems)
+	operation(a, access.EditBatches, huma.Operation{
+		OperationID: "extend-batch", Method: http.MethodPost, Path: batch + "/items", Tags: tags, Summary: "Put more items into a batch that nobody has begun on",
+		Errors: []int{unknown, refused, changed},
+	}, s.apiExtendBatch)
 	operation(a, access.Review, huma.Operation{
 		OperationID: "sample-batch", Method: http.MethodPost, Path: batch + "/sample", Tags: tags, Summary: "Draw the sample that is looked at before a batch is approved",
 		Description: "The smallest one for which, if more than the share limit of the batch were faulty, the chance to find at most accept faulty items in it is 5 % at most.",
@@ -438,6 +448,21 @@ func (s *Server) apiSampleBatch(ctx context.Context, actor store.Actor, in *samp
 		return nil, err
 	}
 	if err := s.Store.SampleBatch(ctx, actor, b.ID, b.Version, in.Body.Limit, in.Body.Accept); err != nil {
+		return nil, err
+	}
+	return s.apiBatch(ctx, actor, &in.BatchPath)
+}
+
+func (s *Server) apiExtendBatch(ctx context.Context, actor store.Actor, in *extendInput) (*batchOutput, error) {
+	b, err := s.Store.Batch(ctx, actor, in.Slug, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	choice, err := s.choice(ctx, actor, b.ProjectID, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Store.AddToBatch(ctx, actor, b.ID, b.Version, choice); err != nil {
 		return nil, err
 	}
 	return s.apiBatch(ctx, actor, &in.BatchPath)

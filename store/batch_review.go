@@ -156,7 +156,7 @@ func (s *Store) LookOf(ctx context.Context, actor Actor, item int64) (SampledLoo
 	return look, nil
 }
 
-// answering is in whose name a batch is settled: the actor's own, or, for a token, that of the person by.
+// answering is in whose name something is decided: the actor's own, or, for a token, that of the person by.
 func answering(ctx context.Context, tx pgx.Tx, actor Actor, project, by int64) (int64, error) {
 	if actor.PersonID != 0 {
 		return actor.PersonID, nil

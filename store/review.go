@@ -65,6 +65,7 @@ type Adjudication struct {
 	Marks      []NewMark  // of Rejected
 	Note       string     // why; Discarded needs one
 	ActiveMS   int64      // how long the reviewer was at it
+	By         int64      // the reviewer in whose name a token decides; 0 for a person
 
 	origins *Origins // of the boxes that were decided on
 	batch   int64    // the batch that is decided on as a whole, 0 for none
@@ -128,7 +129,7 @@ func (u *undecided) free() bool { return u.Live+u.Votes < u.Overlap }
 
 // Adjudicate records a decision with all that follows from it, or nothing: the truth that it makes, the
 // rework that it asks for, what its labelers are told. Whatever held before stays, and can be brought
-// back by Undo. It returns ErrConflict if the item was decided, or the answer taken back, since it was read.
+// back by Undo. A token says in whose name it decides. It returns ErrConflict if the item was decided, or the answer taken back, since it was read.
 func (s *Store) Adjudicate(ctx context.Context, reviewer Actor, a Adjudication) (decision int64, err error) {
 	if err := reviewer.may(access.Review); err != nil {
 		return 0, err
@@ -139,6 +140,9 @@ func (s *Store) Adjudicate(ctx context.Context, reviewer Actor, a Adjudication) 
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		u, err := lockUndecided(ctx, tx, reviewer, a.Item, a.Version)
 		if err != nil {
+			return err
+		}
+		if reviewer.PersonID, err = answering(ctx, tx, reviewer, u.Project, a.By); err != nil {
 			return err
 		}
 		if err := s.askForScore(ctx, tx, a.Item); err != nil {
@@ -181,9 +185,6 @@ func lockUndecided(ctx context.Context, tx pgx.Tx, actor Actor, item int64, vers
 	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByName[undecided])
 	if err != nil {
 		return nil, notFound(err)
-	}
-	if actor.PersonID == 0 {
-		return nil, invalid("", "A decision bears a person's name. Sign in to review.")
 	}
 	if !made && u.Version != version {
 		return nil, ErrConflict

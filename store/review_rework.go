@@ -122,6 +122,11 @@ func addMark(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, m New
 // and the answer counts as before. What was handed in meanwhile stays. It returns the item, and
 // ErrConflict if the decision does not stand any more or a later one does.
 func (s *Store) Undo(ctx context.Context, reviewer Actor, decision int64) (item int64, err error) {
+	return s.UndoBy(ctx, reviewer, decision, 0)
+}
+
+// UndoBy is Undo in the name of a reviewer, whom a token has to say; 0 for a person.
+func (s *Store) UndoBy(ctx context.Context, reviewer Actor, decision, by int64) (item int64, err error) {
 	if err := reviewer.may(access.Review); err != nil {
 		return 0, err
 	}
@@ -136,6 +141,9 @@ func (s *Store) Undo(ctx context.Context, reviewer Actor, decision int64) (item 
 		if err != nil {
 			return err
 		}
+		if reviewer.PersonID, err = answering(ctx, tx, reviewer, u.Project, by); err != nil {
+			return err
+		}
 		if err := s.askForScore(ctx, tx, item); err != nil {
 			return err
 		}
@@ -143,6 +151,20 @@ func (s *Store) Undo(ctx context.Context, reviewer Actor, decision int64) (item 
 	})
 	if err != nil {
 		return 0, fmt.Errorf("undo decision %d: %w", decision, err)
+	}
+	return item, nil
+}
+
+// ItemOfDecision returns the item that a decision is about, or ErrNotFound if the actor sees no such decision.
+func (s *Store) ItemOfDecision(ctx context.Context, actor Actor, decision int64) (item int64, err error) {
+	if err := actor.may(access.Review); err != nil {
+		return 0, err
+	}
+	err = s.pool.QueryRow(ctx, `
+		SELECT r.item_id FROM reviews r JOIN items i ON i.id = r.item_id JOIN projects p ON p.id = i.project_id
+		WHERE r.id = @decision AND `+sees, actor.args(pgx.NamedArgs{"decision": decision})).Scan(&item)
+	if err != nil {
+		return 0, fmt.Errorf("item of decision %d: %w", decision, notFound(err))
 	}
 	return item, nil
 }

@@ -13,6 +13,7 @@ type batchCommand struct {
 	Add     batchAddCommand     `cmd:"" help:"Make a batch of items that are free, and print its number."`
 	List    batchListCommand    `cmd:"" help:"List a project's batches."`
 	Show    batchShowCommand    `cmd:"" help:"Show one batch."`
+	Extend  batchExtendCommand  `cmd:"" help:"Put more items into a batch that nobody has begun on."`
 	Sample  batchSampleCommand  `cmd:"" help:"Draw the sample that is looked at before a batch is approved."`
 	Approve batchApproveCommand `cmd:"" help:"Approve whatever of a batch waits for review, once its plan is fulfilled."`
 	Return  batchReturnCommand  `cmd:"" help:"Send every answer that is not approved yet back to its labeler."`
@@ -95,10 +96,8 @@ func (b batchAnswer) String() string {
 // batchesPath is where the server has a project's batches.
 func batchesPath(project string) string { return "/projects/" + url.PathEscape(project) + "/batches" }
 
-type batchAddCommand struct {
-	clientFlags `embed:""`
-
-	Project string   `arg:"" help:"Short name of the project."`
+// batchChoiceFlags say which items a batch is made of.
+type batchChoiceFlags struct {
 	Key     []string `help:"An item by its external key; several may be given. Then no filter counts." placeholder:"KEY" sep:"none"`
 	Labeled string   `help:"How far labeling is: never_labeled, in_review or has_truth." enum:"never_labeled,in_review,has_truth," default:"" placeholder:"never_labeled|in_review|has_truth"`
 	Class   string   `help:"Items whose truth, prediction or prefill has a box of this class."`
@@ -110,10 +109,40 @@ type batchAddCommand struct {
 	Size    int      `help:"How many items at most." default:"50"`
 	Lasting bool     `help:"Only items that do not expire."`
 	Seed    int64    `help:"Draw them at random: the same for the same seed. Without one the first that came in are taken."`
-	Title   string   `help:"What is special about the batch."`
-	Owner   string   `help:"Address of who answers for it: a reviewer of the project, or an admin." placeholder:"EMAIL"`
-	Due     string   `help:"By when it is wanted." placeholder:"2026-12-31"`
-	DryRun  bool     `help:"Say how many items it would hold, and make nothing."`
+}
+
+// choice is what the server is asked for.
+func (f *batchChoiceFlags) choice() map[string]any {
+	in := map[string]any{"size": f.Size}
+	for name, value := range map[string]string{
+		"state": f.Labeled, "class": f.Class, "source": f.Source, "group": f.Group, "folder": f.Folder, "captured_from": f.From, "captured_before": f.Before,
+	} {
+		if value != "" {
+			in[name] = value
+		}
+	}
+	if f.Lasting {
+		in["lasting"] = true
+	}
+	if f.Seed != 0 {
+		in["seed"] = f.Seed
+	}
+	if len(f.Key) > 0 {
+		in["keys"] = f.Key
+	}
+	return in
+}
+
+type batchAddCommand struct {
+	clientFlags `embed:""`
+
+	Project          string `arg:"" help:"Short name of the project."`
+	batchChoiceFlags `embed:""`
+
+	Title  string `help:"What is special about the batch."`
+	Owner  string `help:"Address of who answers for it: a reviewer of the project, or an admin." placeholder:"EMAIL"`
+	Due    string `help:"By when it is wanted." placeholder:"2026-12-31"`
+	DryRun bool   `help:"Say how many items it would hold, and make nothing."`
 }
 
 func (c *batchAddCommand) Run(ctx context.Context, std *streams) error {
@@ -121,23 +150,12 @@ func (c *batchAddCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	in := map[string]any{"size": c.Size, "dry_run": c.DryRun}
-	for name, value := range map[string]string{
-		"state": c.Labeled, "class": c.Class, "source": c.Source, "group": c.Group, "folder": c.Folder, "captured_from": c.From, "captured_before": c.Before,
-		"title": c.Title, "owner": c.Owner, "due": c.Due,
-	} {
+	in := c.choice()
+	in["dry_run"] = c.DryRun
+	for name, value := range map[string]string{"title": c.Title, "owner": c.Owner, "due": c.Due} {
 		if value != "" {
 			in[name] = value
 		}
-	}
-	if c.Lasting {
-		in["lasting"] = true
-	}
-	if c.Seed != 0 {
-		in["seed"] = c.Seed
-	}
-	if len(c.Key) > 0 {
-		in["keys"] = c.Key
 	}
 	var made struct {
 		Number int `json:"number,omitempty"`
@@ -198,6 +216,24 @@ func (c *batchShowCommand) Run(ctx context.Context, std *streams) error {
 	}
 	var b batchAnswer
 	if err := server.get(ctx, c.path(), &b); err != nil {
+		return err
+	}
+	return c.printAnswer(std, b, b.String())
+}
+
+type batchExtendCommand struct {
+	clientFlags      `embed:""`
+	batchName        `embed:""`
+	batchChoiceFlags `embed:""`
+}
+
+func (c *batchExtendCommand) Run(ctx context.Context, std *streams) error {
+	server, err := c.connect()
+	if err != nil {
+		return err
+	}
+	var b batchAnswer
+	if err := server.post(ctx, c.path()+"/items", c.choice(), &b); err != nil {
 		return err
 	}
 	return c.printAnswer(std, b, b.String())

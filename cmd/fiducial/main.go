@@ -59,6 +59,7 @@ type commandLine struct {
 	Import   importCommand   `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`
 	Pairs    pairsCommand    `cmd:"" help:"List the classes that are confused in a project." group:"Against a server"`
 	Relabel  relabelCommand  `cmd:"" help:"Send labels back that were made under an older definition." group:"Against a server"`
+	Review   reviewCommand   `cmd:"" help:"Decide on items: approve, amend, merge, send back, discard, undo." group:"Against a server"`
 	Batch    batchCommand    `cmd:"" help:"Make batches of items, and approve or return them as a whole." group:"Against a server"`
 	Round    roundCommand    `cmd:"" help:"Open rounds, each a share of every class, and list them." group:"Against a server"`
 	Dataset  datasetCommand  `cmd:"" help:"Freeze, verify and list datasets." group:"Against a server"`
