@@ -11,10 +11,11 @@ import (
 	"github.com/playwright-community/playwright-go"
 )
 
-// Bounds of a crawl: pages of one shape, such as /items/7 and /items/8, and pages in all.
+// Bounds of a crawl: pages of one shape, such as /items/7 and /items/8, and pages in all. One page of every shape is
+// visited before a second of any, and the bound never hides a shape: the crawl fails if it does.
 const (
 	pagesOfShape = 2
-	pagesOfRole  = 60
+	pagesOfRole  = 90
 )
 
 // notOurs are places whose pages others made.
@@ -35,22 +36,43 @@ func TestPages(t *testing.T) {
 
 func crawl(t *testing.T, p *page) {
 	t.Helper()
-	waiting, seen, shapes, opened := []string{"/", "/account"}, map[string]bool{}, map[string]int{}, 0
-	for len(waiting) > 0 && opened < pagesOfRole {
-		path := waiting[0]
-		waiting = waiting[1:]
-		if seen[path] || shapes[shapeOf(path)] >= pagesOfShape {
-			continue
+	c := crawler{waiting: []string{"/", "/account"}, seen: map[string]bool{}, shapes: map[string]int{}}
+	opened := 0
+	for path := c.next(); path != ""; path = c.next() {
+		if opened == pagesOfRole {
+			if c.shapes[shapeOf(path)] == 1 {
+				t.Errorf("%d pages opened, and %s is of a shape that none of them had", opened, path)
+			}
+			break
 		}
-		seen[path] = true
-		shapes[shapeOf(path)]++
 		if p.isPage(path) {
 			opened++
 			p.inspect(path)
-			waiting = append(waiting, p.links()...)
+			c.waiting = append(c.waiting, p.links()...)
 		}
 	}
-	t.Logf("%d pages opened", opened)
+	t.Logf("%d pages opened, of %d shapes", opened, len(c.shapes))
+}
+
+// crawler knows where a crawl was and where it could go.
+type crawler struct {
+	waiting []string
+	seen    map[string]bool
+	shapes  map[string]int // how many pages of each were visited
+}
+
+// next is where to go: to a page of a new shape first, "" when there is nothing left.
+func (c *crawler) next() string {
+	for most := range pagesOfShape {
+		for _, path := range c.waiting {
+			if shape := shapeOf(path); !c.seen[path] && c.shapes[shape] == most {
+				c.seen[path] = true
+				c.shapes[shape]++
+				return path
+			}
+		}
+	}
+	return ""
 }
 
 // isPage opens path and reports whether it is a page of ours; a download is none.
@@ -104,10 +126,10 @@ func (p *page) links() []string {
 	return ours
 }
 
-var digits = regexp.MustCompile(`\d+`)
+// named are the parts of a path that name a thing: numbers, and what stands behind these words.
+var named = regexp.MustCompile(`\d+|(?:^/projects|^/datasets)/[^/]+`)
 
-// shapeOf is what pages of one kind have in common: their path without numbers, and which
-// parameters they take.
+// shapeOf is what pages of one kind have in common: their path without what names a thing, and which parameters they take.
 func shapeOf(path string) string {
 	u, err := url.Parse(path)
 	if err != nil {
@@ -118,5 +140,11 @@ func shapeOf(path string) string {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return digits.ReplaceAllString(u.Path, "N") + "?" + strings.Join(names, "&")
+	kind := named.ReplaceAllStringFunc(u.Path, func(name string) string {
+		if word, _, found := strings.Cut(name[1:], "/"); found && !strings.HasSuffix(name, "/new") {
+			return "/" + word + "/N"
+		}
+		return strings.TrimLeft(name, "0123456789")
+	})
+	return kind + "?" + strings.Join(names, "&")
 }

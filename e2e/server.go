@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	startPatience = time.Minute
+	startPatience = 3 * time.Minute
 	stopPatience  = 40 * time.Second
 )
 
