@@ -12,7 +12,7 @@ import (
 )
 
 // relabelBatch is how many items are sent back in one transaction, which keeps their locks, and the queue's, short.
-const relabelBatch = 200
+const relabelBatch = 500
 
 // endOfTime is when a definition that is still a draft is taken to be published.
 var endOfTime = time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC)
