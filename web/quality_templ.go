@@ -1895,7 +1895,7 @@ func GoldPage(page PageView, v GoldListView) templ.Component {
 							return templ_7745c5c3_Err
 						}
 						if g.Remove != "" {
-							templ_7745c5c3_Err = ui.PostButton(g.Remove, map[string]string{"back": "list"}, ui.Act{Label: "Take out", Weight: ui.Bare, Attrs: templ.Attributes{"aria-label": "Take " + g.Name + " out"}}).Render(ctx, templ_7745c5c3_Buffer)
+							templ_7745c5c3_Err = ui.PostButton(g.Remove, map[string]string{"back": "list"}, ui.Act{Label: "Take out", Weight: ui.Bare, Attrs: templ.Attributes{"aria-label": "Take out " + g.Name}}).Render(ctx, templ_7745c5c3_Buffer)
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err
 							}
