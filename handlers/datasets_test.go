@@ -11,6 +11,7 @@ import (
 	"fiducial/internal/access"
 	"fiducial/internal/manifest"
 	"fiducial/store"
+	"fiducial/web"
 )
 
 // withTruth gives a new project n items that have truth of one box each.
@@ -253,4 +254,104 @@ func TestProgramsFreezeVerifyAndExport(t *testing.T) {
 		t.Errorf("the archive holds %q", got)
 	}
 	s.programs(access.Viewer, 0)("GET", "/exports/1/archive", "").want(http.StatusForbidden)
+}
+
+func TestARecipeIsWrittenAsAFormAndAsAFile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.withTruth("hot", 40)
+	admin := s.browser(access.Admin)
+	admin.get("/datasets/new").shows("Choose projects to see")
+	form := []string{
+		"name", "hot-test", "project", "hot", "seed", "7", "training", "50", "validation", "0", "test", "50", "size_test", "30", "strata", "class",
+		"source_rule", "in", "source", "mill of 1", "class", "scratch", "definition:scratch", "0", "captured_from", "", "group", "media",
+		"retention", "allow", "reason", "For one month.",
+	}
+	admin.post("/datasets/new", form...).want(http.StatusOK).shows("One stratum falls short", "scratch", "of 30", "short", `reason: "For one month."`)
+	file := admin.post("/datasets/recipe.yaml", form...).want(http.StatusOK)
+	recipe, err := manifest.ParseYAML(file.Body.Bytes())
+	if err != nil || recipe.Sizes.Test != 30 || recipe.Filter.Sources[0] != "mill of 1" || recipe.Retention.Reason != "For one month." ||
+		!strings.Contains(file.Header().Get("Content-Disposition"), "hot-test.yaml") {
+		t.Fatalf("%+v, %v, %v", recipe, err, file.Header())
+	}
+	again := admin.post("/datasets/new", "name", "hot-test", "yaml", recipe.YAML()).want(http.StatusOK).shows("One stratum falls short")
+	again.attribute("value", "For one month.")
+	admin.post("/datasets/new", "name", "hot-test", "yaml", "projects: [hot]\nsed: 1").want(http.StatusUnprocessableEntity).shows("[2:1] unknown field", "sed: 1")
+
+	admin.post("/datasets", form...).to("/datasets/hot-test/1")
+	s.fill()
+	admin.get("/datasets/hot-test/1").want(http.StatusOK).shows("Strata", "For one month.", "only mill of 1", "copies of one image", "Made from", "none, this is the first")
+	if got := admin.get("/datasets/hot-test/1/recipe.yaml").want(http.StatusOK).Body.String(); got != recipe.YAML() {
+		t.Errorf("downloaded\n%s", got)
+	}
+	admin.get("/datasets/hot-test/1/rebuild").want(http.StatusOK).shows("Nothing would change")
+	admin.post("/datasets/hot-test/1/rebuild").to("/datasets/hot-test/2")
+	admin.get("/datasets/hot-test/2/rebuild").want(http.StatusOK).shows("There is nothing to rebuild")
+	admin.post("/datasets/hot-test/2/rebuild").want(http.StatusUnprocessableEntity).shows("is not frozen")
+	s.fill()
+	admin.get("/datasets/hot-test/2").shows("Rebuilds v1")
+	admin.get("/datasets/new?from=hot-test&version=1").shows("For one month.")
+}
+
+func TestRecipeFormSaysWhatToMend(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.withTruth("hot", 2)
+	admin := s.browser(access.Admin)
+	for want, more := range map[string][]string{
+		"say why under retention.reason":   {"retention", "allow"},
+		"There is no source Mill 9":        {"source_rule", "in", "source", "Mill 9"},
+		"has a class Pit":                  {"class", "Pit"},
+		"Give the size of test":            {"size_test", "few"},
+		"Give the days as":                 {"captured_from", "yesterday"},
+		"Give the version of a definition": {"definition", "new"},
+		"keeps no such metadata":           {"group", "metadata:coil"},
+		"is no stratum key":                {"strata", "weather"},
+		"whose share is 0":                 {"size_validation", "4"},
+	} {
+		form := append([]string{"name", "x", "project", "hot", "seed", "1", "training", "80", "validation", "0", "test", "20"}, more...)
+		admin.post("/datasets", form...).want(http.StatusUnprocessableEntity).shows(want)
+		admin.post("/datasets/new", form...).want(http.StatusOK).shows("Not counted", want)
+	}
+}
+
+// What the page shows as an example is a recipe.
+func TestTheExampleOfARecipeIsOne(t *testing.T) {
+	t.Parallel()
+	if recipe, err := manifest.ParseYAML([]byte(web.RecipeExample)); err != nil || recipe.Filter.Definitions["scratch"] != 3 || recipe.Retention.Test != manifest.Allow {
+		t.Fatalf("%+v, %v", recipe, err)
+	}
+	s := newSite(t)
+	s.browser(access.Viewer).get("/datasets/recipe").want(http.StatusOK).shows("Recipes", "not_sources").lacks("Freeze a version")
+}
+
+func TestTheAPITakesAWholeRecipe(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.withTruth("hot", 40)
+	recipe := map[string]any{
+		"projects": []string{"hot"}, "shares": map[string]any{"training": 0.5, "validation": 0, "test": 0.5}, "strata": []string{"class"},
+		"sizes": map[string]any{"test": 5}, "filter": map[string]any{"classes": []string{"scratch"}}, "retention": map[string]any{"test": "allow", "reason": "To see."},
+	}
+	admin := s.browser(access.Admin)
+	send := func(path string, body any) answer {
+		t.Helper()
+		document, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return admin.body(http.MethodPost, "/api/v1"+path, string(document))
+	}
+	get := func(path string) answer { return admin.body(http.MethodGet, "/api/v1"+path, "") }
+	send("/recipes/preview", recipe).want(http.StatusOK).shows(`"truths":40`, `"wanted":5`)
+	send("/datasets/hot-test/versions", recipe).want(http.StatusCreated)
+	s.fill()
+	get("/datasets/hot-test/versions/1").want(http.StatusOK).shows(`"reason":"To see."`, `"sizes":{"test":5}`, `"labels_at"`)
+	get("/datasets/hot-test/versions/1/strata").want(http.StatusOK).shows(`"class":"scratch"`, `"items":5`, `"reserve"`)
+	send("/datasets/hot-test/versions/1/rebuild", map[string]any{}).want(http.StatusCreated).shows(`"number":2`)
+	recipe["strata"] = []string{"weather"}
+	send("/datasets/hot-test/versions", recipe).want(http.StatusUnprocessableEntity)
+	delete(recipe, "strata")
+	recipe["retention"] = map[string]any{"test": "allow"}
+	send("/datasets/hot-test/versions", recipe).want(http.StatusUnprocessableEntity).shows("say why under retention.reason")
 }

@@ -207,12 +207,13 @@ class Server:
 
     # Datasets
 
-    def freeze(self, dataset, projects, seed=None, shares=None):
+    def freeze(self, dataset, projects, seed=None, shares=None, recipe=None):
         """Freezes the next version of a dataset from the truth of these projects, and returns it.
 
-        shares is a dict of training, validation and test, which add up to 1.
+        shares is a dict of training, validation and test, which add up to 1. recipe is a dict of what else a recipe can
+        say: filter, group, strata, sizes, retention.
         """
-        recipe = {"projects": list(projects)}
+        recipe = dict(recipe or {}, projects=list(projects))
         if seed is not None:
             recipe["seed"] = seed
         if shares is not None:

@@ -17,10 +17,10 @@ import (
 // recipeName is what may stand in the name of a downloaded file.
 var recipeName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,80}$`)
 
-func previewView(p store.Preview) *web.PreviewView {
+func previewView(recipe manifest.Recipe, p store.Preview) *web.PreviewView {
 	v := &web.PreviewView{
 		About: p.Every > 1, Truths: p.Truths, Filtered: p.Filtered, Refused: p.Refused, Reserve: p.Reserve, Items: p.Items, Groups: p.Groups * p.Every,
-		Strata: strataView(p.Strata),
+		Strata: strataView(recipe, p.Strata),
 	}
 	start := 0.0
 	for _, split := range manifest.Splits() {
@@ -40,7 +40,7 @@ func previewView(p store.Preview) *web.PreviewView {
 }
 
 // strataView makes one row of a cell on all sides; those that fall short come first.
-func strataView(strata []store.StratumFigure) web.StrataView {
+func strataView(recipe manifest.Recipe, strata []store.StratumFigure) web.StrataView {
 	var v web.StrataView
 	rows := map[manifest.Cell]*web.StratumRow{}
 	var order []*web.StratumRow
@@ -50,7 +50,7 @@ func strataView(strata []store.StratumFigure) web.StrataView {
 		}
 		row := rows[s.Cell]
 		if row == nil {
-			row = &web.StratumRow{Name: stratumName(s)}
+			row = &web.StratumRow{Name: stratumName(recipe, s)}
 			rows[s.Cell] = row
 			order = append(order, row)
 		}
@@ -73,15 +73,17 @@ func strataView(strata []store.StratumFigure) web.StrataView {
 	return v
 }
 
-// stratumName is what a stratum is called; one that is balanced by nothing is All.
-func stratumName(s store.StratumFigure) string {
-	var words []string
-	if s.Cell.Class != "" {
-		words = append(words, s.Cell.Class)
-	}
-	for _, word := range []string{s.Source, s.Project} {
-		if word != "" {
-			words = append(words, word)
+// stratumName is what a stratum is called, empty where the recipe balances by nothing.
+func stratumName(recipe manifest.Recipe, s store.StratumFigure) string {
+	words := make([]string, 0, len(recipe.Strata))
+	for _, key := range recipe.Strata {
+		switch key {
+		case manifest.PerClass:
+			words = append(words, cmp.Or(s.Cell.Class, "without boxes"))
+		case manifest.PerSource:
+			words = append(words, s.Source)
+		case manifest.PerProject:
+			words = append(words, s.Project)
 		}
 	}
 	return strings.Join(words, " · ")
@@ -97,7 +99,7 @@ func (s *Server) fillRecipe(r *http.Request, version store.DatasetVersion, v *we
 	if err != nil {
 		return err
 	}
-	v.Strata = strataView(strata)
+	v.Strata = strataView(version.Recipe, strata)
 	v.Strata.By = version.Recipe.Strata != nil || version.Recipe.Sizes != nil
 	v.Made = web.MadeView{Parent: version.Parent, RebuildOf: version.RebuildOf, LastTruth: version.LastTruthID, Rules: recipeRules(version)}
 	if version.LabelsAt != nil {
@@ -199,11 +201,11 @@ func togetherWords(key manifest.GroupKey) string {
 	return "items of one " + key.Metadata()
 }
 
-func fillRebuild(v *web.RebuildView, p store.RebuildPreview) {
+func fillRebuild(v *web.RebuildView, recipe manifest.Recipe, p store.RebuildPreview) {
 	v.Erased, v.Expired, v.Moved = p.Erased, p.Expired, p.Moved
 	for _, c := range p.Changes {
 		row := web.RebuildRow{
-			Stratum: stratumName(c.StratumFigure), Split: string(c.Split), Before: c.Before, Gone: c.Gone, Left: c.Left, Kept: c.Kept, Added: c.Added,
+			Stratum: stratumName(recipe, c.StratumFigure), Split: string(c.Split), Before: c.Before, Gone: c.Gone, Left: c.Left, Kept: c.Kept, Added: c.Added,
 			After: c.Items, Wanted: c.Wanted, Short: c.Short(),
 		}
 		v.Gone, v.Left, v.Kept, v.Added, v.After = v.Gone+c.Gone, v.Left+c.Left, v.Kept+c.Kept, v.Added+c.Added, v.After+c.Items

@@ -26,11 +26,17 @@ const (
 func (s *Server) recipeRoutes(r router) {
 	r.get(newVersionPath, access.EditDatasets, s.askToFreeze)
 	r.post(newVersionPath, access.EditDatasets, s.countFirst)
+	r.get(datasetsPath+"/recipe", access.ReadDatasets, s.explainRecipes)
 	r.post(recipeFilePath, access.EditDatasets, s.downloadTyped)
 	r.post(datasetsPath, access.EditDatasets, s.freeze)
 	r.get(datasetsPath+"/{dataset}/{number}/recipe.yaml", access.ReadDatasets, s.downloadRecipe)
 	r.get(datasetsPath+"/{dataset}/{number}/rebuild", access.EditDatasets, s.askToRebuild)
 	r.post(datasetsPath+"/{dataset}/{number}/rebuild", access.EditDatasets, s.rebuild)
+}
+
+func (s *Server) explainRecipes(w http.ResponseWriter, r *http.Request) error {
+	page := s.page(r, "Recipes", ui.Crumb{Label: "Datasets", Href: datasetsPath}, ui.Crumb{Label: "Recipes"})
+	return render(w, r, http.StatusOK, web.RecipePage(page, access.Allows(actorOf(r).Role, access.EditDatasets)))
 }
 
 // askToFreeze shows the form; with ?from it starts from the newest recipe of that dataset, or with ?version from that of one version.
@@ -119,7 +125,7 @@ func (s *Server) renderFreeze(w http.ResponseWriter, r *http.Request, status int
 		} else if err != nil {
 			return err
 		} else {
-			v.Preview = previewView(preview)
+			v.Preview = previewView(recipe, preview)
 		}
 	case len(chosen) > 0:
 		refused, _ := refusalOf(refusal)
@@ -207,7 +213,7 @@ func (s *Server) renderRebuild(w http.ResponseWriter, r *http.Request, status in
 		} else if err != nil {
 			return err
 		}
-		fillRebuild(&v, preview)
+		fillRebuild(&v, version.Recipe, preview)
 	}
 	return render(w, r, status, web.RebuildPage(s.versionPage(r, version, ui.Crumb{Label: "Rebuild"}), v))
 }

@@ -63,37 +63,47 @@ func watchHeap() func() float64 {
 	}
 }
 
+// BenchmarkVersion freezes and verifies a million items: by shares alone, and balanced by class with a size for each stratum.
 func BenchmarkVersion(b *testing.B) {
-	for _, n := range []int{100_000, 1_000_000} {
-		b.Run(fmt.Sprintf("items=%d", n), func(b *testing.B) {
-			if n > 100_000 && testing.Short() {
-				b.Skip("leave out -short for a million items")
+	const n = 1_000_000
+	pool := storetest.Private(b)
+	stockUp(b, pool, "stock", n)
+	st, err := store.New(pool, storetest.Bucket(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	simple := manifest.Recipe{Projects: []string{"stock"}, Seed: 1, Shares: manifest.Default().Shares}
+	balanced := simple
+	balanced.Strata, balanced.Sizes = []manifest.StratumKey{manifest.PerClass}, &manifest.Sizes{Test: 10_000}
+	var version store.DatasetVersion
+	for _, c := range []struct {
+		name   string
+		recipe manifest.Recipe
+	}{{"freeze-balanced", balanced}, {"freeze", simple}} {
+		b.Run(c.name, func(b *testing.B) {
+			peak := watchHeap()
+			defer func() { b.ReportMetric(peak(), "MB-heap") }()
+			for b.Loop() {
+				version = frozen(b, st, "stock", c.recipe)
 			}
-			pool := storetest.Private(b)
-			stockUp(b, pool, "stock", n)
-			st, err := store.New(pool, storetest.Bucket(b))
-			if err != nil {
-				b.Fatal(err)
-			}
-			var version store.DatasetVersion
-			b.Run("freeze", func(b *testing.B) {
-				peak := watchHeap()
-				defer func() { b.ReportMetric(peak(), "MB-heap") }()
-				for b.Loop() {
-					version = frozen(b, st, "stock", manifest.Recipe{Projects: []string{"stock"}, Seed: 1, Shares: manifest.Default().Shares})
-				}
-			})
-			b.Run("verify", func(b *testing.B) {
-				peak := watchHeap()
-				defer func() { b.ReportMetric(peak(), "MB-heap") }()
-				for b.Loop() {
-					if v := verified(b, st, version, false); !v.Holds() || v.Matching != n {
-						b.Fatalf("%+v", v)
-					}
-				}
-			})
 		})
 	}
+	b.Run("preview", func(b *testing.B) {
+		for b.Loop() {
+			if p, err := st.Preview(b.Context(), store.System(), balanced); err != nil || p.Every < 2 {
+				b.Fatal(p, err)
+			}
+		}
+	})
+	b.Run("verify", func(b *testing.B) {
+		peak := watchHeap()
+		defer func() { b.ReportMetric(peak(), "MB-heap") }()
+		for b.Loop() {
+			if v := verified(b, st, version, false); !v.Holds() || v.Matching != n {
+				b.Fatalf("%+v", v)
+			}
+		}
+	})
 }
 
 // frozen freezes and does the job's work itself.

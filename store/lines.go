@@ -24,6 +24,9 @@ type truthBox struct {
 	manifest.Box
 }
 
+// lineMemory is what Postgres may use for each sort and join of the lines: with its default a million of them go through its disk.
+const lineMemory = "64MB"
+
 // errEnough ends a reading early.
 var errEnough = errors.New("store: enough lines")
 
@@ -36,7 +39,7 @@ func (s *Store) eachLine(ctx context.Context, tx pgx.Tx, q lineQuery, into []any
 		return errors.New("store: lines are ordered by a bigint")
 	}
 	var snapshot string
-	if err := tx.QueryRow(ctx, `SELECT pg_export_snapshot()`).Scan(&snapshot); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT pg_export_snapshot() FROM set_config('work_mem', $1, true)`, lineMemory).Scan(&snapshot); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -74,6 +77,9 @@ func (s *Store) sendBoxes(ctx context.Context, snapshot string, q lineQuery, bat
 	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET TRANSACTION SNAPSHOT '`+snapshot+`'`); err != nil {
 			return fmt.Errorf("boxes: snapshot: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `SELECT set_config('work_mem', $1, true)`, lineMemory); err != nil {
+			return fmt.Errorf("boxes: %w", err)
 		}
 		rows, err := tx.Query(ctx, q.boxes, q.args) //nolint:rowserrcheck // ForEachRow checks it
 		if err != nil {

@@ -64,7 +64,7 @@ type datasetFreezeCommand struct {
 
 	Name    string   `arg:"" help:"Name of the dataset, made if there is none."`
 	Project []string `help:"Short name of a project; several may be given. Instead of the recipe's projects."`
-	Recipe  string   `help:"Recipe as a YAML file: projects, seed, shares." type:"existingfile" placeholder:"FILE.yaml"`
+	Recipe  string   `help:"Recipe as a YAML file: projects, seed, shares, filter, group, strata, sizes, retention. The server describes it at /datasets/recipe." type:"existingfile" placeholder:"FILE.yaml"`
 }
 
 func (c *datasetFreezeCommand) Run(ctx context.Context, std *streams) error {
@@ -96,7 +96,48 @@ func (c *datasetFreezeCommand) Run(ctx context.Context, std *streams) error {
 	if version.State != "frozen" {
 		return fmt.Errorf("%s was not frozen: %s", version.name(), version.Error)
 	}
+	if err := tellShortfalls(ctx, server, std, path); err != nil {
+		return err
+	}
 	return c.printAnswer(std, version, version.name()+"  "+version.SHA256)
+}
+
+// datasetStratum is a stratum on one side as the server tells it.
+type datasetStratum struct {
+	Split   string `json:"split"`
+	Class   string `json:"class"`
+	Source  string `json:"source"`
+	Project string `json:"project"`
+	Wanted  int    `json:"wanted"`
+	Items   int    `json:"items"`
+	Short   int    `json:"short"`
+	Refused int    `json:"refused"`
+}
+
+func (s datasetStratum) name() string {
+	name := s.Split
+	for _, word := range []string{s.Class, s.Source, s.Project} {
+		if word != "" {
+			name += " · " + word
+		}
+	}
+	return name
+}
+
+// tellShortfalls says which strata have fewer items than the recipe wants, and how many the test side left out.
+func tellShortfalls(ctx context.Context, server *client, std *streams, path string) error {
+	refused := 0
+	err := list(ctx, server, path+"/strata", func(s datasetStratum) error {
+		refused += s.Refused
+		if s.Short > 0 {
+			fmt.Fprintf(std.err, "short: %s has %d of %d\n", s.name(), s.Items, s.Wanted)
+		}
+		return nil
+	})
+	if err == nil && refused > 0 {
+		fmt.Fprintf(std.err, "left out of the test side, since they are kept for a time only: %d\n", refused)
+	}
+	return err
 }
 
 func (c *datasetFreezeCommand) recipe() (recipe manifest.Recipe, err error) {

@@ -31,6 +31,7 @@ func datasetServer(t *testing.T, holds bool, content string) (url string) {
 	answers := map[string]string{
 		"POST /api/v1/datasets/strip/versions":                 `{"dataset":"strip","number":2}`,
 		"GET /api/v1/datasets/strip/versions/2":                `{"dataset":"strip","number":2,"state":"frozen","sha256":"abc","items":5}`,
+		"GET /api/v1/datasets/strip/versions/2/strata":         `{"data":[{"split":"test","class":"pit","source":"Mill 3","wanted":5,"items":3,"short":2,"refused":1}]}`,
 		"POST /api/v1/datasets/strip/versions/2/verifications": `{"id":4}`,
 		"GET /api/v1/verifications/4":                          fmt.Sprintf(`{"dataset":"strip","number":2,"state":"done","holds":%t,"hash_holds":true,"findings":[{"position":1,"item":7,"reason":"changed"}]}`, holds),
 		"POST /api/v1/datasets/strip/versions/2/exports":       `{"id":9}`,
@@ -72,6 +73,7 @@ func TestDatasetCommands(t *testing.T) {
 		says string
 	}{
 		{good, []string{"dataset", "freeze", "strip", "--project", "strip"}, 0, "strip@2  abc"},
+		{good, []string{"dataset", "freeze", "strip", "--project", "strip"}, 0, "short: test · pit · Mill 3 has 3 of 5\nleft out of the test side, since they are kept for a time only: 1\n"},
 		{good, []string{"dataset", "freeze", "strip"}, exitMisuse, "say what to freeze"},
 		{good, []string{"dataset", "freeze", "strip", "--recipe", recipe}, exitMisuse, `[2:1] unknown field "seeds"`},
 		{good, []string{"dataset", "verify", "strip@2"}, 0, "strip@2 holds"},

@@ -197,7 +197,22 @@ func (f *demoFill) freeze(ctx context.Context) error {
 		}
 		recipe.Shares = manifest.Shares{Training: 700, Validation: 100, Test: 200}
 	}
-	return nil
+	return f.freezeBalanced(ctx)
+}
+
+// freezeBalanced makes a test set that wants the same of every class, more than there is of most.
+func (f *demoFill) freezeBalanced(ctx context.Context) error {
+	recipe := manifest.Default()
+	recipe.Projects, recipe.Seed = []string{demoStrip}, 7
+	recipe.Shares = manifest.Shares{Training: 400, Validation: 100, Test: 500}
+	recipe.Filter = &manifest.Filter{Definition: 1}
+	recipe.Strata, recipe.Sizes = []manifest.StratumKey{manifest.PerClass}, &manifest.Sizes{Test: 2}
+	version, err := f.Store.Freeze(ctx, f.admin(), "hot-strip-test", recipe)
+	if err != nil {
+		return err
+	}
+	_, err = f.untilFrozen(ctx, version)
+	return err
 }
 
 // untilFrozen waits until the job has frozen version, and returns it as it is then.

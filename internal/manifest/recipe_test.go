@@ -20,8 +20,8 @@ shares:
   test: 0.175
 filter:
   sources:
-    - "Mill 3"
-    - "true"
+    - Mill 3
+    - "True"
   classes:
     - "scratch: long"
     - pit

@@ -93,8 +93,8 @@ func (w *yamlWriter) list(indent, key string, values any) {
 }
 
 var (
-	plain    = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
-	reserved = regexp.MustCompile(`^(true|false|null|yes|no|on|off|y|n)$`)
+	plain    = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_ -]*[A-Za-z0-9])?$`)
+	reserved = regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n)$`)
 )
 
 // scalar writes a text so that YAML reads it back as that text. JSON's strings are YAML's too.
