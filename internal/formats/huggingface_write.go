@@ -57,8 +57,8 @@ func (h *HuggingFace) NewFile(w io.Writer) *DatasetsFile {
 		schema = parquet.SchemaOf(datasetsRow{})
 	}
 	options := append(parquetOptions(h.info), schema, parquet.KeyValueMetadata("huggingface", h.features()))
-	if h.images { // the least and the greatest of the images tell nobody anything
-		options = append(options, parquet.SkipPageBounds("image", "bytes"))
+	if h.images { // the least and the greatest of the images tell nobody anything, and would stand beside each of them
+		options = append(options, parquet.SkipPageBounds("image", "bytes"), parquet.SkipPageStatistics("image", "bytes"))
 	}
 	return &DatasetsFile{set: h, out: parquet.NewGenericWriter[any](w, options...)}
 }

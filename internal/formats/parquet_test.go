@@ -264,6 +264,9 @@ func TestHuggingFaceBoundsItsRowGroups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if overhead := len(content) - 14*len(image); overhead > 10_000 {
+		t.Errorf("%d bytes beside the images", overhead)
+	}
 	if groups := len(file.RowGroups()); groups != 2 || file.NumRows() != 14 {
 		t.Errorf("%d row groups, %d rows", groups, file.NumRows())
 	}

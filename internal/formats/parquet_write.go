@@ -123,11 +123,11 @@ func pixels(n int) int32 {
 	return int32(n)
 }
 
-// parquetOptions are those of every file of ours. Snappy is what every reader has.
+// parquetOptions are those of every file of ours. Snappy and plain texts are what every reader has.
 func parquetOptions(info Set) []parquet.WriterOption {
 	return []parquet.WriterOption{
 		parquet.Compression(&parquet.Snappy),
-		parquet.DataPageStatistics(true),
+		parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.Plain),
 		parquet.CreatedBy("fiducial", "1", "0"),
 		parquet.KeyValueMetadata("dataset", info.Name),
 		parquet.KeyValueMetadata("version", info.Version),
