@@ -42,6 +42,8 @@ func (s *Server) apiRoutes(r router) {
 		s.modelOperations(a)
 		s.importOperations(a)
 		s.datasetOperations(a)
+		s.diffOperations(a)
+		s.consumerOperations(a)
 		s.relabelOperations(a)
 		s.reviewOperations(a)
 		s.batchOperations(a)

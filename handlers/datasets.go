@@ -36,6 +36,7 @@ func (s *Server) datasetRoutes(r router) {
 	r.get(datasetsPath+"/{dataset}/{number}", access.ReadDatasets, s.showVersion)
 	r.post(datasetsPath+"/{dataset}/{number}/verify", access.ReadDatasets, s.verify)
 	s.exportRoutes(r)
+	s.diffRoutes(r)
 }
 
 func (s *Server) listDatasets(w http.ResponseWriter, r *http.Request) error {
@@ -154,6 +155,9 @@ func (s *Server) fillVersion(r *http.Request, version store.DatasetVersion, v *w
 	}
 	for _, export := range exports {
 		v.Exports = append(v.Exports, exportRow(export, version))
+	}
+	if err := s.fillVersionLineage(r, version, v); err != nil {
+		return err
 	}
 	return s.fillLines(r, version, v)
 }

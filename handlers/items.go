@@ -190,6 +190,9 @@ func (s *Server) renderItem(w http.ResponseWriter, r *http.Request, status int, 
 	if v.Gold, err = s.goldForm(r, id, item.HasTruth && (item.TaskID == 0 || item.TaskState == "adjudicated")); err != nil {
 		return err
 	}
+	if v.Places, err = s.itemPlaces(r, id); err != nil {
+		return err
+	}
 	panel, err := s.discussionPanel(r, id, fmt.Sprintf("/items/%d", id))
 	if err != nil {
 		return err

@@ -80,6 +80,9 @@ func noticeView(n store.Notice, role access.Role) web.NoticeView {
 	case store.CommentReply:
 		v.Title, v.Text = "A discussion goes on in "+n.ProjectName, "You said something there, or it is about an answer of yours."
 		v.Icon, v.Href, v.Act = "message-square", discussionHref(n.ObjectID), "Read it"
+	case store.LinesErased:
+		v.Title, v.Text = "Items of a dataset that you use were erased", "Delete them from your copy too, and confirm that you did."
+		v.Icon, v.Tone, v.Href, v.Act = "shield", ui.Warn, noticePath(n.ObjectID), "See which"
 	case store.ConcernRaised:
 		v.Title, v.Text = "A labeler fell under the limit in "+n.ProjectName, "Their gold items say so. Nothing is done unless you say what."
 		v.Icon, v.Tone, v.Href, v.Act = "triangle-alert", ui.Warn, "/projects/"+n.Project+"/quality#concerns", "Look at it"

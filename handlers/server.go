@@ -10,6 +10,7 @@ import (
 
 	"fiducial/assets"
 	"fiducial/internal/access"
+	"fiducial/internal/webhook"
 	"fiducial/store"
 )
 
@@ -20,6 +21,9 @@ type Config struct {
 	Sessions  *scs.SessionManager
 	PublicURL string       // for links in what is sent; from the request if empty
 	JobsUI    http.Handler // River's own pages, nil if this process has none
+
+	// Webhooks says where consumers may be called; it is asked for again when they are.
+	Webhooks webhook.Policy
 
 	// TrustedProxies are the networks, such as 10.0.0.0/8, whose X-Forwarded-For is believed.
 	TrustedProxies []string
@@ -90,6 +94,7 @@ func (s *Server) Routes() http.Handler {
 		s.importRoutes(r)
 		s.mediaRoutes(r)
 		s.datasetRoutes(r)
+		s.consumerRoutes(r)
 		s.batchRoutes(r)
 		s.projectRoutes(r)
 		s.itemRoutes(r)

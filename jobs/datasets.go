@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"fiducial/internal/jobargs"
+	"fiducial/store"
 )
 
 // datasetAttempts is how often a freeze, a verification or an export is tried while a service it needs is away.
@@ -55,4 +56,25 @@ func (w *verifyVersion) Work(ctx context.Context, job *river.Job[jobargs.VerifyV
 	}
 	w.log.ErrorContext(ctx, "verification failed", slog.Int64("verification", job.Args.VerificationID), slog.Any("error", err))
 	return errors.Join(river.JobCancel(err), w.store.FailVerification(ctx, job.Args.VerificationID))
+}
+
+// diffVersions works out what two dataset versions differ in.
+type diffVersions struct {
+	river.WorkerDefaults[jobargs.DiffVersions]
+	deps
+}
+
+// Timeout lets a diff take as long as it takes.
+func (w *diffVersions) Timeout(*river.Job[jobargs.DiffVersions]) time.Duration { return -1 }
+
+func (w *diffVersions) Work(ctx context.Context, job *river.Job[jobargs.DiffVersions]) error {
+	err := w.store.RunDiff(ctx, job.Args.DiffID)
+	if errors.Is(err, store.ErrNotFound) { // a later one has taken its place
+		return nil
+	}
+	if err == nil || !givesUp(ctx, job.JobRow) {
+		return err
+	}
+	w.log.ErrorContext(ctx, "comparing versions failed", slog.Int64("diff", job.Args.DiffID), slog.Any("error", err))
+	return errors.Join(river.JobCancel(err), w.store.FailDiff(ctx, job.Args.DiffID))
 }

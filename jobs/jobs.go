@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"fiducial/internal/jobargs"
+	"fiducial/internal/webhook"
 	"fiducial/store"
 	"fiducial/store/blob"
 )
@@ -20,6 +21,9 @@ type Config struct {
 	Hour     int           // of the day, in UTC, at which items expire
 	SoftStop time.Duration // how long jobs may go on once they are to stop
 	Log      *slog.Logger
+
+	Webhooks  webhook.Policy // where consumers may be called
+	PublicURL string         // of the site, for links in what they are sent
 }
 
 // patience is how long a job may take that does not say otherwise.
@@ -53,6 +57,8 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &renderItem{deps: d, pixels: pixels})
 	river.AddWorker(workers, &freezeVersion{deps: d})
 	river.AddWorker(workers, &verifyVersion{deps: d})
+	river.AddWorker(workers, &diffVersions{deps: d})
+	river.AddWorker(workers, newTellConsumer(d, cfg))
 	river.AddWorker(workers, &writeExport{deps: d})
 	river.AddWorker(workers, &collectErasure{deps: d})
 	river.AddWorker(workers, &erase{deps: d})

@@ -240,6 +240,9 @@ func (r *erasureRun) write(ctx context.Context, tx pgx.Tx, proof Proof) error {
 	if err != nil {
 		return fmt.Errorf("receipt: %w", err)
 	}
+	if err := r.tellConsumers(ctx, tx, r.id); err != nil {
+		return err
+	}
 	if _, err := r.queue.InsertTx(ctx, tx, jobargs.RewriteErased{}, nil); err != nil {
 		return fmt.Errorf("enqueue the rewriting: %w", err)
 	}

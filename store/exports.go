@@ -154,8 +154,9 @@ func (s *Store) ExportReport(ctx context.Context, export Export) (report json.Ra
 	return report, nil
 }
 
-// Download notes that the actor takes the archive away, and opens it; the caller closes it. It returns ErrGone for an archive that was
-// deleted, ErrNotFound for one that is not done, and an InvalidError when a source of the version forbids exports by now.
+// Download notes that the actor takes the archive away, which makes them a consumer of its version, and opens it; the caller closes
+// it. It returns ErrGone for an archive that was deleted, ErrNotFound for one that is not done, and an InvalidError when a source of
+// the version forbids exports by now.
 func (s *Store) Download(ctx context.Context, actor Actor, id int64) (export Export, version DatasetVersion, archive *blob.Object, err error) {
 	if err := actor.may(access.Export); err != nil {
 		return export, version, nil, err
@@ -183,6 +184,9 @@ func (s *Store) Download(ctx context.Context, actor Actor, id int64) (export Exp
 		}
 		if state != ExportDone {
 			return fmt.Errorf("export %d: %w", id, ErrGone)
+		}
+		if err := noteTaker(ctx, tx, actor, export); err != nil {
+			return err
 		}
 		return audit(ctx, tx, actor, auditEvent{Action: "export.download", ObjectType: "export", ObjectID: id})
 	})

@@ -201,6 +201,17 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfNobody, ""},
 		{"dataset_limits", []string{"dataset_id", "margin", "least_share"}, OfNobody, ""},
 		{"forecast_notices", []string{"version_id", "week", "told_at"}, OfNobody, ""},
+		{"dataset_diffs", []string{
+			"id", "from_version", "to_version", "state", "same", "from_erased", "to_erased", "created_by", "token_id", "created_at", "finished_at",
+		}, OfNobody, ""},
+		{"dataset_diff_counts", []string{"diff_id", "reason", "detail", "from_split", "to_split", "came", "gone", "changed"}, OfNobody, ""},
+		{"dataset_diff_lines", []string{"diff_id", "reason", "split", "ordinal", "detail", "from_position", "to_position"}, OfNobody, ""},
+		{"consumers", []string{"id", "name", "person_id", "token_id", "url", "secret", "created_by", "created_at"}, OfNobody, ""},
+		{"version_consumers", []string{"version_id", "consumer_id", "how", "export_id", "since", "ended_at"}, OfNobody, ""},
+		{"consumer_notices", []string{
+			"id", "consumer_id", "version_id", "erasure_id", "lines", "state", "attempts", "fault", "status", "created_at", "told_at", "confirmed_at",
+			"confirmed_by", "confirmed_token",
+		}, OfNobody, ""},
 		{"exports", []string{
 			"id", "version_id", "format", "media", "state", "error", "done_items", "bytes", "sha256", "losses", "created_by", "token_id", "created_at", "finished_at",
 		}, OfNobody, ""},

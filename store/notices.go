@@ -32,6 +32,7 @@ const (
 	ExportErased     NoticeKind = "export.erased"   // an archive that they made or took held what was erased; the object is the export
 	TestSetShrinks   NoticeKind = "testset.shrinks" // to admins; the object is the dataset version
 	ErasureOverdue   NoticeKind = "erasure.overdue" // to admins; the object is the erasure
+	LinesErased      NoticeKind = "lines.erased"    // of a version that a consumer of theirs uses; the object is the consumer's notice
 	unreadNoticesTop            = 100
 )
 

@@ -16,6 +16,7 @@ import (
 type datasetCommand struct {
 	Freeze datasetFreezeCommand `cmd:"" help:"Freeze the next version, and print its name and its sha256."`
 	Verify datasetVerifyCommand `cmd:"" help:"Check that a version is still what was frozen; exits with 3 if it is not."`
+	Diff   datasetDiffCommand   `cmd:"" help:"Say what two versions differ in, and why."`
 	List   datasetListCommand   `cmd:"" help:"List the newest version of each dataset."`
 }
 

@@ -38,7 +38,7 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) (err error) {
 	}
 	working, stop := context.WithCancel(ctx)
 	worked := make(chan error, 1)
-	go func() { worked <- c.runJobs(working, p) }()
+	go func() { worked <- c.runJobs(working, p, "") }()
 	defer func() {
 		stop()
 		err = errors.Join(err, <-worked)

@@ -62,9 +62,10 @@ type commandLine struct {
 	Review   reviewCommand   `cmd:"" help:"Decide on items: approve, amend, merge, send back, discard, undo." group:"Against a server"`
 	Batch    batchCommand    `cmd:"" help:"Make batches of items, and approve or return them as a whole." group:"Against a server"`
 	Round    roundCommand    `cmd:"" help:"Open rounds, each a share of every class, and list them." group:"Against a server"`
-	Dataset  datasetCommand  `cmd:"" help:"Freeze, verify and list datasets." group:"Against a server"`
+	Dataset  datasetCommand  `cmd:"" help:"Freeze, verify, compare and list datasets." group:"Against a server"`
 	Access   accessCommand   `cmd:"" help:"Write what is held on a source, or on a person, into a zip file." group:"Against a server"`
 	Export   exportCommand   `cmd:"" help:"Write a dataset version into a zip file." group:"Against a server"`
+	Consumer consumerCommand `cmd:"" help:"Record who uses dataset versions, and confirm that their copies of erased items are deleted." group:"Against a server"`
 	Expiring expiringCommand `cmd:"" help:"Print what expires when, and what that does to dataset versions." group:"Against a server"`
 
 	Quality   qualityCommand   `cmd:"" help:"Print how each labeler of a project does." group:"Against a server"`

@@ -66,7 +66,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	group.Go(func() error { return serveUntilDone(ctx, server, listener) })
 	group.Go(func() error { return p.watchEmbedded(ctx) })
 	if !c.NoJobs {
-		group.Go(func() error { return c.runJobs(ctx, p) })
+		group.Go(func() error { return c.runJobs(ctx, p, c.url(listener)) })
 	}
 	group.Go(func() error { return c.announce(ctx, p, c.url(listener), std) })
 	return group.Wait()
@@ -141,7 +141,7 @@ func (c *serveCommand) newServer(ctx context.Context, p *platform) (*http.Server
 	}
 	site := handlers.New(handlers.Config{
 		Store: p.Store, Log: slog.Default(), Sessions: handlers.NewSessions(pgxstore.New(p.Pool), c.secureCookies()),
-		PublicURL: c.PublicURL, JobsUI: jobsUI, TrustedProxies: c.TrustedProxies,
+		PublicURL: c.PublicURL, JobsUI: jobsUI, TrustedProxies: c.TrustedProxies, Webhooks: c.webhooks(),
 	})
 	return &http.Server{Handler: site.Routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}, nil
 }

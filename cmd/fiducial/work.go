@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"fiducial/internal/webhook"
 	"fiducial/jobs"
 )
 
@@ -17,13 +19,17 @@ import (
 const rescueInterval = 15 * time.Second
 
 type jobFlags struct {
-	Workers    int `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
-	ExpireHour int `help:"Hour of the day, in UTC, at which items expire whose time has run out: 0 to 23." default:"2" env:"FIDUCIAL_EXPIRE_HOUR" group:"Jobs"`
+	Workers         int            `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
+	ExpireHour      int            `help:"Hour of the day, in UTC, at which items expire whose time has run out: 0 to 23." default:"2" env:"FIDUCIAL_EXPIRE_HOUR" group:"Jobs"`
+	WebhookHosts    []string       `help:"The only hosts at which consumers of datasets are called, such as train.example.org or *.example.org; any if empty." env:"FIDUCIAL_WEBHOOK_HOSTS" group:"Jobs"`
+	WebhookNetworks []netip.Prefix `help:"Networks of your own, such as 10.2.0.0/16, in which consumers may be called; without it public addresses alone." env:"FIDUCIAL_WEBHOOK_NETWORKS" group:"Jobs"`
 }
 
 type workCommand struct {
 	platformFlags `embed:""`
 	jobFlags      `embed:""`
+
+	PublicURL string `name:"public-url" help:"Address that people use, for links in what consumers are sent." env:"FIDUCIAL_PUBLIC_URL" group:"Jobs"`
 }
 
 func (c *workCommand) Run(ctx context.Context) (err error) {
@@ -38,15 +44,23 @@ func (c *workCommand) Run(ctx context.Context) (err error) {
 	if err := p.migrate(ctx); err != nil {
 		return err
 	}
-	return c.runJobs(ctx, p)
+	return c.runJobs(ctx, p, c.PublicURL)
 }
 
-// runJobs works until ctx ends, then lets the jobs under way finish.
-func (f *jobFlags) runJobs(ctx context.Context, p *platform) error {
+// webhooks says where consumers may be called.
+func (f *jobFlags) webhooks() webhook.Policy {
+	return webhook.Policy{Hosts: f.WebhookHosts, Networks: f.WebhookNetworks}
+}
+
+// runJobs works until ctx ends, then lets the jobs under way finish; publicURL is the address of the site.
+func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) error {
 	if f.ExpireHour < 0 || f.ExpireHour > 23 {
 		return misuseError("--expire-hour: choose an hour between 0 and 23")
 	}
-	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default()})
+	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{
+		Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default(),
+		Webhooks: f.webhooks(), PublicURL: publicURL,
+	})
 	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)

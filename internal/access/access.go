@@ -52,6 +52,7 @@ const (
 	ReadDatasets   Action = "read datasets"   // datasets, versions, manifests, exports made
 	EditDatasets   Action = "edit datasets"   // freeze
 	Export         Action = "export"          // make and download an export
+	KeepConsumers  Action = "keep consumers"  // who uses dataset versions, and how they are told of erasures
 	ManagePeople   Action = "manage people"   // people, invitations, roles
 	ManageTokens   Action = "manage tokens"   // API tokens
 	ReadAudit      Action = "read audit"      // the audit log
@@ -83,6 +84,7 @@ var table = map[Action][]Role{
 	Export:         {Admin},
 	EditProjects:   {Admin},
 	Import:         {Admin},
+	KeepConsumers:  {Admin},
 	ManagePeople:   {Admin},
 	ManageTokens:   {Admin},
 	ReadAudit:      {Admin},
@@ -106,7 +108,7 @@ func Actions() []Action {
 func Allows(role Role, action Action) bool { return slices.Contains(table[action], role) }
 
 // wide are the actions that reach beyond any one project.
-var wide = []Action{ManagePeople, ManageTokens, ReadAudit, ManageJobs, ManageSources, ReadMetrics, Erase}
+var wide = []Action{ManagePeople, ManageTokens, ReadAudit, ManageJobs, ManageSources, KeepConsumers, ReadMetrics, Erase}
 
 // Wide reports whether action reaches beyond any one project, so that whoever is bound to one may
 // not do it whatever their role: they could make themselves an account for all the others.

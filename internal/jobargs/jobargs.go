@@ -36,6 +36,22 @@ type VerifyVersion struct {
 // Kind implements river.JobArgs.
 func (VerifyVersion) Kind() string { return "verify_version" }
 
+// DiffVersions works out what two dataset versions differ in.
+type DiffVersions struct {
+	DiffID int64 `json:"diff_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (DiffVersions) Kind() string { return "diff_versions" }
+
+// TellConsumer tells a consumer that lines of a version were erased.
+type TellConsumer struct {
+	NoticeID int64 `json:"notice_id"`
+}
+
+// Kind implements river.JobArgs.
+func (TellConsumer) Kind() string { return "tell_consumer" }
+
 // WriteExport streams one export into object storage.
 type WriteExport struct {
 	ExportID int64 `json:"export_id" river:"unique"`
