@@ -31,14 +31,14 @@ type consumerAnswer struct {
 type consumerAddCommand struct {
 	clientFlags `embed:""`
 
-	Name    string   `arg:"" help:"Name of the consumer."`
-	Owner   string   `help:"Address of the account of who answers for it; they are told in the app." placeholder:"EMAIL"`
-	Call    string   `help:"Address that is called when items are erased. The secret that signs the calls is printed once." placeholder:"https://…"`
-	Version []string `help:"Version that it uses, NAME@N; several may be given."`
+	Name  string   `arg:"" help:"Name of the consumer."`
+	Owner string   `help:"Address of the account of who answers for it; they are told in the app." placeholder:"EMAIL"`
+	Call  string   `help:"Address that is called when items are erased. The secret that signs the calls is printed once." placeholder:"https://…"`
+	Uses  []string `help:"Version that it uses, NAME@N; several may be given." placeholder:"NAME@N"`
 }
 
 func (c *consumerAddCommand) Run(ctx context.Context, std *streams) error {
-	for _, name := range c.Version {
+	for _, name := range c.Uses {
 		if _, err := versionPath(name); err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (c *consumerAddCommand) Run(ctx context.Context, std *streams) error {
 			return fmt.Errorf("%s is recorded, and is not called: %w", c.Name, err)
 		}
 	}
-	for _, name := range c.Version {
+	for _, name := range c.Uses {
 		if err := server.post(ctx, path+"/versions", map[string]string{"version": name}, nil); err != nil {
 			return fmt.Errorf("%s is recorded, and not as one that uses %s: %w", c.Name, name, err)
 		}
