@@ -41,7 +41,11 @@ func (w *writeAccess) Work(ctx context.Context, job *river.Job[jobargs.WriteAcce
 	if errors.Is(err, store.ErrConflict) { // what was stored holds something that is erased by now
 		err = errors.Join(err, w.blobs.Delete(ctx, request.Blob()))
 	}
-	if err == nil || !givesUp(ctx, job.JobRow) {
+	if err == nil {
+		return nil
+	}
+	if !givesUp(ctx, job.JobRow) {
+		w.log.WarnContext(ctx, "access request is tried again", slog.Int64("request", request.ID), slog.Any("error", err))
 		return err
 	}
 	w.log.ErrorContext(ctx, "access request failed", slog.Int64("request", request.ID), slog.Any("error", err))

@@ -84,6 +84,7 @@ func TestASourceGetsWhatIsHeldOnIt(t *testing.T) {
 	s.exec(t, `INSERT INTO discussions (item_id, project_id) VALUES ($1, $2)`, items[0], s.project)
 	comment := s.id(t, `INSERT INTO comments (item_id, person_id, kind) VALUES ($1, $2, 'said') RETURNING id`, items[0], person)
 	s.exec(t, `INSERT INTO comment_texts (item_id, comment_id, version, body) VALUES ($1, $2, 1, E'ask \uE000' || $3 || E'\uE001 of it')`, items[0], comment, fmt.Sprint(person))
+	s.exec(t, `INSERT INTO item_notes (item_id, kind, of_id, body) VALUES ($1, 'review', 1, 'a word on it')`, items[0])
 	version := s.freeze(t, "steel-test", "steel")
 	source := s.id(t, `SELECT source_id FROM imports WHERE id = $1`, s.imports)
 	s.addProject(t, "other")
@@ -121,6 +122,9 @@ func TestASourceGetsWhatIsHeldOnIt(t *testing.T) {
 	if first.Item != items[0] || first.Key != "coil/strip-000.png" || first.Metadata["camera"] != "3" || len(first.Truth) != 1 ||
 		first.Truth[0].Boxes[0].Class != "scratch" || first.Truth[0].Boxes[0].H != 40 || first.Versions[0].Dataset != version.Dataset || first.Comments[0].Text != "ask @… of it" {
 		t.Errorf("the first item is %s", lines[0])
+	}
+	if !strings.Contains(lines[0], "a word on it") {
+		t.Errorf("the note is missing: %s", lines[0])
 	}
 	if got := files[fmt.Sprintf("media/%d.jpg", with)]; !bytes.Equal(got, picture) {
 		t.Errorf("the original is %q", got)

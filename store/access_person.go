@@ -53,20 +53,25 @@ func personParts() []AccessPart {
 		records("audit-about.jsonl", "what others did to your account", `
 			SELECT id, at, action, detail FROM audit_events WHERE object_type = 'person' AND object_id = $1 ORDER BY id`),
 		records("assignments.jsonl", "what you were handed", `
-			SELECT id, task_id, project_id, pass, reason, state, lease_until, claimed_at, finished_at, active_ms, skip_reason, skip_note
-			FROM assignments WHERE person_id = $1 ORDER BY id`),
+			SELECT id, task_id, project_id, pass, reason, state, lease_until, claimed_at, finished_at, active_ms, skip_reason,
+				(SELECT n.body FROM tasks t JOIN item_notes n ON n.item_id = t.item_id AND n.kind = 'skip' AND n.of_id = a.id WHERE t.id = a.task_id) AS skip_note
+			FROM assignments a WHERE person_id = $1 ORDER BY id`),
 		records("annotations.jsonl", "your answers", `
 			SELECT id, assignment_id, task_id, item_id, surplus, prefilled, active_ms, submitted_at, superseded_at, recalled_at, gold,
 				(SELECT count(*) FROM annotation_boxes b WHERE b.annotation_id = a.id) AS boxes FROM annotations a WHERE person_id = $1 ORDER BY id`),
 		records("drafts.jsonl", "answers that you have not submitted", `
 			SELECT d.assignment_id, d.version, d.saved_at FROM drafts d JOIN assignments a ON a.id = d.assignment_id WHERE a.person_id = $1 ORDER BY 1`),
 		records("disputes.jsonl", "what you said to marks on your answers", `
-			SELECT m.id, m.review_id, m.reason, m.dispute, m.disputed_at FROM review_marks m JOIN annotations a ON a.id = m.annotation_id
+			SELECT m.id, m.review_id, m.reason, n.body AS dispute, m.disputed_at FROM review_marks m JOIN annotations a ON a.id = m.annotation_id
+			LEFT JOIN item_notes n ON n.item_id = a.item_id AND n.kind = 'dispute' AND n.of_id = m.id
 			WHERE a.person_id = $1 AND m.disputed_at IS NOT NULL ORDER BY m.id`),
 		records("reviews.jsonl", "your decisions, with your notes", `
-			SELECT id, task_id, item_id, decision, note, active_ms, decided_at FROM reviews WHERE reviewer_id = $1 ORDER BY id`),
+			SELECT id, task_id, item_id, decision, active_ms, decided_at,
+				(SELECT n.body FROM item_notes n WHERE n.item_id = r.item_id AND n.kind = 'review' AND n.of_id = r.id) AS note
+			FROM reviews r WHERE reviewer_id = $1 ORDER BY id`),
 		records("marks.jsonl", "marks that you set in reviews", `
-			SELECT m.id, m.review_id, m.reason, m.note FROM review_marks m JOIN reviews r ON r.id = m.review_id WHERE r.reviewer_id = $1 ORDER BY m.id`),
+			SELECT m.id, m.review_id, m.reason, n.body AS note FROM review_marks m JOIN reviews r ON r.id = m.review_id
+			LEFT JOIN item_notes n ON n.item_id = r.item_id AND n.kind = 'mark' AND n.of_id = m.id WHERE r.reviewer_id = $1 ORDER BY m.id`),
 		records("comments.jsonl", "your comments, every version of their text", `
 			SELECT c.id, c.item_id, c.kind, c.at, c.edited_at, c.deleted_at,
 				(SELECT jsonb_agg(t.body ORDER BY t.version) FROM comment_texts t WHERE t.item_id = c.item_id AND t.comment_id = c.id) AS texts

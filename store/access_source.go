@@ -49,8 +49,9 @@ const allOfItem = `
 			FROM annotations an WHERE an.item_id = i.id),
 		'drafts', (SELECT jsonb_agg(jsonb_build_object('saved_at', d.saved_at, 'boxes', d.boxes) ORDER BY d.assignment_id)
 			FROM tasks t JOIN assignments s ON s.task_id = t.id JOIN drafts d ON d.assignment_id = s.id WHERE t.item_id = i.id),
-		'reviews', (SELECT jsonb_agg(jsonb_build_object('id', r.id, 'decision', r.decision, 'note', r.note, 'decided_at', r.decided_at) ORDER BY r.id)
+		'reviews', (SELECT jsonb_agg(jsonb_build_object('id', r.id, 'decision', r.decision, 'decided_at', r.decided_at) ORDER BY r.id)
 			FROM reviews r WHERE r.item_id = i.id),
+		'notes', (SELECT jsonb_agg(jsonb_build_object('kind', n.kind, 'of', n.of_id, 'text', n.body) ORDER BY n.kind, n.of_id) FROM item_notes n WHERE n.item_id = i.id),
 		'truth', (SELECT jsonb_agg(jsonb_build_object('id', u.id, 'current', u.current, 'created_at', u.created_at, 'boxes', (
 				SELECT jsonb_agg(jsonb_build_object('class', c.name, 'x', b.x, 'y', b.y, 'w', b.w, 'h', b.h, 'rotation', b.rotation, 'crowd', b.crowd) ORDER BY b.position)
 				FROM truth_boxes b JOIN classes c ON c.id = b.class_id WHERE b.truth_id = u.id)) ORDER BY u.id)

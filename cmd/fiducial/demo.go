@@ -107,6 +107,7 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"quality", fill.watch},
 		{"datasets", fill.freeze},
 		{"retention", fill.limitTime},
+		{"access requests", fill.askAccess},
 	}
 	for _, step := range steps {
 		if err := step.do(ctx); err != nil {
