@@ -95,7 +95,7 @@ func (f *importFolder) refuse(name, reason string) {
 
 // unpack lists what is in an archive. A zip is read from its end, so that it is copied to a file first.
 func (f *importFolder) unpack(ctx context.Context, run *store.ImportRun, upload store.ImportFile) error {
-	spool, err := os.CreateTemp("", "fiducial-import-*.zip")
+	spool, err := scratchFile()
 	if err != nil {
 		return fmt.Errorf("unpack: %w", err)
 	}
@@ -137,7 +137,7 @@ func (f *importFolder) with(extensions ...string) (these, others []importEntry) 
 func (f *importFolder) Close() error {
 	var failed error
 	for _, spool := range f.spools {
-		failed = errors.Join(failed, spool.Close(), os.Remove(spool.Name()))
+		failed = errors.Join(failed, spool.Close())
 	}
 	return failed
 }

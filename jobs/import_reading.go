@@ -45,7 +45,7 @@ type importReading struct {
 }
 
 func newImportReading(run *store.ImportRun, pixels *semaphore.Weighted) (*importReading, error) {
-	spool, err := os.CreateTemp("", "fiducial-import-*.pictures")
+	spool, err := scratchFile()
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
@@ -54,7 +54,7 @@ func newImportReading(run *store.ImportRun, pixels *semaphore.Weighted) (*import
 
 // Close removes the copies of what was uploaded.
 func (r *importReading) Close() error {
-	return errors.Join(r.folder.Close(), r.spool.Close(), os.Remove(r.spool.Name()))
+	return errors.Join(r.folder.Close(), r.spool.Close())
 }
 
 // refused lists what was refused or lost beside the records.

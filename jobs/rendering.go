@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/riverqueue/river"
 	"golang.org/x/sync/semaphore"
@@ -56,11 +55,11 @@ func (w *renderItem) Work(ctx context.Context, job *river.Job[jobargs.RenderItem
 // render stores the item's renditions and says what they are. An error that is the picture's own fault
 // is a media.RefusedError.
 func (w *renderItem) render(ctx context.Context, item int64) (rendered store.Rendered, err error) {
-	original, err := os.CreateTemp("", "fiducial-render-*")
+	original, err := scratchFile()
 	if err != nil {
 		return rendered, err
 	}
-	defer func() { err = errors.Join(err, original.Close(), os.Remove(original.Name())) }()
+	defer func() { err = errors.Join(err, original.Close()) }()
 	asset, err := w.fetch(ctx, item, original)
 	if err != nil {
 		return rendered, err
@@ -127,11 +126,11 @@ func (w *renderItem) fetch(ctx context.Context, item int64, file io.Writer) (ass
 
 // make renders into a file first, whose size the object store must know, and stores it.
 func (w *renderItem) make(ctx context.Context, item int64, picture *media.Picture, plan media.Rendition) (asset store.Asset, err error) {
-	file, err := os.CreateTemp("", "fiducial-render-*")
+	file, err := scratchFile()
 	if err != nil {
 		return asset, err
 	}
-	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	sum := sha256.New()
 	if err := picture.Render(io.MultiWriter(file, sum), plan); err != nil {
 		return asset, err

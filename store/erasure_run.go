@@ -15,7 +15,7 @@ import (
 // An erasure goes through its list in steps. A step
 //
 //  1. takes items off those that wait, unless a hold keeps them: what is taken goes, since from then on its objects may be gone;
-//  2. deletes their objects;
+//  2. writes into the ledger that they go, and deletes their objects;
 //  3. in one transaction clears every place of the inventory, leaves the tombstones and notes what went;
 //  4. deletes their objects again, for whoever was just writing one (and then finds no item and cleans up);
 //  5. takes them off the list.
@@ -152,6 +152,12 @@ func (r *erasureRun) steps(ctx context.Context) error {
 }
 
 func (r *erasureRun) step(ctx context.Context, taken, cleared []int64) error {
+	if err := r.at(ctx, "ledger"); err != nil {
+		return err
+	}
+	if err := r.record(ctx, r.id, taken); err != nil {
+		return err
+	}
 	if err := r.at(ctx, "objects"); err != nil {
 		return err
 	}

@@ -242,6 +242,7 @@ func ObjectInventory() []ObjectPlace {
 		{"items/{item}/", "every object under it deleted"},
 		{"imports/{import}/", "deleted once the import is done, at the latest after a day"},
 		{"exports/{export}", "deleted when an item of its version is erased"},
+		{"ledger/{line}", "kept for ever, as the record of what was erased: ids and keyed hashes"},
 		{"access/{request}", "deleted after a week, and when an item in it is erased or the person leaves"},
 	}
 }

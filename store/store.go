@@ -24,6 +24,7 @@ type Store struct {
 
 	signer  receipt.Key         // zero without one
 	objects receipt.ObjectState // what deleting an object does
+	ledger  Ledger              // nil without one
 
 	// Called before each step of an erasure and of the rewriting after it, by tests.
 	erasureStep, rewriteStep func(step string)

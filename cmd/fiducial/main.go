@@ -51,6 +51,7 @@ type commandLine struct {
 	Token   tokenCommand   `cmd:"" help:"Make API tokens." group:"On the server"`
 	Backup  backupCommand  `cmd:"" help:"Write everything into one file, also while a server runs." group:"On the server"`
 	Restore restoreCommand `cmd:"" help:"Read a backup into an empty place, and verify it." group:"On the server"`
+	Ledger  ledgerCommand  `cmd:"" help:"Write the ledger of erasures into a file, to be kept apart from backups." group:"On the server"`
 	Doctor  doctorCommand  `cmd:"" help:"Examine what is installed, reachable, writable and migrated, and say what to do about the rest." group:"On the server"`
 
 	Project  projectCommand  `cmd:"" help:"Make and list projects." group:"Against a server"`

@@ -98,6 +98,7 @@ func (f *platformFlags) open(ctx context.Context) (p *platform, err error) {
 		return p, err
 	}
 	p.Store.SignWith(key)
+	p.Store.KeepLedger(f.openLedger(p))
 	if f.S3Endpoint == "" {
 		p.Store.OwnsObjects()
 	}

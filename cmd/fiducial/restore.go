@@ -18,8 +18,9 @@ import (
 type restoreCommand struct {
 	platformFlags `embed:""`
 
-	File string `arg:"" type:"existingfile" help:"Backup to read."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	File   string `arg:"" type:"existingfile" help:"Backup to read."`
+	Ledger string `type:"existingfile" help:"Ledger of erasures that was kept apart, as 'fiducial ledger FILE' wrote it: what it names is erased again before anything is served. One in the data folder, or in the bucket, is found by itself." placeholder:"FILE"`
+	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 // restored is what a restore brought, and what came of verifying it.
@@ -30,6 +31,7 @@ type restored struct {
 	Objects  backup.Checked    `json:"checked"`
 	Versions []restoredVersion `json:"versions"`
 	Jobs     int               `json:"jobs"`
+	Erased   int               `json:"erased"` // items that the ledger says were erased after the backup was made
 }
 
 type restoredVersion struct {
@@ -61,7 +63,7 @@ func (c *restoreCommand) Run(ctx context.Context, std *streams) (err error) {
 	if r.Summary, err = archive.Load(ctx, p.Pool, p.Blobs, progress(std)); err != nil {
 		return err
 	}
-	if err := p.finishRestore(ctx, &r); err != nil {
+	if err := c.finishRestore(ctx, p, &r, std); err != nil {
 		return fmt.Errorf("everything was brought in, but not all of it verified: %w", err)
 	}
 	return c.print(std, &r)
@@ -93,9 +95,15 @@ func (p *platform) prepareRestore(ctx context.Context, h backup.Header) error {
 	return backup.Empty(ctx, p.Pool, p.name)
 }
 
-// finishRestore brings the rows up to date, verifies them and takes up what was unfinished.
-func (p *platform) finishRestore(ctx context.Context, r *restored) (err error) {
+// finishRestore brings the rows up to date, erases again what the ledger names, verifies the rest and takes up what was unfinished.
+func (c *restoreCommand) finishRestore(ctx context.Context, p *platform, r *restored, std *streams) (err error) {
 	if err := p.migrate(ctx); err != nil {
+		return err
+	}
+	if err := c.mergeLedger(ctx, p, std.err); err != nil {
+		return err
+	}
+	if r.Erased, err = p.Store.ApplyLedger(ctx); err != nil {
 		return err
 	}
 	if r.Objects, err = backup.CheckObjects(ctx, p.Pool, p.Blobs); err != nil {
@@ -143,6 +151,9 @@ func (r *restored) table(std *streams) error {
 	}
 	for _, key := range r.Objects.Different {
 		fmt.Fprintf(std.out, "  different: %s\n", key)
+	}
+	if r.Erased > 0 {
+		fmt.Fprintf(std.out, "%d items had been erased since, and were erased again.\n", r.Erased)
 	}
 	if r.Jobs > 0 {
 		fmt.Fprintf(std.out, "%d unfinished jobs wait for a server.\n", r.Jobs)

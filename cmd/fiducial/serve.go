@@ -46,6 +46,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err := p.migrate(ctx); err != nil {
 		return err
 	}
+	if err := p.eraseAgain(ctx, std); err != nil {
+		return err
+	}
 	if err := p.keepAdminToken(ctx, c.Data); err != nil {
 		slog.WarnContext(ctx, "commands on this machine need FIDUCIAL_TOKEN", slog.Any("error", err))
 	}
@@ -53,6 +56,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 		slog.WarnContext(ctx, "receipts of erasures stay unsigned", slog.Any("error", err))
 	} else {
 		p.Store.SignWith(key)
+		if _, err := p.Store.SignReceipts(ctx); err != nil {
+			return err
+		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {

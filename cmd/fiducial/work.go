@@ -32,7 +32,7 @@ type workCommand struct {
 	PublicURL string `name:"public-url" help:"Address that people use, for links in what consumers are sent." env:"FIDUCIAL_PUBLIC_URL" group:"Jobs"`
 }
 
-func (c *workCommand) Run(ctx context.Context) (err error) {
+func (c *workCommand) Run(ctx context.Context, std *streams) (err error) {
 	if c.DatabaseURL == "" || c.S3Endpoint == "" {
 		return misuseError("work needs DATABASE_URL and S3_ENDPOINT: with the embedded services, 'fiducial serve' runs the jobs itself")
 	}
@@ -42,6 +42,9 @@ func (c *workCommand) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	if err := p.migrate(ctx); err != nil {
+		return err
+	}
+	if err := p.eraseAgain(ctx, std); err != nil {
 		return err
 	}
 	return c.runJobs(ctx, p, c.PublicURL)

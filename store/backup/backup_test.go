@@ -281,6 +281,9 @@ func TestEveryPlaceOfObjectsIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, place := range store.ObjectInventory() {
 		folder, _, _ := strings.Cut(place.Prefix, "/")
+		if folder == "ledger" {
+			continue // must be in no backup
+		}
 		if !slices.Contains([]string{"items", "imports", "exports"}, folder) {
 			t.Errorf("%s: let objectKeys in write.go find these objects, then name the folder here", place.Prefix)
 		}
