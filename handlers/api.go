@@ -39,6 +39,7 @@ func (s *Server) apiRoutes(r router) {
 		s.projectOperations(a)
 		s.sourceOperations(a)
 		s.accessOperations(a)
+		s.erasureOperations(a)
 		s.modelOperations(a)
 		s.importOperations(a)
 		s.datasetOperations(a)

@@ -45,6 +45,7 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound, "This does not exist, or you may not see it."},
 	{store.ErrDenied, http.StatusForbidden, "Your role does not allow this. Ask an admin of this installation."},
 	{store.ErrConflict, http.StatusConflict, "Someone else changed this first. Load the page again and look at their change."},
+	{store.ErrErased, http.StatusGone, "This item was erased, with everything that was made of it."},
 	{store.ErrGone, http.StatusGone, "This has been erased or withdrawn."},
 	{store.ErrPaused, http.StatusConflict, "Work on this project is paused. Try again when it goes on."},
 	{store.ErrResting, http.StatusConflict, "You get nothing new in this project for now. What you have open can be finished."},
@@ -78,6 +79,7 @@ func statusOf(err error) (int, string) {
 // fail answers a request that could not be served: a problem document for programs and islands, a
 // page for people, the sign-in page for whoever is not signed in.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	err = s.erasedOf(r, err)
 	status, message := statusOf(err)
 	if status >= http.StatusInternalServerError {
 		s.Log.ErrorContext(r.Context(), "request failed", slog.String("route", chi.RouteContext(r.Context()).RoutePattern()),
@@ -85,7 +87,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case wantsJSON(r):
-		writeProblem(w, status, message)
+		writeProblem(w, status, message, errors.Is(err, store.ErrErased))
 	case status == http.StatusUnauthorized && r.Method == http.MethodGet:
 		http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:
@@ -116,13 +118,14 @@ type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
+	Erased bool   `json:"erased,omitempty"` // for the workbench, which clears itself
 }
 
-func writeProblem(w http.ResponseWriter, status int, detail string) {
+func writeProblem(w http.ResponseWriter, status int, detail string, erased bool) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	// The client may have gone; there is no one left to tell.
-	_ = json.NewEncoder(w).Encode(problem{http.StatusText(status), status, detail})
+	_ = json.NewEncoder(w).Encode(problem{http.StatusText(status), status, detail, erased})
 }
 
 func (s *Server) notFound(http.ResponseWriter, *http.Request) error { return store.ErrNotFound }

@@ -414,10 +414,18 @@ func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	erased, err := s.Store.ErasedAssignments(r.Context(), actorOf(r), gone)
+	if err != nil {
+		return err
+	}
+	if len(ask.Assignments) > 0 && len(erased) == len(ask.Assignments) {
+		return store.ErrErased
+	}
 	said := struct {
 		Leases []beat  `json:"leases"`
 		Gone   []int64 `json:"gone"`
-	}{Leases: []beat{}, Gone: append([]int64{}, gone...)}
+		Erased []int64 `json:"erased"` // of those that are gone
+	}{Leases: []beat{}, Gone: append([]int64{}, gone...), Erased: append([]int64{}, erased...)}
 	for _, l := range leases {
 		said.Leases = append(said.Leases, beat(l))
 	}

@@ -92,6 +92,12 @@ func noticeView(n store.Notice, role access.Role) web.NoticeView {
 	case store.MemberPaused:
 		v.Title, v.Text = "Nothing new for you in "+n.ProjectName+" for now", "A reviewer would like to look at something with you first. What you have open is yours to finish."
 		v.Icon, v.Href, v.Act = "pause", queuePath, "To my queue"
+	case store.ExportErased:
+		v.Title, v.Text = "An export that you have taken is deleted", "An item in it was erased: delete your copies too. Export the version again to get the rest."
+		v.Icon, v.Tone, v.Href, v.Act = "eraser", ui.Warn, fmt.Sprintf("/exports/%d", n.ObjectID), "Look at the export"
+	case store.ErasureOverdue:
+		v.Title, v.Text = "An erasure is overdue", "It was to be done by now."
+		v.Icon, v.Tone, v.Href, v.Act = "triangle-alert", ui.Bad, erasurePath(n.ObjectID), "Look at it"
 	case store.MemberResumed:
 		v.Title, v.Text = "You get work in "+n.ProjectName+" again", "Go on when you like."
 		v.Icon, v.Tone, v.Href, v.Act = "circle-check", ui.OK, queuePath, "To my queue"

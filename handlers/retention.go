@@ -21,6 +21,8 @@ var retentionViews = []struct {
 }{
 	{"Calendar", retentionPath, access.ReadRetention},
 	{"Sources", sourcesPath, access.ReadRetention},
+	{"Erasures", erasuresPath, access.ReadRetention},
+	{"Holds", holdsPath, access.Erase},
 	{"Access requests", accessPath, access.ManageSources},
 }
 

@@ -102,6 +102,8 @@ func (s *Server) Routes() http.Handler {
 		s.calendarRoutes(r)
 		s.sourceRoutes(r)
 		s.accessRoutes(r)
+		s.erasureRoutes(r)
+		s.holdRoutes(r)
 		s.searchRoutes(r)
 		site.NotFound(s.handle("", s.notFound))
 	})

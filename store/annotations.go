@@ -135,7 +135,7 @@ func (s *Store) Submit(ctx context.Context, actor Actor, a NewAnnotation) (recei
 		return s.askForScore(ctx, tx, h.Item)
 	})
 	if err != nil {
-		return Receipt{}, fmt.Errorf("submit assignment %d: %w", a.Assignment, err)
+		return Receipt{}, fmt.Errorf("submit assignment %d: %w", a.Assignment, s.ErasedTask(ctx, actor, a.Task, err))
 	}
 	return receipt, nil
 }
@@ -343,7 +343,7 @@ func (s *Store) Skip(ctx context.Context, actor Actor, task, assignment int64, r
 		return skip(ctx, tx, actor, h, reason, note)
 	})
 	if err != nil {
-		return Receipt{}, fmt.Errorf("skip assignment %d: %w", assignment, err)
+		return Receipt{}, fmt.Errorf("skip assignment %d: %w", assignment, s.ErasedTask(ctx, actor, task, err))
 	}
 	return receipt, nil
 }

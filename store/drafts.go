@@ -75,7 +75,7 @@ func (s *Store) SaveDraft(ctx context.Context, actor Actor, task, assignment int
 		return err
 	})
 	if err != nil {
-		return Saved{}, fmt.Errorf("draft of assignment %d: %w", assignment, err)
+		return Saved{}, fmt.Errorf("draft of assignment %d: %w", assignment, s.ErasedTask(ctx, actor, task, err))
 	}
 	return saved, nil
 }

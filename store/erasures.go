@@ -134,43 +134,43 @@ func (s *Store) erasuresWhere(ctx context.Context, q querier, where string, args
 	return all, nil
 }
 
-// mayReadErasures lets in whoever may know of every project's erasures: no one who is bound to a single one.
-func (a Actor) mayReadErasures() error {
-	if err := a.may(access.ReadRetention); err != nil {
-		return err
-	}
-	if a.Scope != 0 {
-		return fmt.Errorf("erasures: %w", ErrDenied)
-	}
-	return nil
-}
+// seesErasure is the condition that the actor sees erasure e: whoever is bound to one project sees those that took items of that alone.
+const seesErasure = `(@scope::bigint IS NULL OR EXISTS (SELECT FROM erasure_items t WHERE t.erasure_id = e.id)
+	AND NOT EXISTS (SELECT FROM erasure_items t WHERE t.erasure_id = e.id AND t.project_id <> @scope::bigint))`
 
 // OpenErasures returns what is still to be done, overdue ones and what is due next first, at most limit.
 func (s *Store) OpenErasures(ctx context.Context, actor Actor, limit int) ([]Erasure, error) {
-	if err := actor.mayReadErasures(); err != nil {
+	if err := actor.may(access.ReadRetention); err != nil {
 		return nil, err
 	}
-	return s.erasuresWhere(ctx, s.pool, `e.state NOT IN ('erased', 'rewritten', 'cancelled') ORDER BY e.due_at, e.id LIMIT $1`, limit)
+	return s.erasuresWhere(ctx, s.pool, `e.state NOT IN ('erased', 'rewritten', 'cancelled') AND `+seesErasure+` ORDER BY e.due_at, e.id LIMIT @limit`,
+		actor.args(pgx.NamedArgs{"limit": limit}))
 }
 
 // Erasures returns erasures from the newest on, at most limit; before is the id of the last that was seen, 0 for the start.
 func (s *Store) Erasures(ctx context.Context, actor Actor, before int64, limit int) ([]Erasure, error) {
-	if err := actor.mayReadErasures(); err != nil {
+	if err := actor.may(access.ReadRetention); err != nil {
 		return nil, err
 	}
-	return s.erasuresWhere(ctx, s.pool, `($1::bigint = 0 OR e.id < $1) ORDER BY e.id DESC LIMIT $2`, before, limit)
+	return s.erasuresWhere(ctx, s.pool, `(@before::bigint = 0 OR e.id < @before) AND `+seesErasure+` ORDER BY e.id DESC LIMIT @limit`,
+		actor.args(pgx.NamedArgs{"before": before, "limit": limit}))
 }
 
 // Erasure returns one, or ErrNotFound.
 func (s *Store) Erasure(ctx context.Context, actor Actor, id int64) (Erasure, error) {
-	if err := actor.mayReadErasures(); err != nil {
+	if err := actor.may(access.ReadRetention); err != nil {
 		return Erasure{}, err
 	}
-	return s.erasureByID(ctx, s.pool, id)
+	all, err := s.erasuresWhere(ctx, s.pool, `e.id = @id AND `+seesErasure, actor.args(pgx.NamedArgs{"id": id}))
+	return onlyErasure(id, all, err)
 }
 
 func (s *Store) erasureByID(ctx context.Context, q querier, id int64) (Erasure, error) {
 	all, err := s.erasuresWhere(ctx, q, `e.id = $1`, id)
+	return onlyErasure(id, all, err)
+}
+
+func onlyErasure(id int64, all []Erasure, err error) (Erasure, error) {
 	if err == nil && len(all) == 0 {
 		err = fmt.Errorf("erasure %d: %w", id, ErrNotFound)
 	}

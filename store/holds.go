@@ -255,14 +255,14 @@ type HeldItem struct {
 
 // HeldItems returns what holds keep on an erasure's list, at most limit.
 func (s *Store) HeldItems(ctx context.Context, actor Actor, erasure int64, limit int) ([]HeldItem, error) {
-	if err := actor.mayReadErasures(); err != nil {
+	if err := actor.may(access.ReadRetention); err != nil {
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT i.id AS item, p.name AS project, (SELECT min(h.id) FROM legal_holds h
 			WHERE h.lifted_at IS NULL AND (h.item_id = i.id OR h.group_id = i.group_id OR h.source_id = i.source_id)) AS hold
 		FROM erasure_lists l JOIN items i ON i.id = l.item_id JOIN projects p ON p.id = i.project_id
-		WHERE l.erasure_id = $1 AND `+itemHeld+` ORDER BY i.id LIMIT $2`, erasure, limit)
+		WHERE l.erasure_id = $1 AND ($3::bigint = 0 OR p.id = $3) AND `+itemHeld+` ORDER BY i.id LIMIT $2`, erasure, limit, actor.Scope)
 	if err != nil {
 		return nil, fmt.Errorf("held items of erasure %d: %w", erasure, err)
 	}

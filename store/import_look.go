@@ -29,6 +29,11 @@ func (b *importBatch) look(ctx context.Context) (err error) {
 	if err := b.lookUp(ctx, `i.key_hash = ANY($2)`, hashes); err != nil {
 		return err
 	}
+	if !b.run.Options.AllowErased {
+		if b.tombs, err = tombsOf(ctx, b.tx, b.run.ProjectID, hashes); err != nil {
+			return err
+		}
+	}
 	return b.lookForTwins(ctx)
 }
 

@@ -168,6 +168,7 @@ type importBatch struct {
 	truths      map[int64][]Box // by truth
 	predictions map[int64][]Box // by prediction
 	twins       map[string]int64
+	tombs       map[string]tomb // of erased items, by key hash
 	newClasses  []string
 
 	plans   []*itemPlan
@@ -222,6 +223,12 @@ func (b *importBatch) decideOne(ctx context.Context, record *ImportRecord) error
 	if err != nil {
 		return err
 	}
+	if item == nil {
+		if reason := b.erased(record); reason != "" {
+			b.results = append(b.results[:first], ImportResult{Name: record.Name, Outcome: OutcomeRefused, Reason: reason})
+			return nil
+		}
+	}
 	plan := &itemPlan{record: record, item: item, first: first}
 	if reason := b.planMedia(plan); reason != "" {
 		b.results = append(b.results, ImportResult{Name: record.Name, Outcome: OutcomeRefused, Reason: reason, ItemID: plan.itemID()})
@@ -243,6 +250,16 @@ func (b *importBatch) decideOne(ctx context.Context, record *ImportRecord) error
 	}
 	b.accept(plan)
 	return nil
+}
+
+// erased says why a record is refused whose item was erased, "" if it was not.
+func (b *importBatch) erased(record *ImportRecord) string {
+	for _, key := range record.Keys {
+		if t, ok := b.tombs[string(keyHash(b.run.secret, key))]; ok {
+			return t.refusal()
+		}
+	}
+	return ""
 }
 
 func (p *itemPlan) itemID() int64 {

@@ -46,9 +46,12 @@ type ImportOptions struct {
 	GroupBy string `json:"group_by,omitempty"` // how items fall into groups, which stay on one side of a split; "" for no groups
 	// GroupPattern is the regular expression of GroupByName: its first group is the item's, or else all that it finds.
 	GroupPattern string `json:"group_pattern,omitempty"`
-	AddClasses   bool   `json:"add_classes"`      // classes that the project lacks are added; else what names them is refused
-	DryRun       bool   `json:"dry_run"`          // everything is checked and nothing changed
-	Source       string `json:"source,omitempty"` // of a dry run: the source that would be made
+	AddClasses   bool   `json:"add_classes"` // classes that the project lacks are added; else what names them is refused
+	// AllowErased lets keys come in again whose items were erased: the customer came back, or a wrong item was erased. Whoever imports says
+	// so for this import alone, and the audit log keeps it; otherwise the next delivery of a folder would undo an erasure.
+	AllowErased bool   `json:"allow_erased,omitempty"`
+	DryRun      bool   `json:"dry_run"`          // everything is checked and nothing changed
+	Source      string `json:"source,omitempty"` // of a dry run: the source that would be made
 }
 
 // Import is one bringing in of files, from their upload to the result of each.
@@ -156,7 +159,7 @@ func (s *Store) AddImport(ctx context.Context, actor Actor, slug string, n NewIm
 		}
 		return audit(ctx, tx, actor, auditEvent{
 			Action: "import.add", ObjectType: "import", ObjectID: id, ProjectID: project.ID,
-			Detail: map[string]any{"format": n.Format, "purpose": n.Purpose},
+			Detail: map[string]any{"format": n.Format, "purpose": n.Purpose, "allow_erased": n.Options.AllowErased},
 		})
 	})
 	return added, err

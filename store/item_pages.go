@@ -94,7 +94,7 @@ func (s *Store) Item(ctx context.Context, actor Actor, id int64) (Item, error) {
 	}
 	item, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Item])
 	if err != nil {
-		return Item{}, fmt.Errorf("item %d: %w", id, notFound(err))
+		return Item{}, fmt.Errorf("item %d: %w", id, s.ErasedItem(ctx, actor, id, notFound(err)))
 	}
 	for _, part := range []func(context.Context, *Item) error{s.itemAssets, s.itemTruth, s.itemAnswers, s.itemHistory} {
 		if err := part(ctx, &item); err != nil {

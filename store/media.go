@@ -63,7 +63,7 @@ func (s *Store) OpenMedia(ctx context.Context, actor Actor, item int64, kind str
 		SELECT kind, content_type FROM asked`,
 		actor.args(pgx.NamedArgs{"item": item, "kind": kind, "reads": reads, "labels": labels})).Scan(&found, &contentType)
 	if err != nil {
-		return nil, fmt.Errorf("media %s of item %d: %w", kind, item, notFound(err))
+		return nil, fmt.Errorf("media %s of item %d: %w", kind, item, s.ErasedItem(ctx, actor, item, notFound(err)))
 	}
 	object, err := s.blobs.Get(ctx, AssetKey(item, found))
 	if errors.Is(err, blob.ErrNotFound) {

@@ -152,7 +152,7 @@ func (s *Store) Adjudicate(ctx context.Context, reviewer Actor, a Adjudication) 
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("adjudicate item %d: %w", a.Item, err)
+		return 0, fmt.Errorf("adjudicate item %d: %w", a.Item, s.ErasedItem(ctx, reviewer, a.Item, err))
 	}
 	return decision, nil
 }

@@ -96,7 +96,7 @@ func (s *Store) ReviewItem(ctx context.Context, actor Actor, item int64) (r Revi
 		return err
 	})
 	if err != nil {
-		return Reviewed{}, fmt.Errorf("review of item %d: %w", item, err)
+		return Reviewed{}, fmt.Errorf("review of item %d: %w", item, s.ErasedItem(ctx, actor, item, err))
 	}
 	return r, nil
 }

@@ -95,7 +95,7 @@ const workColumns = `t.id AS task, t.item_id AS item, a.id AS assignment, p.id A
 func (s *Store) Work(ctx context.Context, actor Actor, task int64) (Work, error) {
 	work, err := s.work(ctx, actor, task)
 	if err != nil {
-		return Work{}, fmt.Errorf("work on task %d: %w", task, err)
+		return Work{}, fmt.Errorf("work on task %d: %w", task, s.ErasedTask(ctx, actor, task, err))
 	}
 	return work, nil
 }

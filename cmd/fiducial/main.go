@@ -69,11 +69,12 @@ type commandLine struct {
 	Consumer consumerCommand `cmd:"" help:"Record who uses dataset versions, and confirm that their copies of erased items are deleted." group:"Against a server"`
 	Expiring expiringCommand `cmd:"" help:"Print what expires when, and what that does to dataset versions." group:"Against a server"`
 
+	Erase     eraseCommand     `cmd:"" help:"Erase a source, a group or items for good." group:"Against a server"`
 	Quality   qualityCommand   `cmd:"" help:"Print how each labeler of a project does." group:"Against a server"`
 	Gold      goldCommand      `cmd:"" help:"Add, list and remove gold items, whose truth measures labelers." group:"Against a server"`
 	Agreement agreementCommand `cmd:"" help:"Print how far the answers of a project agree." group:"Against a server"`
 
-	Receipt receiptCommand `cmd:"" help:"Check receipts of erasures." group:"Without a server"`
+	Receipt receiptCommand `cmd:"" help:"Print the receipt of an erasure, or check one that was handed out." group:"Against a server"`
 	Score   scoreCommand   `cmd:"" help:"Compute the figures of the pages for a file of your own." group:"Without a server"`
 
 	Objects     objectsCommand     `cmd:"" hidden:""`

@@ -14,6 +14,7 @@ import (
 )
 
 type receiptCommand struct {
+	Show   receiptShowCommand   `cmd:"" default:"withargs" help:"Print the receipt of an erasure."`
 	Verify receiptVerifyCommand `cmd:"" help:"Check the signature of a receipt's file, without a server."`
 }
 

@@ -104,6 +104,7 @@ export class Bench implements TaskBench {
   show({ state, image }: Ready): void {
     const address = `/label/${state.task}`;
     if (state.urls.classes !== this.state.urls.classes) return location.assign(address);
+    this.root.classList.remove("erased");
     this.taskScope.dispose();
     this.taskScope = this.scope.child();
     this.server = new Server(state.urls);
@@ -115,6 +116,14 @@ export class Bench implements TaskBench {
     this.canvas.stage.focus({ preventScroll: true });
     emit(this.root, "boxes:task", { item: state.item, task: state.task, reason: state.reason });
     announce(`${state.title}. ${this.canvas.stage.getAttribute("aria-label") ?? ""}`);
+  }
+
+  clear(): void {
+    this.canvas.clear();
+    this.status.clear();
+    this.root.classList.add("erased");
+    this.boxes.refresh();
+    this.marks.load([], false);
   }
 
   // ---- what became different

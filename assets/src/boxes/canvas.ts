@@ -63,6 +63,11 @@ export class Canvas {
     this.show(image);
   }
 
+  /** Leaves an empty stage. */
+  clear(): void {
+    this.load({ ...this.state, boxes: [], overlays: [], marks: [] }, new Image());
+  }
+
   private edit(state: State): Editor {
     return new Editor(state, (what) => this.changed(what), announce);
   }

@@ -105,6 +105,8 @@ export interface Submitted {
 export interface Renewed {
   readonly leases: readonly { readonly assignment: number; readonly until: string }[];
   readonly gone: readonly number[];
+  /** Of those that are gone: their items were erased. */
+  readonly erased?: readonly number[];
 }
 
 /** A state as the server wrote it: an empty list may come as null. */

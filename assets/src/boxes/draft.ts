@@ -13,7 +13,7 @@ export type DraftState =
   | { readonly kind: "conflict"; readonly theirs: Conflict }
   | { readonly kind: "refused"; readonly message: string }
   /** The item was erased or the task withdrawn; nothing is kept of it. */
-  | { readonly kind: "gone"; readonly message: string };
+  | { readonly kind: "gone"; readonly message: string; readonly erased?: true };
 
 /** What the draft needs of the world, so that tests can stand in for it. */
 export interface DraftWorld {
@@ -130,7 +130,7 @@ export class Draft {
     else if (refused.status === 410) {
       this.close();
       await this.forget();
-      this.tell({ kind: "gone", message: refused.message });
+      this.tell({ kind: "gone", message: refused.message, ...(refused.erased ? { erased: true } : {}) });
     } else this.tell({ kind: "refused", message: refused.message });
   }
 

@@ -11,6 +11,11 @@ export class Refused extends Error {
     super(message);
   }
 
+  /** The item was erased: nothing of it may stay on the screen. */
+  get erased(): boolean {
+    return this.status === 410 && (this.body as { readonly erased?: boolean } | null)?.erased === true;
+  }
+
   /** Worth another try later: no connection, too busy, or broken for the moment. */
   get passing(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;

@@ -43,6 +43,13 @@ export class Status {
     if (crumb) crumb.textContent = state.title;
   }
 
+  /** Takes the item's name off the page. */
+  clear(): void {
+    document.title = "Erased · Fiducial";
+    const crumb = document.querySelector(".crumbs [aria-current]");
+    if (crumb) crumb.textContent = "Erased";
+  }
+
   draft(state: DraftState): void {
     const [tone, name, text] = draftText(state);
     const node = this.parts("saved");

@@ -30,6 +30,8 @@ export interface Bench {
   editor(): Editor;
   /** Shows another task in place of this one. */
   show(ready: Ready): void;
+  /** Takes away the picture, the boxes and the name of what was erased. */
+  clear(): void;
 }
 
 export class Task {
@@ -137,7 +139,8 @@ export class Task {
     if (s.kind === "conflict") {
       this.bench.status.notice("warn", "This draft was also changed elsewhere. Nothing is saved until you choose.", { label: "Choose", run: () => void this.settle() });
       void this.settle();
-    } else if (s.kind === "gone" || s.kind === "refused") this.bench.status.notice("bad", s.message);
+    } else if (s.kind === "gone" && s.erased) this.erased(s.message);
+    else if (s.kind === "gone" || s.kind === "refused") this.bench.status.notice("bad", s.message);
   }
 
   private async settle(): Promise<void> {
@@ -188,10 +191,12 @@ export class Task {
         this.lease?.renew(own.until, Date.now());
       }
       if (held !== null && renewed.gone.includes(held)) next.drop();
+      if (renewed.erased?.includes(this.state.assignment)) return this.erased("This item was erased, with everything that was made of it.");
       if (renewed.gone.includes(this.state.assignment)) {
         status.notice("warn", "This task is no longer held for you. Your draft is kept; submit all the same and it is kept as an extra answer.");
       }
     } catch (error) {
+      if (error instanceof Refused && error.erased) return this.erased(error.message);
       if (this.warned === "over" && error instanceof Refused) status.notice("warn", error.message, { label: "Try again", run: () => void this.beat() });
     }
   }
@@ -249,9 +254,18 @@ export class Task {
     location.assign(done.next ?? this.state.urls.queue ?? "/queue");
   }
 
+  // Nothing of an erased item stays: not on the screen, not in what the browser keeps, not in what was fetched ahead.
+  private erased(message: string): void {
+    this.draft?.close();
+    void this.draft?.forget();
+    this.bench.clear();
+    this.bench.status.notice("bad", message, { label: "Next item", run: () => void this.goOn({ surplus: false, message: "", next: null }, null) });
+  }
+
   private failed(error: unknown): void {
     const refused = error instanceof Refused ? error : new Refused(0, String(error));
     const theirs = conflictOf(refused);
+    if (refused.erased) return this.erased(refused.message);
     if (refused.status === 410) {
       this.draft?.close();
       void this.draft?.forget();
