@@ -22,16 +22,17 @@ func TestErasureByPage(t *testing.T) {
 	admin.get("/retention/erasures").want(http.StatusOK)
 	admin.post("/retention/erasures", "scope", "source", "source", fmt.Sprint(source), "reason", "").want(http.StatusUnprocessableEntity)
 	admin.post("/retention/erasures", "scope", "items", "list", "no-such.png", "reason", "Ticket 17").want(http.StatusUnprocessableEntity)
-	admin.post("/retention/erasures", "scope", "source", "source", fmt.Sprint(source), "reason", "Ticket 17").to("/retention/erasures/1")
-	page := admin.get("/retention/erasures/1").want(http.StatusOK)
+	// A number of the sequence went with the one that was refused.
+	admin.post("/retention/erasures", "scope", "source", "source", fmt.Sprint(source), "reason", "Ticket 17").to("/retention/erasures/2")
+	page := admin.get("/retention/erasures/2").want(http.StatusOK)
 	if !strings.Contains(page.text(), "Type Line 2 to confirm") {
 		t.Errorf("the preview says %s", page.text())
 	}
-	admin.post("/retention/erasures/1/confirm", "word", "line 2").want(http.StatusUnprocessableEntity)
+	admin.post("/retention/erasures/2/confirm", "word", "line 2").want(http.StatusUnprocessableEntity)
 	admin.get(fmt.Sprintf("/items/%d", item)).want(http.StatusOK)
-	admin.get("/retention/erasures/1/receipt.json").want(http.StatusNotFound)
-	admin.post("/retention/erasures/1/confirm", "word", "Line 2").to("/retention/erasures/1")
-	if err := s.RunErasure(t.Context(), 1); err != nil {
+	admin.get("/retention/erasures/2/receipt.json").want(http.StatusNotFound)
+	admin.post("/retention/erasures/2/confirm", "word", "Line 2").to("/retention/erasures/2")
+	if err := s.RunErasure(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{fmt.Sprintf("/items/%d", item), fmt.Sprintf("/review/%d", item), fmt.Sprintf("/media/items/%d/display", item), fmt.Sprintf("/discussion/%d", item)} {
@@ -40,11 +41,11 @@ func TestErasureByPage(t *testing.T) {
 		}
 	}
 	reader := s.browserOf(viewer)
-	receipt := reader.get("/retention/erasures/1").want(http.StatusOK)
+	receipt := reader.get("/retention/erasures/2").want(http.StatusOK)
 	if !strings.Contains(receipt.text(), "Nothing was found") || strings.Contains(receipt.text(), "strip-1") {
 		t.Errorf("the receipt says %s", receipt.text())
 	}
-	reader.get("/retention/erasures/1/receipt.json").want(http.StatusOK)
+	reader.get("/retention/erasures/2/receipt.json").want(http.StatusOK)
 	reader.post("/retention/erasures", "scope", "source", "source", fmt.Sprint(source), "reason", "x").want(http.StatusForbidden)
 	admin.get("/items/999").want(http.StatusNotFound)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"fiducial/internal/jobargs"
 	"fiducial/internal/receipt"
+	"fiducial/store/blob"
 )
 
 // proofStep is how many tombstones are looked for at once.
@@ -101,28 +103,29 @@ func (r *erasureRun) lookInPlaces(ctx context.Context, d *doomed, proof *Proof) 
 	})
 }
 
+// lookForObjects looks for each object that an item can have.
 func (r *erasureRun) lookForObjects(ctx context.Context, items []int64, proof *Proof) error {
-	found := make([]int64, len(items))
+	keys := objectsOf(items)
+	found := make([]bool, len(keys))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(eraseDeletes)
-	for i, item := range items {
+	for i, key := range keys {
 		group.Go(func() error {
-			for _, err := range r.blobs.List(ctx, itemPrefix(item)) {
-				if err != nil {
-					return err
-				}
-				found[i]++
+			_, err := r.blobs.Stat(ctx, key)
+			if errors.Is(err, blob.ErrNotFound) {
+				return nil
 			}
-			return nil
+			found[i] = err == nil
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	proof.Prefixes += len(items)
-	for _, n := range found {
-		if n > 0 {
-			proof.Found["items/{item}/"] += n
+	for _, there := range found {
+		if there {
+			proof.Found["items/{item}/"]++
 		}
 	}
 	return nil
@@ -136,13 +139,11 @@ func (r *erasureRun) lookBeside(ctx context.Context, proof *Proof) error {
 	}
 	for _, id := range e.Touched.Exports {
 		proof.Prefixes++
-		for object, err := range r.blobs.List(ctx, (&Export{ID: id}).Blob()) {
-			if err != nil {
-				return err
-			}
-			if object.Key == (&Export{ID: id}).Blob() {
-				proof.Found["exports/{export}"]++
-			}
+		switch _, err := r.blobs.Stat(ctx, (&Export{ID: id}).Blob()); {
+		case err == nil:
+			proof.Found["exports/{export}"]++
+		case !errors.Is(err, blob.ErrNotFound):
+			return err
 		}
 	}
 	var withdrawn int64 // archives of what is held on the sources, and still in the object store

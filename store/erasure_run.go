@@ -161,7 +161,7 @@ func (r *erasureRun) step(ctx context.Context, taken, cleared []int64) error {
 	if err := r.at(ctx, "objects"); err != nil {
 		return err
 	}
-	if err := r.deleteObjects(ctx, taken); err != nil {
+	if err := r.deleteFolders(ctx, taken); err != nil {
 		return err
 	}
 	if err := r.at(ctx, "rows"); err != nil {
@@ -174,7 +174,7 @@ func (r *erasureRun) step(ctx context.Context, taken, cleared []int64) error {
 	if err := r.at(ctx, "objects again"); err != nil {
 		return err
 	}
-	if err := r.deleteObjects(ctx, both); err != nil {
+	if err := r.deleteKeys(ctx, both); err != nil {
 		return err
 	}
 	if err := r.at(ctx, "off the list"); err != nil {
@@ -265,16 +265,41 @@ func (r *erasureRun) stop(ctx context.Context, tx pgx.Tx, hold int64) error {
 	return audit(ctx, tx, System(), auditEvent{Action: "erasure.held", ObjectType: "erasure", ObjectID: r.id, Detail: map[string]any{"hold": hold}})
 }
 
-func (r *erasureRun) deleteObjects(ctx context.Context, items []int64) error {
+// deleteFolders deletes whatever lies under the items that have a file.
+func (r *erasureRun) deleteFolders(ctx context.Context, items []int64) error {
+	rows, err := r.pool.Query(ctx, `SELECT DISTINCT item_id FROM assets WHERE item_id = ANY($1)`, items)
+	if err != nil {
+		return err
+	}
+	full, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(eraseDeletes)
-	for _, item := range items {
+	for _, item := range full {
 		group.Go(func() error {
 			_, err := r.blobs.DeletePrefix(ctx, itemPrefix(item))
 			return err
 		})
 	}
 	return group.Wait()
+}
+
+// deleteKeys deletes every object that an item can have, by its key: whoever was just writing one may have come after deleteFolders.
+func (r *erasureRun) deleteKeys(ctx context.Context, items []int64) error {
+	return r.blobs.DeleteKeys(ctx, objectsOf(items))
+}
+
+// objectsOf are the keys of all objects that items can have.
+func objectsOf(items []int64) []string {
+	keys := make([]string, 0, len(items)*len(mediaKinds))
+	for _, item := range items {
+		for _, kind := range mediaKinds {
+			keys = append(keys, AssetKey(item, kind))
+		}
+	}
+	return keys
 }
 
 // itemPrefix is the folder of an item's objects.

@@ -55,6 +55,39 @@ func (b *Bucket) DeletePrefix(ctx context.Context, prefix string) (int, error) {
 	return b.deleteListed(ctx, prefix, versioned, func(string) bool { return true })
 }
 
+// DeleteKeys removes objects, with all versions, and does not look for others. Missing ones are no error. It is for folders that may be
+// empty: our own store, which keeps files, reads everything beside a folder that is not there when it is asked to list it.
+func (b *Bucket) DeleteKeys(ctx context.Context, keys []string) error {
+	versioned, err := b.Versioned(ctx)
+	if err != nil {
+		return err
+	}
+	if versioned {
+		var failed error
+		for _, key := range keys {
+			failed = errors.Join(failed, b.Delete(ctx, key))
+		}
+		return failed
+	}
+	results, err := b.client.RemoveObjectsWithIter(ctx, b.name, func(yield func(minio.ObjectInfo) bool) {
+		for _, key := range keys {
+			if !yield(minio.ObjectInfo{Key: key}) {
+				return
+			}
+		}
+	}, minio.RemoveObjectsOptions{})
+	if err != nil {
+		return b.fail("delete", "", err)
+	}
+	var failed error
+	for r := range results {
+		if err := b.fail("delete", r.ObjectName, r.Err); r.Err != nil && !errors.Is(err, ErrNotFound) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
 // deleteListed removes the wanted ones among the keys that begin with prefix, in
 // requests of a thousand, and goes on past one that cannot be removed.
 func (b *Bucket) deleteListed(ctx context.Context, prefix string, versions bool, wanted func(key string) bool) (int, error) {
