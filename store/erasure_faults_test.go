@@ -211,6 +211,7 @@ func TestErasuresAtOnceWithEverything(t *testing.T) {
 
 // keepSaving saves drafts of an item until it is gone.
 func (g *grave) keepSaving(t *testing.T, b buried) {
+	t.Helper()
 	var assignment int64
 	var version int
 	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); {

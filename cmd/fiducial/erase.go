@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -165,19 +166,10 @@ func (c *receiptShowCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	var document rawJSON
+	var document json.RawMessage
 	if err := server.get(ctx, fmt.Sprintf("/erasures/%d/receipt", c.ID), &document); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(std.out, string(document))
 	return err
-}
-
-// rawJSON keeps a document as the server wrote it.
-type rawJSON []byte
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (r *rawJSON) UnmarshalJSON(raw []byte) error {
-	*r = append((*r)[:0], raw...)
-	return nil
 }
