@@ -93,10 +93,11 @@ func (s *Store) AnnounceLosses(ctx context.Context) error {
 
 // Expiries returns the erasures that policies have made, the newest first, at most limit.
 func (s *Store) Expiries(ctx context.Context, actor Actor, limit int) ([]Erasure, error) {
-	if err := actor.mayReadErasures(); err != nil {
+	if err := actor.may(access.ReadRetention); err != nil {
 		return nil, err
 	}
-	return s.erasuresWhere(ctx, s.pool, `e.kind = 'expiry' AND e.state <> 'cancelled' ORDER BY e.id DESC LIMIT $1`, limit)
+	return s.erasuresWhere(ctx, s.pool, `e.kind = 'expiry' AND e.state <> 'cancelled' AND `+seesErasure+` ORDER BY e.id DESC LIMIT @limit`,
+		actor.args(pgx.NamedArgs{"limit": limit}))
 }
 
 // HeldDue is how many items of a source would be gone already, but for a legal hold.
