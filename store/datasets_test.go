@@ -270,7 +270,7 @@ func TestFrozenNeverChanges(t *testing.T) {
 // erase does to item what an erasure does to its lines and its salt.
 func erase(t *testing.T, pool *pgxpool.Pool, item int64) {
 	t.Helper()
-	exec(t, pool, `UPDATE dataset_lines SET item_id = NULL, truth_id = NULL, split = NULL, media = NULL, width = NULL, height = NULL WHERE item_id = $1`, item)
+	exec(t, pool, `UPDATE dataset_lines SET item_id = NULL, truth_id = NULL, split = NULL, media = NULL, width = NULL, height = NULL, stratum = NULL WHERE item_id = $1`, item)
 	exec(t, pool, `DELETE FROM item_salts WHERE item_id = $1`, item)
 }
 

@@ -121,7 +121,7 @@ func (r *rebuilding) before(ctx context.Context, tx pgx.Tx, preview *RebuildPrev
 }
 
 func (r *rebuilding) beforeStrata(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `SELECT split, items FROM dataset_version_counts WHERE version_id = $1 AND class_id IS NULL`, r.version.ID)
+	rows, err := tx.Query(ctx, `SELECT split, items FROM dataset_version_counts WHERE version_id = $1 AND class_id IS NULL`, r.version.ID) //nolint:rowserrcheck // ForEachRow checks it
 	if err != nil {
 		return fmt.Errorf("counts: %w", err)
 	}
@@ -171,7 +171,7 @@ func (r *rebuilding) compare(ctx context.Context, tx pgx.Tx, s *Store, projects 
 }
 
 func (r *rebuilding) match(ctx context.Context, tx pgx.Tx, chosen map[int64]manifest.Place, cells map[int]manifest.Cell) error {
-	rows, err := tx.Query(ctx, `SELECT item_id, split, coalesce(stratum, 0) FROM dataset_lines WHERE version_id = $1 AND item_id IS NOT NULL`, r.version.ID)
+	rows, err := tx.Query(ctx, `SELECT item_id, split, coalesce(stratum, 0) FROM dataset_lines WHERE version_id = $1 AND item_id IS NOT NULL`, r.version.ID) //nolint:rowserrcheck // ForEachRow checks it
 	if err != nil {
 		return fmt.Errorf("lines: %w", err)
 	}

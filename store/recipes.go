@@ -77,7 +77,7 @@ func sourceIDs(ctx context.Context, q querier, names []string) ([]int64, error) 
 	if len(names) == 0 {
 		return nil, nil
 	}
-	rows, err := q.Query(ctx, `SELECT n, s.id FROM unnest($1::text[]) n LEFT JOIN sources s ON s.name = n`, names)
+	rows, err := q.Query(ctx, `SELECT n, s.id FROM unnest($1::text[]) n LEFT JOIN sources s ON s.name = n`, names) //nolint:rowserrcheck // ForEachRow checks it
 	if err != nil {
 		return nil, fmt.Errorf("sources of a recipe: %w", err)
 	}
