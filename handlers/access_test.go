@@ -157,7 +157,7 @@ func TestNothingOfWhoLeftIsLeft(t *testing.T) {
 		t.Errorf("left in %v", left)
 	}
 	for _, place := range store.Inventory() { // and no row where the inventory says that rows go
-		if place.Of != store.OfPerson || !strings.HasPrefix(string(place.Erasure), "row deleted") {
+		if place.Of != store.OfPerson || !strings.HasPrefix(string(place.Erasure), "row deleted when the person leaves") {
 			continue
 		}
 		if n := s.one(fmt.Sprintf(`SELECT count(*) FROM %s WHERE person_id = $1`, place.Table), id); n != 0 {

@@ -14,7 +14,6 @@ func TestSourcesAreAddedAndChanged(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	admin := s.browser(access.Admin)
-	admin.get("/retention").to("/retention/sources")
 	admin.get("/retention/sources").shows("No source yet")
 	admin.post("/retention/sources", "name", "Mill 2", "retention_days", "soon").want(http.StatusUnprocessableEntity).shows("between 1 day and 36500")
 	added := admin.post("/retention/sources", "name", "Mill 2", "retention_days", "90").want(http.StatusSeeOther).Header().Get("Location")

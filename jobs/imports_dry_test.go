@@ -17,7 +17,7 @@ import (
 func (im *importing) rows() map[string]string {
 	im.Helper()
 	rows, err := im.pool.Query(im.Context(), `SELECT tablename FROM pg_tables WHERE schemaname = 'public'
-		AND tablename NOT IN ('imports', 'import_files', 'import_results', 'audit_events', 'goose_db_version') AND tablename NOT LIKE 'river%'`)
+		AND tablename NOT IN ('imports', 'import_files', 'audit_events', 'goose_db_version') AND tablename NOT LIKE 'river%' AND tablename NOT LIKE 'import\_results%'`)
 	im.must(err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	im.must(err)

@@ -67,7 +67,7 @@ func (s *Store) consumersWhere(ctx context.Context, actor Actor, where string, a
 
 // Consumers returns consumers from the newest on, at most limit; before is the id of the last one that was seen, 0 for the start.
 func (s *Store) Consumers(ctx context.Context, actor Actor, before int64, limit int) ([]Consumer, error) {
-	return s.consumersWhere(ctx, actor, `(@before = 0 OR c.id < @before) ORDER BY c.id DESC LIMIT @limit`, pgx.NamedArgs{"before": before, "limit": limit})
+	return s.consumersWhere(ctx, actor, `(@before::bigint = 0 OR c.id < @before) ORDER BY c.id DESC LIMIT @limit`, pgx.NamedArgs{"before": before, "limit": limit})
 }
 
 // Consumer returns one consumer, or ErrNotFound if there is none that the actor may know of.

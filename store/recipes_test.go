@@ -55,6 +55,9 @@ func held(t *testing.T, pool *pgxpool.Pool, version store.DatasetVersion) map[in
 		}
 		items[item] = split
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return items
 }
 

@@ -26,6 +26,7 @@ func (s *Store) ResumeWork(ctx context.Context) (jobs int, err error) {
 		{`SELECT id FROM projects`, func(id int64) river.JobArgs { return jobargs.DropMetadata{ProjectID: id} }},
 		{`SELECT id FROM erasures WHERE state = 'collecting'`, func(id int64) river.JobArgs { return jobargs.CollectErasure{ErasureID: id} }},
 		{`SELECT id FROM erasures WHERE state IN ('queued', 'erasing')`, func(id int64) river.JobArgs { return jobargs.Erase{ErasureID: id} }},
+		{`UPDATE access_requests SET state = 'queued' WHERE state IN ('queued', 'running', 'done') RETURNING id`, func(id int64) river.JobArgs { return jobargs.WriteAccess{RequestID: id} }},
 		{`SELECT id FROM exports WHERE state IN ('queued', 'running')`, func(id int64) river.JobArgs { return jobargs.WriteExport{ExportID: id} }},
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {

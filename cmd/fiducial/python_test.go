@@ -180,7 +180,7 @@ func TestPythonClientFromAShell(t *testing.T) {
 		{[]string{"import", "strip", yoloFolder(t), "--format", "yolo", "--as", "prefill", "--add-classes"}, 1, "labels/train/b.txt: line 2"},
 		{[]string{"agreement", "nope"}, 1, "does not exist"},
 		{[]string{"import", "strip", "/nowhere", "--format", "images"}, 1, "/nowhere"},
-		{[]string{"export", "none", "1", "--format", "parquet", "--out", "x"}, 2, "invalid choice"},
+		{[]string{"export", "none", "1", "--format", "pdf", "--out", "x"}, 2, "invalid choice"},
 	} {
 		command := pythonCommand(t.Context(), t, server, token, append([]string{client}, tt.args...)...)
 		said, err := command.CombinedOutput()

@@ -281,8 +281,8 @@ func TestEveryPlaceOfObjectsIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, place := range store.ObjectInventory() {
 		folder, _, _ := strings.Cut(place.Prefix, "/")
-		if folder == "ledger" {
-			continue // must be in no backup
+		if folder == "ledger" || folder == "access" {
+			continue // the one must be in no backup; the other, made to be handed out once, is written anew after a restore
 		}
 		if !slices.Contains([]string{"items", "imports", "exports"}, folder) {
 			t.Errorf("%s: let objectKeys in write.go find these objects, then name the folder here", place.Prefix)
