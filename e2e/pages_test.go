@@ -15,7 +15,7 @@ import (
 // visited before a second of any, and the bound never hides a shape: the crawl fails if it does.
 const (
 	pagesOfShape = 2
-	pagesOfRole  = 90
+	pagesOfRole  = 120
 )
 
 // notOurs are places whose pages others made.

@@ -148,17 +148,14 @@ func (s *Server) renderSource(w http.ResponseWriter, r *http.Request, status int
 	return render(w, r, status, web.SourcePage(s.page(r, source.Name, crumbs...), v))
 }
 
-// sourceLinks lead to what can be asked for a source, as far as those pages are here.
+// sourceLinks lead to what can be asked for a source.
 func sourceLinks(r *http.Request, source int64) (links []web.LinkView) {
+	of := "?source=" + strconv.FormatInt(source, 10)
 	if actorOf(r).Allowed(access.ManageSources) {
 		links = append(links, web.LinkView{Label: "What is held", Href: sourcePath(source) + "/access"})
 	}
-	for _, link := range []struct{ label, view string }{{"Place a hold", "/holds"}, {"Request erasure", "/erasures"}} {
-		for _, view := range retentionViews {
-			if view.href == retentionPath+link.view && actorOf(r).Allowed(access.ManageSources) {
-				links = append(links, web.LinkView{Label: link.label, Href: view.href + "/new?source=" + strconv.FormatInt(source, 10)})
-			}
-		}
+	if actorOf(r).Allowed(access.Erase) {
+		links = append(links, web.LinkView{Label: "Place a hold", Href: holdsPath + of}, web.LinkView{Label: "Request erasure", Href: erasuresPath + "/new" + of})
 	}
 	return links
 }
