@@ -403,6 +403,7 @@ type beat struct {
 func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) error {
 	var ask struct {
 		Assignments []int64 `json:"assignments"`
+		Idle        bool    `json:"idle"` // nobody works: no lease is renewed
 	}
 	if err := readJSON(w, r, largestRequest, &ask); err != nil {
 		return err
@@ -410,11 +411,17 @@ func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) error {
 	if len(ask.Assignments) > mostBeats {
 		return badRequest("Too many assignments at once.")
 	}
-	leases, gone, err := s.Store.Heartbeat(r.Context(), actorOf(r), ask.Assignments)
-	if err != nil {
-		return err
+	var (
+		leases []store.Lease
+		gone   []int64
+	)
+	if !ask.Idle {
+		var err error
+		if leases, gone, err = s.Store.Heartbeat(r.Context(), actorOf(r), ask.Assignments); err != nil {
+			return err
+		}
 	}
-	erased, err := s.Store.ErasedAssignments(r.Context(), actorOf(r), gone)
+	erased, err := s.Store.ErasedAssignments(r.Context(), actorOf(r), ask.Assignments)
 	if err != nil {
 		return err
 	}
@@ -424,7 +431,7 @@ func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request) error {
 	said := struct {
 		Leases []beat  `json:"leases"`
 		Gone   []int64 `json:"gone"`
-		Erased []int64 `json:"erased"` // of those that are gone
+		Erased []int64 `json:"erased"` // of those that were asked for
 	}{Leases: []beat{}, Gone: append([]int64{}, gone...), Erased: append([]int64{}, erased...)}
 	for _, l := range leases {
 		said.Leases = append(said.Leases, beat(l))

@@ -131,6 +131,11 @@ func TestWorkbenchFromClaimToRecall(t *testing.T) {
 	if len(lease.Leases) != 1 || len(lease.Gone) != 1 {
 		t.Fatalf("%+v", lease)
 	}
+	b.run(`UPDATE assignments SET lease_until = now() + interval '1 minute' WHERE id = $1`, state.Assignment)
+	idle := map[string]any{"assignments": []int64{state.Assignment}, "idle": true}
+	if asked := read[beats](b.labeler.send(http.MethodPost, state.URLs.Heartbeat, idle), http.StatusOK); len(asked.Leases)+len(asked.Gone) != 0 {
+		t.Fatalf("whoever does not work holds on: %+v", asked)
+	}
 	type receipt struct {
 		Surplus bool
 		Next    string

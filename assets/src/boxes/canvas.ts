@@ -65,7 +65,7 @@ export class Canvas {
 
   /** Leaves an empty stage. */
   clear(): void {
-    this.load({ ...this.state, boxes: [], overlays: [], marks: [] }, new Image());
+    this.load({ ...this.state, title: "", boxes: [], overlays: [], marks: [] }, new Image());
   }
 
   private edit(state: State): Editor {

@@ -105,7 +105,7 @@ export interface Submitted {
 export interface Renewed {
   readonly leases: readonly { readonly assignment: number; readonly until: string }[];
   readonly gone: readonly number[];
-  /** Of those that are gone: their items were erased. */
+  /** Of those that were asked for: their items were erased. */
   readonly erased?: readonly number[];
 }
 

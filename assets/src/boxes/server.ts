@@ -87,6 +87,11 @@ export class Server {
     return json(ask("POST", this.url("heartbeat"), { assignments }));
   }
 
+  /** Is refused once the item was erased; renews nothing. */
+  watch(assignment: number): Promise<Renewed> {
+    return json(ask("POST", this.url("heartbeat"), { assignments: [assignment], idle: true }));
+  }
+
   /** Claims the next task; null where none is left. */
   async next(after: number): Promise<State | null> {
     const response = await ask("POST", this.url("next"), { after });

@@ -46,6 +46,11 @@ export class Status {
   /** Takes the item's name off the page. */
   clear(): void {
     document.title = "Erased · Fiducial";
+    const title = this.parts("title");
+    if (title) title.textContent = "Erased";
+    const reason = this.parts("reason");
+    if (reason) reason.hidden = true;
+    this.parts("facts")?.replaceChildren();
     const crumb = document.querySelector(".crumbs [aria-current]");
     if (crumb) crumb.textContent = "Erased";
   }

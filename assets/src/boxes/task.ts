@@ -21,6 +21,9 @@ const prefetchAfter = 1200;
 const looks = 40;
 const lookPause = 120;
 
+// How long a workbench at which nobody works still asks whether its item was erased. Asking keeps a session alive, so not for ever.
+const watched = 24 * 60 * 60 * 1000;
+
 /** What a task needs of the bench it lies on. */
 export interface Bench {
   readonly root: HTMLElement;
@@ -38,6 +41,7 @@ export class Task {
   private readonly draft: Draft | null;
   private readonly lease: Lease | null;
   private readonly activity = new Activity();
+  private readonly opened = Date.now();
   private beaten = 0;
   private warned: "calm" | "soon" | "over" = "calm";
   private busy = false;
@@ -167,13 +171,28 @@ export class Task {
     const now = Date.now();
     const view = lease.view(now);
     this.bench.status.lease(view);
-    if (now - this.beaten >= lease.beat && this.activity.within(lease.beat, performance.now())) void this.beat();
+    if (now - this.beaten >= lease.beat) {
+      if (this.activity.within(lease.beat, performance.now())) void this.beat();
+      else if (now - this.opened < watched) void this.watch();
+    }
     if (view.mood === this.warned) return;
     this.warned = view.mood;
     if (view.mood === "soon") announce("Two minutes of the lease are left");
     if (view.mood === "over") {
       const at = lease.end.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
       this.bench.status.notice("warn", `The lease ended at ${at}: others may be given this task. Your draft is kept. Submit all the same: it counts, or is kept as an extra answer.`, { label: "Hold it again", run: () => void this.beat() });
+    }
+  }
+
+  // Nobody works: the lease runs out, but what is erased meanwhile must not stay on the screen.
+  private async watch(): Promise<void> {
+    this.beaten = Date.now();
+    const { server } = this.bench;
+    if (!server.can("heartbeat")) return;
+    try {
+      await server.watch(this.state.assignment);
+    } catch (error) {
+      if (error instanceof Refused && error.erased && !this.scope.disposed) this.erased(error.message);
     }
   }
 
