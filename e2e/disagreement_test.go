@@ -243,16 +243,23 @@ func (a *agreed) confusion(t *testing.T, classes [2]string) estimate {
 // agreement waits until so many items have been compared.
 func (b *mill) agreement(items int) (a agreed) {
 	b.t.Helper()
+	b.summedUp() // an item counts as compared from its second answer on
 	b.reviewer.eventually("the agreement of all items", func() bool {
 		return b.readAgreement(&a) && a.Summary.Compared == items
 	})
 	return a
 }
 
+// summedUp waits until nothing that was answered is still to be scored or summed up.
+func (b *mill) summedUp() {
+	b.t.Helper()
+	eventually(b.t, b.server, 0, `SELECT count(*)::int FROM river_job WHERE state IN ('available', 'scheduled', 'running', 'retryable', 'pending') AND kind IN ('score_item', 'summarize_project')`)
+}
+
 // agreementSince waits until every item was scored after the last answer, and all of that is summed up.
 func (b *mill) agreementSince(before agreed) (a agreed) {
 	b.t.Helper()
-	eventually(b.t, b.server, 0, `SELECT count(*)::int FROM river_job WHERE state IN ('available', 'scheduled', 'running', 'retryable', 'pending') AND kind IN ('score_item', 'summarize_project')`)
+	b.summedUp()
 	b.reviewer.eventually("a newer summary", func() bool {
 		return b.readAgreement(&a) && a.ComputedAt.After(before.ComputedAt)
 	})
