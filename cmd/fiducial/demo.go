@@ -108,6 +108,7 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"datasets", fill.freeze},
 		{"retention", fill.limitTime},
 		{"access requests", fill.askAccess},
+		{"erasures", fill.askErasure},
 	}
 	for _, step := range steps {
 		if err := step.do(ctx); err != nil {

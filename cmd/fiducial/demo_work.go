@@ -195,6 +195,11 @@ func (f *demoFill) freeze(ctx context.Context) error {
 		if _, err := f.Store.AddExport(ctx, f.admin(), version, format, format == "coco"); err != nil {
 			return err
 		}
+		if format == "coco" {
+			if err := f.eraseAfter(ctx, version); err != nil {
+				return err
+			}
+		}
 		recipe.Shares = manifest.Shares{Training: 700, Validation: 100, Test: 200}
 	}
 	return f.freezeBalanced(ctx)
