@@ -72,7 +72,7 @@ func kindRows(counts map[string]int64) (rows []web.KindRow) {
 // renderErasure shows one erasure; refused is why a confirmation was, and typed what was typed for it.
 func (s *Server) renderErasure(w http.ResponseWriter, r *http.Request, status int, e store.Erasure, refused web.Refusal, typed string) error {
 	v := web.ErasureView{
-		ErasureRow: erasureRow(e), Tabs: retentionTabs(r, erasuresPath), CanErase: actorOf(r).Allowed(access.Erase), Late: e.Late,
+		ErasureRow: erasureRow(e, actorOf(r).Allowed(access.Erase)), Tabs: retentionTabs(r, erasuresPath), CanErase: actorOf(r).Allowed(access.Erase), Late: e.Late,
 		Unmatched: unmatchedWords(e.Unmatched), Error: e.Error, Word: confirmWord(e), Typed: typed, Refused: refused, Started: orZero(e.StartedAt),
 		Confirmed: orZero(e.ConfirmedAt), ConfirmBy: cmp.Or(e.ConfirmedBy, "a program"), Kinds: kindRows(e.Counts),
 	}
@@ -139,7 +139,11 @@ func (s *Server) fillHold(r *http.Request, e store.Erasure, v *web.ErasureView) 
 		return err
 	}
 	for _, h := range held {
-		v.Held = append(v.Held, web.HeldRow{Item: fmt.Sprintf("#%d", h.Item), Project: h.Project, Href: fmt.Sprintf("/items/%d", h.Item)})
+		row := web.HeldRow{Item: fmt.Sprintf("#%d", h.Item), Project: h.Project}
+		if v.CanErase { // others may not be let in there
+			row.Href = fmt.Sprintf("/items/%d", h.Item)
+		}
+		v.Held = append(v.Held, row)
 	}
 	return nil
 }

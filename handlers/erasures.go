@@ -38,19 +38,21 @@ func erasurePath(id int64) string { return erasuresPath + "/" + strconv.FormatIn
 
 var erasuresCrumb = ui.Crumb{Label: "Erasures", Href: erasuresPath}
 
-// erasureRow is an erasure as lists show it.
-func erasureRow(e store.Erasure) web.ErasureRow {
+// erasureRow is an erasure as lists show it to who may know the names of groups, and to others.
+func erasureRow(e store.Erasure, names bool) web.ErasureRow {
 	return web.ErasureRow{
-		ID: e.ID, Kind: e.Kind, What: erasureWhat(e), State: e.State, Reason: e.Reason, Items: e.Items, Done: e.DoneItems, Due: e.DueAt,
+		ID: e.ID, Kind: e.Kind, What: erasureWhat(e, names), Open: e.Open(), State: e.State, Reason: e.Reason, Items: e.Items, Done: e.DoneItems, Due: e.DueAt,
 		Overdue: e.Overdue, Requested: e.RequestedAt, Erased: orZero(e.ErasedAt), By: e.RequestedBy,
 	}
 }
 
-// erasureWhat says what an erasure is about without anything of it.
-func erasureWhat(e store.Erasure) string {
+// erasureWhat says what an erasure is about. A group has its name there as long as there is one, for those who ask for erasures.
+func erasureWhat(e store.Erasure, names bool) string {
 	switch {
 	case e.Scope == store.ScopeSource:
 		return "All of " + e.Source
+	case e.Scope == store.ScopeGroup && names && e.Group != "":
+		return "Group " + e.Group + " of " + e.Source
 	case e.Scope == store.ScopeGroup:
 		return fmt.Sprintf("Group %d of %s", e.GroupID, e.Source)
 	case e.Scope == store.ScopeExpired && e.Source != "":
@@ -80,10 +82,10 @@ func (s *Server) listErasures(w http.ResponseWriter, r *http.Request) error {
 		v.Older = fmt.Sprintf("%s?before=%d", erasuresPath, all[erasuresShown-1].ID)
 	}
 	for _, e := range open {
-		v.Open = append(v.Open, erasureRow(e))
+		v.Open = append(v.Open, erasureRow(e, v.CanAsk))
 	}
 	for _, e := range all {
-		v.All = append(v.All, erasureRow(e))
+		v.All = append(v.All, erasureRow(e, v.CanAsk))
 	}
 	return render(w, r, http.StatusOK, web.ErasuresPage(s.page(r, "Erasures", retentionCrumb, ui.Crumb{Label: "Erasures"}), v))
 }

@@ -59,6 +59,7 @@ type Erasure struct {
 	SourceID    int64
 	Source      string // its name, "" where it is of none
 	GroupID     int64
+	Group       string // its name, "" once it is erased
 	State       string
 	Reason      string
 	DueAt       time.Time
@@ -112,13 +113,13 @@ func (t *TouchedVersions) add(more TouchedVersions) {
 	t.Exports = slices.Compact(slices.Sorted(slices.Values(append(t.Exports, more.Exports...))))
 }
 
-const erasureColumns = `e.id, e.kind, e.scope, coalesce(e.source_id, 0) AS source_id, coalesce(s.name, '') AS source, coalesce(e.group_id, 0) AS group_id, e.state, e.reason,
+const erasureColumns = `e.id, e.kind, e.scope, coalesce(e.source_id, 0) AS source_id, coalesce(s.name, '') AS source, coalesce(e.group_id, 0) AS group_id, coalesce(g.name, '') AS group, e.state, e.reason,
 	e.due_at, e.due_at < now() AND e.state NOT IN ('erased', 'rewritten', 'cancelled') AS overdue,
 	coalesce(ri.name, rp.pseudonym, '') AS requested_by, coalesce(ci.name, cp.pseudonym, '') AS confirmed_by,
 	e.requested_at, e.confirmed_at, e.started_at, e.erased_at, e.rewritten_at, e.backups_until AS backups_till, e.items, e.done_items, e.late, e.unmatched,
 	e.counts, e.erased, e.touched, e.proof, e.receipt::bytea AS receipt, e.signature, coalesce(e.hold_id, 0) AS hold_id, e.error`
 
-const erasureTables = `erasures e LEFT JOIN sources s ON s.id = e.source_id
+const erasureTables = `erasures e LEFT JOIN sources s ON s.id = e.source_id LEFT JOIN groups g ON g.id = e.group_id
 	LEFT JOIN people rp ON rp.id = e.requested_by LEFT JOIN person_identities ri ON ri.person_id = e.requested_by
 	LEFT JOIN people cp ON cp.id = e.confirmed_by LEFT JOIN person_identities ci ON ci.person_id = e.confirmed_by`
 
