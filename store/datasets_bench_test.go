@@ -23,12 +23,12 @@ func stockUp(tb testing.TB, pool *pgxpool.Pool, slug string, n int) {
 		`INSERT INTO imports (project_id, format, purpose, source_id) SELECT p.id, 'coco', 'truth', s.id FROM projects p, sources s WHERE p.slug = '` + slug + `'`,
 		`INSERT INTO classes (project_id, name, slot) SELECT id, 'class ' || g, g FROM projects, generate_series(0, 5) g WHERE slug = '` + slug + `'`,
 		fmt.Sprintf(`INSERT INTO items (project_id, source_id, key_hash, state, width, height)
-			SELECT p.id, s.id, sha256(g::text::bytea), 'ready', 200, 200 FROM projects p, sources s, generate_series(1, %d) g WHERE p.slug = '%s'`, n, slug),
+			SELECT p.id, s.id, sha256(g::text::bytea), 'ready', 200, 200 FROM projects p, sources s, generate_series(1, %d) g WHERE p.slug = '%s' ORDER BY g`, n, slug),
 		`INSERT INTO item_texts (item_id, external_key) SELECT i.id, 'line 1/' || i.id || '.jpg' FROM items i JOIN projects p ON p.id = i.project_id WHERE p.slug = '` + slug + `'`,
 		`INSERT INTO item_salts (item_id, salt) SELECT i.id, sha256(i.id::text::bytea) FROM items i JOIN projects p ON p.id = i.project_id WHERE p.slug = '` + slug + `'`,
 		`INSERT INTO assets (item_id, kind, content_type, bytes, sha256) SELECT i.id, 'original', 'image/jpeg', 1, sha256(i.id::text::bytea) FROM items i JOIN projects p ON p.id = i.project_id WHERE p.slug = '` + slug + `'`,
 		`INSERT INTO tasks (project_id, item_id, state, overlap) SELECT p.id, i.id, 'adjudicated', 1 FROM items i JOIN projects p ON p.id = i.project_id WHERE p.slug = '` + slug + `'`,
-		`INSERT INTO truths (item_id, import_id) SELECT i.id, m.id FROM items i JOIN projects p ON p.id = i.project_id JOIN imports m ON m.project_id = p.id WHERE p.slug = '` + slug + `'`,
+		`INSERT INTO truths (item_id, import_id) SELECT i.id, m.id FROM items i JOIN projects p ON p.id = i.project_id JOIN imports m ON m.project_id = p.id WHERE p.slug = '` + slug + `' ORDER BY i.id`,
 		`INSERT INTO truth_boxes (truth_id, position, class_id, definition_version, x, y, w, h)
 			SELECT t.id, b, c.id, 1, 3.25 + b, (t.id % 100) / 7.0, 44.5, 60 FROM truths t JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = i.project_id
 			CROSS JOIN generate_series(0, 2) b JOIN classes c ON c.project_id = p.id AND c.slot = (t.id + b) % 6
