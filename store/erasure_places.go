@@ -84,7 +84,7 @@ func (p *Place) rows() string {
 		return `(object_type = 'item' AND object_id = ANY(@items) OR object_type = 'task' AND object_id = ANY(@tasks)
 			OR object_type = 'assignment' AND object_id = ANY(@assignments) OR object_type = 'annotation' AND object_id = ANY(@annotations)
 			OR object_type = 'review' AND object_id = ANY(@reviews) OR object_type = 'comment' AND object_id = ANY(@comments))`
-	case WithGroup, ByImport, WithArchive, OnceDone, Recomputed:
+	case WithGroup, WithRecording, ByImport, WithArchive, OnceDone, Recomputed:
 		return "" // done once for many items, by a step of its own
 	}
 	return ""

@@ -29,6 +29,7 @@ const (
 	ByComment       Clearing = "row deleted by comment"
 	AboutIt         Clearing = "row deleted where its object is the item, or something of it"
 	WithGroup       Clearing = "row deleted with the last item of the group"
+	WithRecording   Clearing = "row deleted with the last item of the recording"
 	ByImport        Clearing = "row deleted with what was uploaded, once the import has ended"
 	LineEmptied     Clearing = "all but the leaf emptied"
 	WithArchive     Clearing = "emptied with the archive, of every version that has the item"
@@ -64,7 +65,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"projects", []string{
 			"id", "slug", "name", "description", "kind", "overlap", "lease_minutes", "accepts_truth", "metadata_keys",
 			"gold_share", "gold_limit", "gold_least", "guideline_version", "paused", "key_secret", "version", "created_at", "archived_at",
-			"loose_limit", "accept_above", "look_share", "ask_below", "overlap_most",
+			"loose_limit", "accept_above", "look_share", "ask_below", "overlap_most", "context_seconds", "normalizer", "prefill_mode",
 		}, OfNobody, ""},
 		{"project_counts", []string{"project_id", "counted", "state", "change"}, OfNobody, ""},
 		{"members", []string{"project_id", "person_id", "added_at", "paused_at", "paused_by"}, OfNobody, ""},
@@ -80,16 +81,21 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"finished_at", "fetched_at", "deleted_at",
 		}, OfNobody, ""},
 		{"groups", []string{"id", "source_id", "name"}, OfItem, WithGroup},
+		{"recordings", []string{
+			"id", "project_id", "source_id", "key_hash", "state", "fault", "encoding", "rate", "channels", "frames", "version", "imported_at",
+		}, OfItem, WithRecording},
+		{"recording_assets", []string{"recording_id", "kind", "content_type", "bytes", "sha256", "created_at"}, OfItem, WithRecording},
+		{"recording_silences", []string{"recording_id", "channel", "begins", "ends", "at"}, OfItem, WithRecording},
 		{"items", []string{
 			"id", "project_id", "source_id", "group_id", "key_hash", "state", "width", "height", "imported_at", "captured_at",
-			"own_retain_until", "retain_until", "fault",
+			"own_retain_until", "retain_until", "fault", "recording_id", "channel", "begins", "ends",
 		}, OfItem, TheItem},
 		{"item_texts", []string{"item_id", "external_key", "file_name", "metadata", "project_id"}, OfItem, ByItemRewritten},
 		{"item_salts", []string{"item_id", "salt"}, OfItem, ByItemRewritten},
 		{"assets", []string{"item_id", "kind", "content_type", "bytes", "sha256", "width", "height", "facts", "created_at"}, OfItem, ByItem},
 		{"media_reads", []string{"at", "person_id", "token_id", "item_id", "kind"}, OfNobody, ""},
-		{"models", []string{"id", "name", "kind", "created_at"}, OfNobody, ""},
-		{"model_versions", []string{"id", "model_id", "version", "created_at"}, OfNobody, ""},
+		{"models", []string{"id", "name", "kind", "created_at", "description"}, OfNobody, ""},
+		{"model_versions", []string{"id", "model_id", "version", "created_at", "description", "successor_of", "created_by"}, OfNobody, ""},
 		{"imports", []string{
 			"id", "project_id", "person_id", "token_id", "format", "purpose", "model_version_id", "source_id", "options", "state",
 			"error", "created_at", "finished_at", "active_at", "expected", "new_classes",
@@ -103,25 +109,37 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"definition_confusions", []string{"definition_id", "class_id"}, OfNobody, ""},
 		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, ByItem},
 
-		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement", "batch_id"}, OfItem, ByItem},
+		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement", "batch_id", "plan_id"}, OfItem, ByItem},
 		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id", "gold_due"}, OfNobody, ""},
 		{"assignments", []string{
 			"id", "task_id", "project_id", "person_id", "pass", "reason", "state", "lease_until", "claimed_at", "finished_at", "active_ms", "skip_reason",
-			"review_id",
+			"review_id", "mode",
 		}, OfItem, ByTask},
 		{"drafts", []string{"assignment_id", "version", "boxes", "saved_at"}, OfItem, ByAssignment},
 		{"annotations", []string{
 			"id", "assignment_id", "task_id", "item_id", "person_id", "surplus", "prefilled", "active_ms", "submitted_at", "superseded_at", "recalled_at", "gold",
+			"rules_version",
 		}, OfItem, ByItem},
 		{"annotation_boxes", []string{"annotation_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, ByAnnotation},
-		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at"}, OfItem, ByItem},
+		{"predictions", []string{"id", "item_id", "model_version_id", "purpose", "created_at", "confidence", "words"}, OfItem, ByItem},
+		{"hypotheses", []string{"item_id", "prediction_id", "text", "words"}, OfItem, ByItemRewritten},
+		{"transcripts", []string{"item_id", "kind", "of_id", "segments"}, OfItem, ByItemRewritten},
 		{"prediction_boxes", []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}, OfItem, ByPrediction},
 
 		{"reviews", []string{"id", "task_id", "item_id", "reviewer_id", "decision", "undoes", "active_ms", "decided_at", "former_state", "former_truth_id", "batch_id", "origins"}, OfItem, ByItem},
 		{"review_marks", []string{"id", "review_id", "annotation_id", "position", "x", "y", "reason", "disputed_at"}, OfItem, ByReview},
 		{"item_notes", []string{"item_id", "kind", "of_id", "body"}, OfItem, ByItemRewritten},
 		{"review_looks", []string{"task_id", "person_id", "at"}, OfItem, ByTask},
-		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at"}, OfItem, ByItem},
+		{"hypothesis_views", []string{
+			"item_id", "person_id", "model_version_id", "how", "seen_at", "annotation_id", "review_id", "edits", "words",
+		}, OfItem, ByItem},
+		{"wider_contexts", []string{"id", "item_id", "person_id", "seconds", "at"}, OfItem, ByItem},
+		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at", "rules_version"}, OfItem, ByItem},
+		{"personal_findings", []string{
+			"id", "item_id", "truth_id", "segment", "first", "last", "begins", "ends", "kind", "detector", "confidence", "state", "decided_by", "decided_at",
+			"found_at",
+		}, OfItem, ByItem},
+		{"personal_scans", []string{"item_id", "truth_id", "detector", "findings", "scanned_at"}, OfItem, ByItem},
 		{"truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, ByTruth},
 		{"item_agreements", []string{
 			"item_id", "project_id", "task_id", "answers", "truth_id", "objects", "score", "truth_score", "iou", "worst", "agreed", "missed", "class",
@@ -175,11 +193,22 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"batch_items", []string{"batch_id", "item_id", "task_id", "position", "former_priority", "look", "settle_version", "left_because"}, OfItem, ByItem},
 		{"batch_changes", []string{"batch_id"}, OfNobody, ""},
 
+		{"plans", []string{
+			"id", "project_id", "number", "title", "model_version_id", "settings", "modes", "state", "error", "items", "seconds", "histogram", "batch_id",
+			"reported_at", "created_by", "token_id", "created_at",
+		}, OfNobody, ""},
+		{"plans", []string{"report"}, OfItem, Recomputed},
+		{"plan_items", []string{"item_id", "plan_id", "arm", "stratum", "decile", "confidence"}, OfItem, ByItem},
+		{"transcription_rules", []string{
+			"id", "project_id", "version", "body", "checks", "edited_by", "edited_at", "edit_version", "published_at",
+		}, OfNobody, ""},
+
 		{"datasets", []string{"id", "name", "description", "created_by", "created_at"}, OfNobody, ""},
 		{"dataset_versions", []string{
 			"id", "dataset_id", "number", "recipe", "state", "error", "hash", "lines", "boxes", "created_by", "created_at", "frozen_at",
-			"parent_id", "rebuild_of", "labels_at", "label_snapshot", "last_truth_id",
+			"parent_id", "rebuild_of", "labels_at", "label_snapshot", "last_truth_id", "seconds",
 		}, OfNobody, ""},
+		{"model_training", []string{"model_version_id", "version_id"}, OfNobody, ""},
 		{"dataset_version_guidelines", []string{"version_id", "project_id", "guideline_version"}, OfNobody, ""},
 		{"dataset_version_strata", []string{
 			"version_id", "split", "stratum", "class", "source_id", "project_id", "wanted", "items", "pool", "refused",
@@ -214,6 +243,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfNobody, ""},
 		{"exports", []string{
 			"id", "version_id", "format", "media", "state", "error", "done_items", "bytes", "sha256", "losses", "created_by", "token_id", "created_at", "finished_at",
+			"personal",
 		}, OfNobody, ""},
 		{"backups", []string{"id", "made_at", "keep_until", "state", "bytes"}, OfNobody, ""},
 		{"ledger_heads", []string{"one", "line", "sum"}, OfNobody, ""},
@@ -240,6 +270,7 @@ type ObjectPlace struct{ Prefix, Erasure string }
 func ObjectInventory() []ObjectPlace {
 	return []ObjectPlace{
 		{"items/{item}/", "every object under it deleted"},
+		{"recordings/{recording}/", "the item's span overwritten in each, or all deleted with the last item of the recording"},
 		{"imports/{import}/", "deleted once the import is done, at the latest after a day"},
 		{"exports/{export}", "deleted when an item of its version is erased"},
 		{"ledger/{line}", "kept for ever, as the record of what was erased: ids and keyed hashes"},
