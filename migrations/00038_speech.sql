@@ -113,6 +113,9 @@ CREATE TABLE wider_contexts (
     at        timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX wider_contexts_item_idx ON wider_contexts (item_id, person_id);
+-- A page asks for a sound in many ranges: whoever hears an item is noted once a minute.
+CREATE UNIQUE INDEX media_reads_sound_key ON media_reads
+    (item_id, (coalesce(person_id, 0)), (coalesce(token_id, 0)), (date_trunc('minute', at AT TIME ZONE 'UTC'))) WHERE kind = 'sound';
 ALTER TABLE item_notes DROP CONSTRAINT item_notes_kind_check;
 ALTER TABLE item_notes ADD CONSTRAINT item_notes_kind_check
     CHECK (kind IN ('skip', 'review', 'mark', 'dispute', 'context'));
@@ -263,6 +266,7 @@ ALTER TABLE projects DROP COLUMN prefill_mode, DROP COLUMN normalizer, DROP COLU
 DELETE FROM item_notes WHERE kind = 'context';
 ALTER TABLE item_notes DROP CONSTRAINT item_notes_kind_check;
 ALTER TABLE item_notes ADD CONSTRAINT item_notes_kind_check CHECK (kind IN ('skip', 'review', 'mark', 'dispute'));
+DROP INDEX media_reads_sound_key;
 DROP TABLE wider_contexts, hypothesis_views;
 DROP INDEX predictions_confidence_idx;
 ALTER TABLE predictions DROP COLUMN words, DROP COLUMN confidence;
