@@ -230,23 +230,39 @@ ALTER TABLE exports DROP CONSTRAINT exports_format_check;
 ALTER TABLE exports ADD CONSTRAINT exports_format_check CHECK (format IN (
     'coco', 'voc', 'yolo', 'yolo-obb', 'cvat', 'labelstudio', 'parquet', 'huggingface', 'nemo', 'ctm', 'stm', 'vtt', 'srt', 'textgrid'));
 -- How an export treats confirmed personal data: as it stands, masked by kind, or replaced by tokens that are the same for the same.
+-- What nobody has decided yet is treated as confirmed unless the export says otherwise, and keeping it needs a reason.
 ALTER TABLE exports ADD COLUMN personal text NOT NULL DEFAULT 'mask' CHECK (personal IN ('keep', 'mask', 'token'));
+ALTER TABLE exports ADD COLUMN personal_open boolean NOT NULL DEFAULT true;
+ALTER TABLE exports ADD COLUMN personal_reason text NOT NULL DEFAULT '';
 
 -- Why a reviewer sends back words and moments.
 ALTER TABLE review_marks DROP CONSTRAINT review_marks_reason_check;
 ALTER TABLE review_marks ADD CONSTRAINT review_marks_reason_check CHECK (reason IN (
     'loose_box', 'missed_defect', 'wrong_class', 'split_needed', 'other', 'wrong_words', 'missed_words', 'against_rules', 'wrong_time', 'missed_moment'));
 
--- Seconds of sound in a frozen version.
+-- SHA-256 of the sound of an item alone: of the WAV file of 16 bit PCM that its frames make. It is worked out once for a version
+-- of its recording, and a frozen line holds it, so that an erasure of other spans of that recording changes nothing.
+CREATE TABLE item_sounds (
+    item_id           bigint PRIMARY KEY REFERENCES items,
+    recording_version integer NOT NULL,
+    sha256            bytea NOT NULL
+);
+
+-- How much speech a frozen version holds.
 ALTER TABLE dataset_versions ADD COLUMN seconds double precision NOT NULL DEFAULT 0;
+ALTER TABLE dataset_versions ADD COLUMN words bigint NOT NULL DEFAULT 0;
+ALTER TABLE dataset_version_counts ADD COLUMN seconds double precision NOT NULL DEFAULT 0;
+ALTER TABLE dataset_version_counts ADD COLUMN words bigint NOT NULL DEFAULT 0;
 
 -- +goose Down
-ALTER TABLE dataset_versions DROP COLUMN seconds;
+ALTER TABLE dataset_version_counts DROP COLUMN words, DROP COLUMN seconds;
+ALTER TABLE dataset_versions DROP COLUMN words, DROP COLUMN seconds;
+DROP TABLE item_sounds;
 UPDATE review_marks SET reason = 'other' WHERE reason IN ('wrong_words', 'missed_words', 'against_rules', 'wrong_time', 'missed_moment');
 ALTER TABLE review_marks DROP CONSTRAINT review_marks_reason_check;
 ALTER TABLE review_marks ADD CONSTRAINT review_marks_reason_check
     CHECK (reason IN ('loose_box', 'missed_defect', 'wrong_class', 'split_needed', 'other'));
-ALTER TABLE exports DROP COLUMN personal;
+ALTER TABLE exports DROP COLUMN personal_reason, DROP COLUMN personal_open, DROP COLUMN personal;
 ALTER TABLE exports DROP CONSTRAINT exports_format_check;
 ALTER TABLE exports ADD CONSTRAINT exports_format_check
     CHECK (format IN ('coco', 'voc', 'yolo', 'yolo-obb', 'cvat', 'labelstudio', 'parquet', 'huggingface')) NOT VALID;

@@ -92,6 +92,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfItem, TheItem},
 		{"item_texts", []string{"item_id", "external_key", "file_name", "metadata", "project_id"}, OfItem, ByItemRewritten},
 		{"item_salts", []string{"item_id", "salt"}, OfItem, ByItemRewritten},
+		{"item_sounds", []string{"item_id", "recording_version", "sha256"}, OfItem, ByItem},
 		{"assets", []string{"item_id", "kind", "content_type", "bytes", "sha256", "width", "height", "facts", "created_at"}, OfItem, ByItem},
 		{"media_reads", []string{"at", "person_id", "token_id", "item_id", "kind"}, OfNobody, ""},
 		{"models", []string{"id", "name", "kind", "created_at", "description"}, OfNobody, ""},
@@ -206,7 +207,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"datasets", []string{"id", "name", "description", "created_by", "created_at"}, OfNobody, ""},
 		{"dataset_versions", []string{
 			"id", "dataset_id", "number", "recipe", "state", "error", "hash", "lines", "boxes", "created_by", "created_at", "frozen_at",
-			"parent_id", "rebuild_of", "labels_at", "label_snapshot", "last_truth_id", "seconds",
+			"parent_id", "rebuild_of", "labels_at", "label_snapshot", "last_truth_id", "seconds", "words",
 		}, OfNobody, ""},
 		{"model_training", []string{"model_version_id", "version_id"}, OfNobody, ""},
 		{"dataset_version_guidelines", []string{"version_id", "project_id", "guideline_version"}, OfNobody, ""},
@@ -216,7 +217,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"dataset_version_projects", []string{"version_id", "project_id"}, OfNobody, ""},
 		{"dataset_version_sources", []string{"version_id", "source_id", "split", "items", "erased"}, OfNobody, ""},
 		{"dataset_version_classes", []string{"version_id", "class_id", "name", "slot", "definitions"}, OfNobody, ""},
-		{"dataset_version_counts", []string{"version_id", "split", "class_id", "items", "boxes"}, OfNobody, ""},
+		{"dataset_version_counts", []string{"version_id", "split", "class_id", "items", "boxes", "seconds", "words"}, OfNobody, ""},
 		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum", "erasure_id"}, OfItem, LineEmptied},
 		{"dataset_verifications", []string{
 			"id", "version_id", "media", "state", "matching", "erased", "mismatching", "hash_holds", "findings", "done_items", "created_by", "token_id",
@@ -243,7 +244,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfNobody, ""},
 		{"exports", []string{
 			"id", "version_id", "format", "media", "state", "error", "done_items", "bytes", "sha256", "losses", "created_by", "token_id", "created_at", "finished_at",
-			"personal",
+			"personal", "personal_open", "personal_reason",
 		}, OfNobody, ""},
 		{"backups", []string{"id", "made_at", "keep_until", "state", "bytes"}, OfNobody, ""},
 		{"ledger_heads", []string{"one", "line", "sum"}, OfNobody, ""},

@@ -33,3 +33,4 @@ INSERT INTO personal_findings (item_id, truth_id, segment, first, last, begins, 
     SELECT item_id, id, 0, 0, 5, 0.1, 0.4, 'name', 'names@1', 0.7 FROM truths WHERE rules_version = 1;
 INSERT INTO personal_scans (item_id, truth_id, detector, findings) SELECT item_id, id, 'names@1', 1 FROM truths WHERE rules_version = 1;
 INSERT INTO model_training (model_version_id, version_id) SELECT v.id, d.id FROM model_versions v, dataset_versions d WHERE v.version = 'next' LIMIT 1;
+INSERT INTO item_sounds (item_id, recording_version, sha256) SELECT item_id, 1, '\x0c02' FROM plan_items;
