@@ -32,6 +32,13 @@ CREATE TABLE recording_assets (
     PRIMARY KEY (recording_id, kind)
 );
 
+-- The ids under which an import is about to store recordings, so that what a killed one stored can be deleted.
+CREATE TABLE recording_reservations (
+    recording_id bigint PRIMARY KEY,
+    import_id    bigint NOT NULL REFERENCES imports
+);
+CREATE INDEX recording_reservations_import_idx ON recording_reservations (import_id);
+
 -- Spans that an erasure overwrote, in seconds of the recording.
 CREATE TABLE recording_silences (
     recording_id bigint NOT NULL REFERENCES recordings,
@@ -289,4 +296,4 @@ ALTER TABLE predictions DROP COLUMN words, DROP COLUMN confidence;
 DROP TABLE hypotheses, transcripts;
 DROP INDEX items_recording_idx;
 ALTER TABLE items DROP CONSTRAINT items_span, DROP COLUMN ends, DROP COLUMN begins, DROP COLUMN channel, DROP COLUMN recording_id;
-DROP TABLE recording_silences, recording_assets, recordings;
+DROP TABLE recording_reservations, recording_silences, recording_assets, recordings;

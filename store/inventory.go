@@ -102,6 +102,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"error", "created_at", "finished_at", "active_at", "expected", "new_classes",
 		}, OfNobody, ""},
 		{"import_reservations", []string{"item_id", "import_id"}, OfItem, ByImport},
+		{"recording_reservations", []string{"recording_id", "import_id"}, OfItem, ByImport},
 		{"import_files", []string{"id", "import_id", "name", "size", "received", "complete"}, OfItem, ByImport},
 		{"import_results", []string{"id", "import_id", "name", "outcome", "reason", "item_id", "boxes"}, OfItem, ByItemRewritten},
 

@@ -2,6 +2,7 @@ INSERT INTO projects (slug, name, kind, key_secret) VALUES ('calls', 'Calls', 'a
 INSERT INTO recordings (project_id, source_id, key_hash, state, encoding, rate, channels, frames)
     SELECT id, 1, '\x0c', 'ready', 'pcm16', 16000, 2, 160000 FROM projects WHERE slug = 'calls';
 INSERT INTO recording_assets (recording_id, kind, content_type, bytes, sha256) VALUES (1, 'original', 'audio/wav', 640044, '\x0c');
+INSERT INTO recording_reservations (recording_id, import_id) VALUES (1000, 3);
 INSERT INTO recording_silences (recording_id, channel, begins, ends) VALUES (1, 1, 2.5, 3.5);
 INSERT INTO items (project_id, source_id, key_hash, recording_id, channel, begins, ends)
     SELECT project_id, 1, '\x0c01', id, 1, 4, 7.25 FROM recordings;

@@ -107,3 +107,16 @@ func (b *Bucket) Try(ctx context.Context) error {
 	}
 	return b.Delete(ctx, key)
 }
+
+// ReadAt implements io.ReaderAt, but for one caller at a time: reads that follow each other take one request in all, and one elsewhere
+// a new one. Where Read goes on afterwards is not said.
+func (o *Object) ReadAt(p []byte, offset int64) (int, error) {
+	if _, err := o.Seek(offset, io.SeekStart); err != nil {
+		return 0, err
+	}
+	n, err := io.ReadFull(o, p)
+	if errors.Is(err, io.ErrUnexpectedEOF) && o.next >= o.Size {
+		err = io.EOF
+	}
+	return n, err
+}
