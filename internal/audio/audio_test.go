@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -319,6 +320,19 @@ func TestOutlinesOfALongSound(t *testing.T) {
 	b, err := outlines[2].AppendBinary(nil)
 	if err != nil || len(b) != 24+4*98 || binary.LittleEndian.Uint32(b[12:]) != 64*16 || binary.LittleEndian.Uint32(b[20:]) != 2 {
 		t.Errorf("%d bytes, %v: % x", len(b), err, b[:24])
+	}
+	b, err = audio.AppendOutlines(nil, outlines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(outlines)
+	if read, err := audio.ParseOutlines(b); err != nil || !reflect.DeepEqual(read, outlines) {
+		t.Errorf("other outlines come back, or none: %v", err)
+	}
+	for cut := range len(b) {
+		if read, err := audio.ParseOutlines(b[:cut]); err == nil && len(read) == len(outlines) {
+			t.Fatalf("cut off after %d of %d bytes, all outlines are there", cut, len(b))
+		}
 	}
 }
 

@@ -473,3 +473,29 @@ func serveVersioned() error {
 		MaxConnections: 64, MaxRequests: 64, MultipartMaxParts: 10000, Quiet: true,
 	})
 }
+
+func TestReadAtAnyPlace(t *testing.T) {
+	t.Parallel()
+	bucket, content := storetest.Bucket(t), []byte("0123456789")
+	if _, err := bucket.Put(t.Context(), "a/b", bytes.NewReader(content), int64(len(content)), "text/plain"); err != nil {
+		t.Fatal(err)
+	}
+	object, err := bucket.Get(t.Context(), "a/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		at, length int
+		want       string
+		end        bool
+	}{{6, 3, "678", false}, {9, 1, "9", false}, {0, 4, "0123", false}, {4, 2, "45", false}, {8, 5, "89", true}, {10, 1, "", true}} {
+		got := make([]byte, c.length)
+		n, err := object.ReadAt(got, int64(c.at))
+		if string(got[:n]) != c.want || errors.Is(err, io.EOF) != c.end || err != nil && !c.end {
+			t.Errorf("%d bytes from %d: %q, %v", c.length, c.at, got[:n], err)
+		}
+	}
+	if err := object.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -73,3 +73,18 @@ func TestBucketsAreApart(t *testing.T) {
 		t.Fatalf("another test's objects: %v", listed)
 	}
 }
+
+func TestSpeechCanBeClaimed(t *testing.T) {
+	t.Parallel()
+	pool := storetest.Pool(t)
+	u := storetest.Speech(t, pool, storetest.Bucket(t), 2, 2, 1)
+	u.Hear(t, pool, u.Items[3], "ear", "1", "who is there", "[]", 0.5)
+	var open, heard int
+	err := pool.QueryRow(t.Context(), `
+		SELECT (SELECT count(*) FROM tasks t JOIN items i ON i.id = t.item_id JOIN recordings r ON r.id = i.recording_id
+				WHERE t.state = 'open' AND i.state = 'ready' AND r.state = 'ready' AND i.ends - i.begins = 2),
+			(SELECT p.words FROM predictions p JOIN hypotheses h ON h.prediction_id = p.id WHERE p.item_id = $1)`, u.Items[3]).Scan(&open, &heard)
+	if err != nil || open != 4 || heard != 3 {
+		t.Errorf("%d open tasks, a hypothesis of %d words: %v", open, heard, err)
+	}
+}
