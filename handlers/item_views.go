@@ -85,6 +85,7 @@ var itemEvents = map[string]struct{ word, icon string }{
 	"discarded": {"discarded", "ban"},
 	"undone":    {"decision undone", "history"},
 	"truth":     {"truth recorded", "shield-check"},
+	"widened":   {"heard more around it", "ear"},
 	"relabel":   {"labels sent back, definition changed", "book-open"},
 }
 

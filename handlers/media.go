@@ -13,7 +13,10 @@ import (
 )
 
 func (s *Server) mediaRoutes(r router) {
+	r.get("/media/items/{id}/sound", access.Label, s.itemSound)
+	r.get("/media/items/{id}/peaks", access.Label, s.itemPeaks)
 	r.get("/media/items/{id}/{kind}", access.Label, s.itemMedia)
+	r.post("/label/{task}/context", access.Label, s.widenContext)
 }
 
 // itemMedia streams a picture of an item to whoever may see it. No browser keeps it: what is erased

@@ -63,7 +63,7 @@ type ItemAnswer struct {
 // ItemEvent is something that happened to an item. PersonID is 0 where nobody did it by hand.
 type ItemEvent struct {
 	At       time.Time
-	What     string // imported, claimed, submitted, skipped, recalled, approved, amended, rejected, discarded, undone, truth
+	What     string // imported, claimed, submitted, skipped, recalled, approved, amended, rejected, discarded, undone, truth, widened
 	PersonID int64
 	Name     string
 	Note     string
@@ -168,6 +168,8 @@ func (s *Store) itemHistory(ctx context.Context, item *Item) error {
 			SELECT l.created_at, 'relabel', l.created_by, c.name || ' v' || l.version
 			FROM relabel_items x JOIN relabels l ON l.id = x.relabel_id JOIN classes c ON c.id = l.class_id
 			WHERE x.item_id = $1 AND x.state IN ('sent', 'review')
+			UNION ALL
+			SELECT w.at, 'widened', w.person_id, w.seconds || ' s: ' || `+noteOf(contextNote, "w.item_id", "w.id")+` FROM wider_contexts w WHERE w.item_id = $1
 			UNION ALL
 			SELECT u.created_at, 'truth', m.person_id, CASE WHEN u.import_id IS NULL THEN '' ELSE 'imported' END
 			FROM truths u LEFT JOIN imports m ON m.id = u.import_id WHERE u.item_id = $1

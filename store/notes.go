@@ -16,6 +16,7 @@ const (
 	reviewNote  noteKind = "review"
 	markNote    noteKind = "mark"
 	disputeNote noteKind = "dispute"
+	contextNote noteKind = "context"
 )
 
 // noteOf is an expression: the note of that kind on the row whose id the expression id gives, about the item that

@@ -42,13 +42,18 @@ func (w *Writer) Write(samples []float32) error {
 		return fmt.Errorf("%d samples are more than the %d that the file has room for", len(samples), w.left)
 	}
 	w.left -= int64(len(samples))
-	w.raw = w.raw[:0]
-	for _, v := range samples {
-		scaled := math.RoundToEven(float64(v) * (1 << 15))
-		w.raw = binary.LittleEndian.AppendUint16(w.raw, uint16(int16(min(max(scaled, math.MinInt16), math.MaxInt16)))) //nolint:gosec // the same sixteen bits
-	}
+	w.raw = appendPCM16(w.raw[:0], samples)
 	_, err := w.out.Write(w.raw)
 	return err
+}
+
+// appendPCM16 appends samples as 16 bit PCM.
+func appendPCM16(b []byte, samples []float32) []byte {
+	for _, v := range samples {
+		scaled := math.RoundToEven(float64(v) * (1 << 15))
+		b = binary.LittleEndian.AppendUint16(b, uint16(int16(min(max(scaled, math.MinInt16), math.MaxInt16)))) //nolint:gosec // the same sixteen bits
+	}
+	return b
 }
 
 // Close fails if the file has fewer samples than its header says.
