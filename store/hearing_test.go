@@ -16,7 +16,7 @@ import (
 // booth is a project of two calls of four seconds, each cut into four utterances, and people.
 type booth struct {
 	*Store
-	*storetest.Utterances
+	calls *storetest.Utterances
 
 	reviewer, labeler Actor
 }
@@ -28,7 +28,7 @@ func newBooth(tb testing.TB) *booth {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b := &booth{Store: st, Utterances: storetest.Speech(tb, pool, bucket, 2, 4, 3)}
+	b := &booth{Store: st, calls: storetest.Speech(tb, pool, bucket, 2, 4, 3)}
 	b.reviewer, b.labeler = b.hire(tb, access.Reviewer), b.hire(tb, access.Labeler)
 	b.exec(tb, `UPDATE projects SET context_seconds = 0.5`)
 	return b
@@ -38,7 +38,7 @@ func (b *booth) hire(tb testing.TB, role access.Role) Actor {
 	tb.Helper()
 	var id int64
 	b.scan(tb, &id, `INSERT INTO people (role, pseudonym) VALUES ($1, gen_random_uuid()) RETURNING id`, role)
-	b.exec(tb, `INSERT INTO members (project_id, person_id) VALUES ($1, $2)`, b.Project, id)
+	b.exec(tb, `INSERT INTO members (project_id, person_id) VALUES ($1, $2)`, b.calls.Project, id)
 	return Actor{PersonID: id, Role: role}
 }
 
@@ -60,7 +60,7 @@ func (b *booth) scan(tb testing.TB, into any, sql string, args ...any) {
 func (b *booth) hand(tb testing.TB, who Actor, nth int) {
 	tb.Helper()
 	b.exec(tb, `INSERT INTO assignments (task_id, project_id, person_id, state, lease_until) VALUES ($1, $2, $3, 'leased', now() + interval '1 hour')`,
-		b.Tasks[nth], b.Project, who.PersonID)
+		b.calls.Tasks[nth], b.calls.Project, who.PersonID)
 }
 
 // play returns what the actor hears, nil for nothing.
@@ -95,22 +95,22 @@ func TestWhoHearsAnItem(t *testing.T) {
 				var person int64
 				b.scan(t, &person, `INSERT INTO people (role, pseudonym) VALUES ($1, gen_random_uuid()) RETURNING id`, role)
 				if member {
-					b.exec(t, `INSERT INTO members (project_id, person_id) VALUES ($1, $2)`, b.Project, person)
+					b.exec(t, `INSERT INTO members (project_id, person_id) VALUES ($1, $2)`, b.calls.Project, person)
 				}
 				if state != "" {
 					b.exec(t, `INSERT INTO assignments (task_id, project_id, person_id, state, lease_until)
-						VALUES ($1, $2, $3, $4::text, CASE $4::text WHEN 'leased' THEN now() + interval '1 hour' END)`, b.Tasks[1], b.Project, person, state)
+						VALUES ($1, $2, $3, $4::text, CASE $4::text WHEN 'leased' THEN now() + interval '1 hour' END)`, b.calls.Tasks[1], b.calls.Project, person, state)
 				}
 				actor := Actor{PersonID: person, Role: role}
 				want := role == access.Admin || role == access.Reviewer && member || role != access.Viewer && member && handed[state]
 				name := fmt.Sprintf("%s, member %t, assignment %q", role, member, state)
-				if got := b.play(t, actor, b.Items[1]) != nil; got != want {
+				if got := b.play(t, actor, b.calls.Items[1]) != nil; got != want {
 					t.Errorf("%s: hears the item: %t", name, got)
 				}
-				if _, err := b.PeaksOf(t.Context(), actor, b.Items[1], 0, 0, 100); (err == nil) != want || err != nil && !errors.Is(err, ErrNotFound) {
+				if _, err := b.PeaksOf(t.Context(), actor, b.calls.Items[1], 0, 0, 100); (err == nil) != want || err != nil && !errors.Is(err, ErrNotFound) {
 					t.Errorf("%s: sees its outline: %v", name, err)
 				}
-				if b.play(t, actor, b.Items[2]) != nil != (role == access.Admin || role == access.Reviewer && member) {
+				if b.play(t, actor, b.calls.Items[2]) != nil != (role == access.Admin || role == access.Reviewer && member) {
 					t.Errorf("%s: hears another item, or does not", name)
 				}
 			}
@@ -127,7 +127,7 @@ func TestHearingIsClipped(t *testing.T) {
 		{Begins: 1, Ends: 2, LeftContext: 0.5, RightContext: 0.5},
 		{Begins: 3, Ends: 4, LeftContext: 0.5, RightContext: 0},
 	} {
-		item := b.Items[[]int{0, 1, 3}[nth]]
+		item := b.calls.Items[[]int{0, 1, 3}[nth]]
 		h, err := b.SoundOf(t.Context(), b.reviewer, item)
 		if err != nil {
 			t.Fatal(err)
@@ -148,9 +148,9 @@ func TestPeaksEndWhereTheHearingEnds(t *testing.T) {
 	b := newBooth(t)
 	// The call is silent but for a click right after what may be heard of its second utterance.
 	file := clicking(t, 4*storetest.SpeechRate, 2*storetest.SpeechRate+storetest.SpeechRate/2)
-	b.replace(t, b.Recordings[0], file)
+	b.replace(t, b.calls.Recordings[0], file)
 	for _, span := range [][2]float64{{0, 0}, {1, 2}, {1.9, 0}, {0, 99}} {
-		peaks, err := b.PeaksOf(t.Context(), b.reviewer, b.Items[1], span[0], span[1], 37)
+		peaks, err := b.PeaksOf(t.Context(), b.reviewer, b.calls.Items[1], span[0], span[1], 37)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,13 +163,13 @@ func TestPeaksEndWhereTheHearingEnds(t *testing.T) {
 			t.Errorf("%v gives %d points up to %v", span, len(peaks.Points[0])/2, peaks.To)
 		}
 	}
-	next, err := b.PeaksOf(t.Context(), b.reviewer, b.Items[2], 0, 0, 4)
-	if err != nil || next.Points[0][3] != 127 {
+	next, err := b.PeaksOf(t.Context(), b.reviewer, b.calls.Items[2], 0, 0, 4)
+	if err != nil || next.Points[0][5] != 127 {
 		t.Errorf("the click of the next utterance does not show: %v, %v", next.Points, err)
 	}
 	for _, width := range []int{0, -1, MostPoints + 1} {
 		var refused *InvalidError
-		if _, err := b.PeaksOf(t.Context(), b.reviewer, b.Items[2], 0, 0, width); !errors.As(err, &refused) {
+		if _, err := b.PeaksOf(t.Context(), b.reviewer, b.calls.Items[2], 0, 0, width); !errors.As(err, &refused) {
 			t.Errorf("%d points: %v", width, err)
 		}
 	}
@@ -216,12 +216,12 @@ func TestHearingOfOneChannel(t *testing.T) {
 	if err := errors.Join(w.Write(samples), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	b.replace(t, b.Recordings[0], file.Bytes())
-	b.exec(t, `UPDATE recordings SET channels = 2 WHERE id = $1`, b.Recordings[0])
+	b.replace(t, b.calls.Recordings[0], file.Bytes())
+	b.exec(t, `UPDATE recordings SET channels = 2 WHERE id = $1`, b.calls.Recordings[0])
 	for channel, want := range []struct{ channels, low, high int }{{2, 0, 64}, {1, 0, 0}, {1, 64, 64}} {
-		b.exec(t, `UPDATE items SET channel = $2 WHERE id = $1`, b.Items[1], channel)
-		sound := b.play(t, b.reviewer, b.Items[1])
-		peaks, err := b.PeaksOf(t.Context(), b.reviewer, b.Items[1], 0, 0, 1)
+		b.exec(t, `UPDATE items SET channel = $2 WHERE id = $1`, b.calls.Items[1], channel)
+		sound := b.play(t, b.reviewer, b.calls.Items[1])
+		peaks, err := b.PeaksOf(t.Context(), b.reviewer, b.calls.Items[1], 0, 0, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,8 +246,8 @@ func TestHearingOfEveryEncoding(t *testing.T) {
 		head = little.AppendUint32(head, uint32(storetest.SpeechRate*e.bits/8))
 		head = little.AppendUint16(little.AppendUint16(head, uint16(e.bits/8)), uint16(e.bits))
 		head = little.AppendUint32(append(head, "data"...), uint32(frames*e.bits/8))
-		b.replace(t, b.Recordings[0], append(head, make([]byte, frames*e.bits/8)...))
-		if sound := b.play(t, b.reviewer, b.Items[1]); sound.Seconds() != 2 || sound.Encoding != audio.Signed || sound.Bits != 16 {
+		b.replace(t, b.calls.Recordings[0], append(head, make([]byte, frames*e.bits/8)...))
+		if sound := b.play(t, b.reviewer, b.calls.Items[1]); sound.Seconds() != 2 || sound.Encoding != audio.Signed || sound.Bits != 16 {
 			t.Errorf("%s is heard as %v for %v seconds", name, sound.Format, sound.Seconds())
 		}
 	}
@@ -258,10 +258,10 @@ func TestHearingIsNotedOnceAMinute(t *testing.T) {
 	b := newBooth(t)
 	b.hand(t, b.labeler, 1)
 	for range 3 {
-		b.play(t, b.labeler, b.Items[1])
+		b.play(t, b.labeler, b.calls.Items[1])
 	}
-	b.play(t, b.labeler, b.Items[2]) // refused: not heard
-	b.play(t, b.reviewer, b.Items[1])
+	b.play(t, b.labeler, b.calls.Items[2]) // refused: not heard
+	b.play(t, b.reviewer, b.calls.Items[1])
 	var minutes, reads int
 	b.scan(t, &reads, `SELECT count(*) FROM media_reads WHERE kind = 'sound'`)
 	b.scan(t, &minutes, `SELECT count(DISTINCT date_trunc('minute', at)) FROM media_reads`)
@@ -280,31 +280,31 @@ func TestWiderContext(t *testing.T) {
 		reason  string
 	}{{10, "  "}, {7, "noise"}, {0, "noise"}, {3600, "noise"}} {
 		var refused *InvalidError
-		if _, err := b.WidenContext(t.Context(), b.labeler, b.Tasks[1], ask.seconds, ask.reason); !errors.As(err, &refused) {
+		if _, err := b.WidenContext(t.Context(), b.labeler, b.calls.Tasks[1], ask.seconds, ask.reason); !errors.As(err, &refused) {
 			t.Errorf("%+v: %v", ask, err)
 		}
 	}
-	if _, err := b.WidenContext(t.Context(), b.labeler, b.Tasks[2], 10, "noise"); !errors.Is(err, ErrNotFound) {
+	if _, err := b.WidenContext(t.Context(), b.labeler, b.calls.Tasks[2], 10, "noise"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a task that is not theirs: %v", err)
 	}
-	h, err := b.WidenContext(t.Context(), b.labeler, b.Tasks[1], 10, "The name is said before.")
+	h, err := b.WidenContext(t.Context(), b.labeler, b.calls.Tasks[1], 10, "The name is said before.")
 	if err != nil || h.LeftContext != 1 || h.RightContext != 2 || !h.Wider {
 		t.Fatalf("heard so: %+v, %v", h, err)
 	}
-	if sound := b.play(t, b.labeler, b.Items[1]); sound.Seconds() != 4 {
+	if sound := b.play(t, b.labeler, b.calls.Items[1]); sound.Seconds() != 4 {
 		t.Errorf("heard for %v seconds", sound.Seconds())
 	}
-	if sound := b.play(t, b.reviewer, b.Items[1]); sound.Seconds() != 2 {
+	if sound := b.play(t, b.reviewer, b.calls.Items[1]); sound.Seconds() != 2 {
 		t.Errorf("another hears %v seconds", sound.Seconds())
 	}
-	wider, err := b.WiderContexts(t.Context(), b.reviewer, b.Items[1])
+	wider, err := b.WiderContexts(t.Context(), b.reviewer, b.calls.Items[1])
 	if err != nil || len(wider) != 1 || wider[0].PersonID != b.labeler.PersonID || wider[0].Reason != "The name is said before." || wider[0].Seconds != 10 {
 		t.Errorf("shown so: %+v, %v", wider, err)
 	}
-	if _, err := b.WiderContexts(t.Context(), b.labeler, b.Items[1]); !errors.Is(err, ErrDenied) {
+	if _, err := b.WiderContexts(t.Context(), b.labeler, b.calls.Items[1]); !errors.Is(err, ErrDenied) {
 		t.Errorf("a labeler sees who heard more: %v", err)
 	}
-	item, err := b.Item(t.Context(), b.reviewer, b.Items[1])
+	item, err := b.Item(t.Context(), b.reviewer, b.calls.Items[1])
 	if err != nil || item.History[0].What != "widened" || item.History[0].Note != "10 s: The name is said before." {
 		t.Errorf("its history: %+v, %v", item.History, err)
 	}
