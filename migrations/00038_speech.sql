@@ -247,6 +247,31 @@ ALTER TABLE review_marks DROP CONSTRAINT review_marks_reason_check;
 ALTER TABLE review_marks ADD CONSTRAINT review_marks_reason_check CHECK (reason IN (
     'loose_box', 'missed_defect', 'wrong_class', 'split_needed', 'other', 'wrong_words', 'missed_words', 'against_rules', 'wrong_time', 'missed_moment'));
 
+-- How far the words of the answers to an item coincide, after the project's normalizer; all NULL for an image. Of each two answers
+-- word_errors are those between them, words those of both together, and wer is the mean over them of word_errors over the
+-- mean length. The truth_ columns are of each answer beside the truth, with truth_words and truth_wer over the truth's words alone.
+ALTER TABLE item_agreements
+    ADD COLUMN wer               double precision CHECK (wer >= 0),
+    ADD COLUMN word_errors       integer,
+    ADD COLUMN words             integer,
+    ADD COLUMN truth_wer         double precision CHECK (truth_wer >= 0),
+    ADD COLUMN truth_word_errors integer,
+    ADD COLUMN truth_words       integer;
+ALTER TABLE item_agreements DROP CONSTRAINT item_agreements_worst_check;
+ALTER TABLE item_agreements ADD CONSTRAINT item_agreements_worst_check
+    CHECK (worst IN ('agreed', 'missed', 'class', 'loose', 'split', 'words'));
+
+-- The word errors of an answer to a gold item, and the words of its truth; of a labeler's answers, beside the truth, their peers and
+-- the truth of gold items.
+ALTER TABLE gold_results ADD COLUMN word_errors integer, ADD COLUMN words integer;
+ALTER TABLE labeler_figures
+    ADD COLUMN truth_word_errors integer NOT NULL DEFAULT 0,
+    ADD COLUMN truth_words       integer NOT NULL DEFAULT 0,
+    ADD COLUMN peer_word_errors  integer NOT NULL DEFAULT 0,
+    ADD COLUMN peer_words        integer NOT NULL DEFAULT 0,
+    ADD COLUMN gold_word_errors  integer NOT NULL DEFAULT 0,
+    ADD COLUMN gold_words        integer NOT NULL DEFAULT 0;
+
 -- SHA-256 of the sound of an item alone: of the WAV file of 16 bit PCM that its frames make. It is worked out once for a version
 -- of its recording, and a frozen line holds it, so that an erasure of other spans of that recording changes nothing.
 CREATE TABLE item_sounds (
@@ -265,6 +290,14 @@ ALTER TABLE dataset_version_counts ADD COLUMN words bigint NOT NULL DEFAULT 0;
 ALTER TABLE dataset_version_counts DROP COLUMN words, DROP COLUMN seconds;
 ALTER TABLE dataset_versions DROP COLUMN words, DROP COLUMN seconds;
 DROP TABLE item_sounds;
+ALTER TABLE labeler_figures DROP COLUMN truth_word_errors, DROP COLUMN truth_words, DROP COLUMN peer_word_errors, DROP COLUMN peer_words,
+    DROP COLUMN gold_word_errors, DROP COLUMN gold_words;
+ALTER TABLE gold_results DROP COLUMN word_errors, DROP COLUMN words;
+DELETE FROM item_agreements WHERE worst = 'words';
+ALTER TABLE item_agreements DROP CONSTRAINT item_agreements_worst_check;
+ALTER TABLE item_agreements ADD CONSTRAINT item_agreements_worst_check CHECK (worst IN ('agreed', 'missed', 'class', 'loose', 'split'));
+ALTER TABLE item_agreements DROP COLUMN wer, DROP COLUMN word_errors, DROP COLUMN words, DROP COLUMN truth_wer, DROP COLUMN truth_word_errors,
+    DROP COLUMN truth_words;
 UPDATE review_marks SET reason = 'other' WHERE reason IN ('wrong_words', 'missed_words', 'against_rules', 'wrong_time', 'missed_moment');
 ALTER TABLE review_marks DROP CONSTRAINT review_marks_reason_check;
 ALTER TABLE review_marks ADD CONSTRAINT review_marks_reason_check

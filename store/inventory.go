@@ -145,7 +145,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}, OfItem, ByTruth},
 		{"item_agreements", []string{
 			"item_id", "project_id", "task_id", "answers", "truth_id", "objects", "score", "truth_score", "iou", "worst", "agreed", "missed", "class",
-			"loose", "split", "computed_at",
+			"loose", "split", "computed_at", "wer", "word_errors", "words", "truth_wer", "truth_word_errors", "truth_words",
 		}, OfItem, ByItem},
 		{"confusions", []string{
 			"id", "project_id", "item_id", "class_a", "class_b", "annotations_a", "positions_a", "people_a", "annotations_b", "positions_b", "people_b",
@@ -163,11 +163,12 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"gold_items", []string{"item_id", "task_id", "project_id", "place", "added_by", "token_id", "added_at"}, OfItem, ByItem},
 		{"gold_results", []string{
 			"annotation_id", "item_id", "project_id", "person_id", "truth_id", "score", "agreed", "missed", "class", "loose", "split", "classes",
-			"answered_at", "scored_at",
+			"answered_at", "scored_at", "word_errors", "words",
 		}, OfItem, ByItem},
 		{"labeler_figures", []string{
 			"project_id", "person_id", "audience", "class_id", "answers", "approved", "amended", "rejected", "reasons", "truth_objects", "truth_agreed",
 			"peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed", "gold_score", "gold_low", "gold_high", "median_ms", "computed_at",
+			"truth_word_errors", "truth_words", "peer_word_errors", "peer_words", "gold_word_errors", "gold_words",
 		}, OfPerson, "row deleted when the person leaves"},
 		{"stale_figures", []string{"project_id", "person_id"}, OfNobody, ""},
 		{"concerns", []string{

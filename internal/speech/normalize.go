@@ -45,6 +45,18 @@ func NormalizerOf(name string) (Normalizer, bool) {
 	return normalizers[i], true
 }
 
+// DefaultNormalizer is the name of that which serves where a project names none.
+const DefaultNormalizer = "basic-1"
+
+// ProjectNormalizer returns the normalizer of a project that names this one, "" for the default.
+func ProjectNormalizer(name string) Normalizer {
+	n, ok := NormalizerOf(name)
+	if !ok {
+		n, _ = NormalizerOf(DefaultNormalizer)
+	}
+	return n
+}
+
 func collapse(text string) string {
 	if isPlain(text, isSpaceOnly) {
 		return text

@@ -35,3 +35,5 @@ INSERT INTO personal_findings (item_id, truth_id, segment, first, last, begins, 
 INSERT INTO personal_scans (item_id, truth_id, detector, findings) SELECT item_id, id, 'names@1', 1 FROM truths WHERE rules_version = 1;
 INSERT INTO model_training (model_version_id, version_id) SELECT v.id, d.id FROM model_versions v, dataset_versions d WHERE v.version = 'next' LIMIT 1;
 INSERT INTO item_sounds (item_id, recording_version, sha256) SELECT item_id, 1, '\x0c02' FROM plan_items;
+INSERT INTO item_agreements (item_id, project_id, task_id, answers, truth_id, objects, score, worst, wer, word_errors, words, truth_wer, truth_word_errors, truth_words)
+    SELECT t.item_id, t.project_id, t.id, 2, u.id, 0, 0.5, 'words', 0.5, 1, 4, 0, 0, 2 FROM tasks t JOIN truths u ON u.item_id = t.item_id WHERE t.plan_id = 1;
