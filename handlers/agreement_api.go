@@ -124,7 +124,9 @@ type itemAgreementJSON struct {
 	Score      *float64  `json:"score,omitempty" example:"0.82" doc:"Of the answers with each other, 1 where all are alike; missing for a single one."`
 	TruthScore *float64  `json:"truth_score,omitempty" example:"0.9" doc:"Their mean with the truth; missing without one."`
 	IoU        *float64  `json:"iou,omitempty" example:"0.87" doc:"Mean over the objects that several have."`
-	Worst      string    `json:"worst" enum:"agreed,loose,class,missed,split"`
+	WER        *float64  `json:"wer,omitempty" example:"0.08" doc:"Word error rate between the answers, the mean of their pairs; missing for images."`
+	TruthWER   *float64  `json:"truth_wer,omitempty" example:"0.05" doc:"Their mean word error rate beside the truth."`
+	Worst      string    `json:"worst" enum:"agreed,words,loose,class,missed,split"`
 	Objects    int       `json:"objects" example:"5"`
 	Agreed     int       `json:"agreed" example:"3" doc:"Objects by their worst finding."`
 	Missed     int       `json:"missed" example:"1"`

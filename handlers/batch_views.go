@@ -159,7 +159,7 @@ func planSentence(p sampling.Plan) string {
 
 func (s *Server) batchReview(r *http.Request, b store.Batch) (*web.BatchReviewView, error) {
 	v := &web.BatchReviewView{Looked: b.Looked, Faulty: b.Faulty, Waiting: b.Answered - b.Decided}
-	for _, fault := range store.Faults() {
+	for _, fault := range store.Faults(b.Kind) {
 		v.Faults = append(v.Faults, ui.Option{Value: string(fault), Label: faultWords[fault]})
 	}
 	href := batchPath(b.Slug, b.Number)

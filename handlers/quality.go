@@ -218,7 +218,7 @@ func figureRow(f store.LabelerFigures, base string, byClass bool) web.FigureRow 
 		Person: strconv.FormatInt(f.Person, 10), Name: f.Name, Href: fmt.Sprintf("%s?labeler=%d", base, f.Person), Answers: f.Answers, Approved: f.Approved,
 		Amended: f.Amended, Rejected: f.Rejected, Truth: shareView(f.TruthAgreed, f.TruthObjects), Peers: shareView(f.PeerAgreed, f.PeerObjects), Gold: goldShare(f),
 	}
-	for _, fault := range store.Faults() {
+	for _, fault := range store.AllFaults() {
 		if n := f.Reasons[string(fault)]; n > 0 {
 			row.Reasons = append(row.Reasons, web.ReasonView{Word: faultWords[fault], Count: n})
 		}
@@ -258,7 +258,7 @@ func (s *Server) qualityCSV(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", "quality-"+project.Slug+".csv"))
 	w.Header().Set("Cache-Control", "no-store")
 	head := []string{"person_id", "labeler", "class_id", "class", "answers", "approved", "amended", "rejected"}
-	for _, fault := range store.Faults() {
+	for _, fault := range store.AllFaults() {
 		head = append(head, "rejected_"+string(fault))
 	}
 	head = append(head, "truth_objects", "truth_agreed", "truth_low", "truth_high", "peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed",
@@ -278,7 +278,7 @@ func figureRecord(f store.LabelerFigures) []string {
 	for _, n := range []int{f.Answers, f.Approved, f.Amended, f.Rejected} {
 		record = append(record, strconv.Itoa(n))
 	}
-	for _, fault := range store.Faults() {
+	for _, fault := range store.AllFaults() {
 		record = append(record, strconv.Itoa(f.Reasons[string(fault)]))
 	}
 	truth := quality.Wilson(f.TruthAgreed, f.TruthObjects)

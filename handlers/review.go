@@ -67,6 +67,8 @@ var decisionWords = map[store.DecisionKind]struct {
 var faultWords = map[store.Fault]string{
 	store.LooseBox: "Loose box", store.MissedDefect: "Missed defect", store.WrongClass: "Wrong class",
 	store.SplitNeeded: "Split needed", store.OtherFault: "Other",
+	store.WrongWords: "Wrong words", store.MissedWords: "Missed words", store.AgainstRules: "Against the rules",
+	store.WrongTime: "Wrong time", store.MissedMoment: "Missed moment",
 }
 
 // nextReview leads to the first item that waits, or back to the start when none does.

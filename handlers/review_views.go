@@ -75,7 +75,7 @@ func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
 		v.Matching = &web.ReviewMatching{Objects: []web.ReviewObject{}, Truth: workbenchBoxes(r.Truth.Boxes, "")}
 	}
 	showChoices(&v, r)
-	for _, f := range store.Faults() {
+	for _, f := range store.Faults(r.Kind) {
 		v.Faults = append(v.Faults, ui.Option{Value: string(f), Label: faultWords[f]})
 	}
 	for _, skip := range r.Skips {

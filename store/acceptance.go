@@ -52,15 +52,15 @@ func looksAt(secret []byte, item int64, share float64) bool {
 // has locked the task.
 func accept(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comparison) (Truth, error) {
 	merging := v.merging(c)
-	boxes := merging.merged()
+	truth := merging.merged()
 	var decision int64
 	err := tx.QueryRow(ctx, `
 		INSERT INTO reviews (task_id, item_id, decision, former_state, former_truth_id, origins) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
-		u.Task, u.Item, Accepted, u.State, orNull(u.Truth), merging.origins(boxes, nil, 0)).Scan(&decision)
+		u.Task, u.Item, Accepted, u.State, orNull(u.Truth), merging.origins(truth, nil, 0)).Scan(&decision)
 	if err != nil {
 		return Truth{}, fmt.Errorf("accept: %w", err)
 	}
-	if err := replaceTruth(ctx, tx, u.Item, decision, 0, boxes); err != nil {
+	if err := replaceTruth(ctx, tx, u.Item, decision, 0, truth); err != nil {
 		return Truth{}, err
 	}
 	err = audit(ctx, tx, System(), auditEvent{

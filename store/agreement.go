@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -99,7 +100,7 @@ func lockScored(ctx context.Context, tx pgx.Tx, item int64) (u *scored, err erro
 	batch.Queue(`
 		SELECT t.id AS task, t.item_id AS item, t.project_id AS project, t.state, t.version, t.overlap, t.live, t.votes,
 			coalesce((SELECT id FROM truths WHERE item_id = t.item_id AND current), 0) AS truth,
-			coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, `+ruleColumns+`, p.key_secret AS secret, p.archived_at IS NOT NULL AS archived,
+			coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, `+soundingColumns+`, `+ruleColumns+`, p.key_secret AS secret, p.archived_at IS NOT NULL AS archived,
 			`+taskUndecided+` AS undecided, `+taskDisputed+` AS disputed,
 			EXISTS (SELECT FROM reviews r WHERE r.task_id = t.id AND r.reviewer_id IS NOT NULL) AS judged,
 			EXISTS (SELECT FROM members m JOIN people q ON q.id = m.person_id
@@ -126,13 +127,15 @@ const (
 type ballots struct {
 	answers []ballot
 	truth   Truth // its ID is 0 for none
+	sound   sounding
 }
 
 // ballot is a current answer.
 type ballot struct {
 	ID, Person int64
 	Prefilled  bool
-	Boxes      []Box `db:"-"`
+	Boxes      []Box   `db:"-"`
+	words      wording // of sound
 }
 
 // ballotsOn reads the answers that count, but for those that were asked to measure their labeler, and the truth.
@@ -150,8 +153,18 @@ func ballotsOn(ctx context.Context, tx pgx.Tx, u *scored) (v ballots, err error)
 	if err != nil {
 		return v, err
 	}
+	v.sound = u.sounding
+	var words []wording
+	if u.audio() {
+		if words, err = wordingsOf(ctx, tx, u.Item, v.ids()); err != nil {
+			return v, err
+		}
+	}
 	for i := range v.answers {
 		v.answers[i].Boxes = boxes[i]
+		if words != nil {
+			v.answers[i].words = words[i]
+		}
 	}
 	if u.Truth != 0 {
 		v.truth, err = currentTruth(ctx, tx, u.Item)
@@ -177,7 +190,36 @@ func (v ballots) boxes() [][]Box {
 
 // merging is what a reviewer would merge.
 func (v ballots) merging(c comparison) votes {
-	return votes{ids: v.ids(), boxes: v.boxes(), matching: c.Matching}
+	merging := votes{ids: v.ids(), boxes: v.boxes(), matching: c.Matching}
+	if v.sound.audio() {
+		merging.spoken = v.spoken()
+	}
+	return merging
+}
+
+func (v ballots) spoken() *spoken {
+	s := &spoken{normalizer: v.sound.normalizer(), answers: make([]wording, len(v.answers))}
+	for i, a := range v.answers {
+		s.answers[i] = a.words
+	}
+	return s
+}
+
+// words compares what the answers say, with each other and with the truth; nil for an image.
+func (v ballots) words() *agreement.Words {
+	if !v.sound.audio() {
+		return nil
+	}
+	s := v.spoken()
+	if v.truth.ID == 0 {
+		return compareWords(s.normalizer, s.transcripts(), nil)
+	}
+	return compareWords(s.normalizer, s.transcripts(), &v.truth.Transcript)
+}
+
+// marked reports whether any answer has a box.
+func (v ballots) marked() bool {
+	return slices.ContainsFunc(v.answers, func(a ballot) bool { return len(a.Boxes) > 0 })
 }
 
 // comparison is what the answers to an item are worth beside each other and beside its truth. Its zero value
@@ -189,6 +231,16 @@ type comparison struct {
 	score      *float64
 	truthScore *float64
 	iou        *float64
+	words      *agreement.Words // nil for an image
+}
+
+// worst is the worst finding on the item.
+func (c comparison) worst() agreement.Finding {
+	worst := c.Worst()
+	if c.words != nil && c.words.Differ() && agreement.Severity(worst) <= agreement.Severity(agreement.Loose) {
+		return agreement.WordsDiffer
+	}
+	return worst
 }
 
 // comparable reports whether there is anything to compare.
@@ -201,7 +253,7 @@ func (v ballots) compare(rules AgreementRules) (c comparison) {
 	if !v.comparable() {
 		return c
 	}
-	limits := agreement.Limits{Loose: rules.LooseLimit}
+	limits := v.sound.limits(rules.LooseLimit)
 	boxes := v.boxes()
 	if len(v.answers) > 1 {
 		c.Matching = MatchAnswers(boxes, limits)
@@ -220,7 +272,20 @@ func (v ballots) compare(rules AgreementRules) (c comparison) {
 		c.truthScore = new(sum / float64(len(boxes)))
 	}
 	c.iou = meanIoU(c.Objects)
+	if c.words = v.words(); c.words != nil {
+		v.addWords(&c)
+	}
 	return c
+}
+
+// addWords makes the scores of a comparison those of words and moments.
+func (v ballots) addWords(c *comparison) {
+	if c.score != nil {
+		c.score = new(agreement.Both(c.words.Score(), *c.score, v.marked()))
+	}
+	if c.truthScore != nil {
+		c.truthScore = new(agreement.Both(c.words.TruthScore(), *c.truthScore, v.marked() || len(v.truth.Boxes) > 0))
+	}
 }
 
 // meanIoU is that of the objects that several answers have, nil where there is none.

@@ -34,6 +34,9 @@ func (s *Store) Agreement(ctx context.Context, actor Actor, scope AgreementScope
 	}
 	if !actor.Allowed(access.ReadItems) {
 		a.Labelers, a.Pairs, a.Differ = nil, nil, nil
+		if a.Words != nil {
+			a.Words.Labelers, a.Words.Pairs = nil, nil
+		}
 		return a, nil
 	}
 	ids := make([]int64, len(a.Labelers))
@@ -131,6 +134,8 @@ type ItemAgreement struct {
 	Score      *float64 // nil for a single answer
 	TruthScore *float64 // nil without a truth
 	IoU        *float64 `db:"iou"`
+	WER        *float64 `db:"wer"`       // mean word error rate between the answers; nil for an image
+	TruthWER   *float64 `db:"truth_wer"` // and beside the truth
 	Worst      string
 	Objects    int
 	Agreed     int
@@ -172,7 +177,7 @@ func (s *Store) ItemAgreements(ctx context.Context, actor Actor, f AgreementFilt
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT g.item_id AS item, `+itemName+` AS name, t.state, g.answers, g.score, g.truth_score, g.iou, g.worst, g.objects,
-			g.agreed, g.missed, g.class, g.loose, g.split, g.computed_at
+			g.agreed, g.missed, g.class, g.loose, g.split, g.computed_at, g.wer, g.truth_wer
 		FROM (`+list(scored, `g.score, g.item_id`)+` UNION ALL `+list(rest, `g.item_id`)+`) g
 		JOIN tasks t ON t.id = g.task_id JOIN projects p ON p.id = g.project_id LEFT JOIN item_texts x ON x.item_id = g.item_id
 		WHERE `+sees+` ORDER BY g.score, g.item_id LIMIT @limit`,

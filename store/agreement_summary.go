@@ -11,6 +11,7 @@ import (
 
 	"fiducial/internal/agreement"
 	"fiducial/internal/jobargs"
+	"fiducial/internal/speech"
 )
 
 // summaryPeriod is how long changes are gathered before a project with so many compared items is summed up: long
@@ -109,12 +110,13 @@ func (s *Store) summarizeScope(ctx context.Context, scope AgreementScope) error 
 	var summary AgreementSummary
 	var at time.Time
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
-		var limits agreement.Limits
-		err = tx.QueryRow(ctx, `SELECT loose_limit, now() FROM projects WHERE id = $1`, scope.Project).Scan(&limits.Loose, &at)
+		var sound sounding
+		var loose float64
+		err = tx.QueryRow(ctx, `SELECT loose_limit, kind, normalizer, now() FROM projects WHERE id = $1`, scope.Project).Scan(&loose, &sound.Kind, &sound.Normalizer, &at)
 		if err != nil {
 			return notFound(err)
 		}
-		summary, err = summarize(ctx, tx, scope, limits)
+		summary, err = summarize(ctx, tx, scope, sound, loose)
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -134,14 +136,19 @@ func (s *Store) summarizeScope(ctx context.Context, scope AgreementScope) error 
 	return nil
 }
 
-func summarize(ctx context.Context, tx pgx.Tx, scope AgreementScope, limits agreement.Limits) (AgreementSummary, error) {
-	sum := agreement.NewSummarizer(limits)
+func summarize(ctx context.Context, tx pgx.Tx, scope AgreementScope, sound sounding, loose float64) (AgreementSummary, error) {
+	sum := agreement.NewSummarizer(sound.limits(loose))
 	histogram := make([]int, histogramBins)
 	var ids []int64
 	for after := int64(0); ; {
 		items, err := summaryItems(ctx, tx, scope, after)
 		if err != nil {
 			return AgreementSummary{}, err
+		}
+		if sound.audio() {
+			if err := summaryWords(ctx, tx, sound, items); err != nil {
+				return AgreementSummary{}, err
+			}
 		}
 		for _, item := range items {
 			m := sum.Add(&item.Item)
@@ -165,9 +172,40 @@ func summarize(ctx context.Context, tx pgx.Tx, scope AgreementScope, limits agre
 
 // summaryItem is a scored item with what was said of it.
 type summaryItem struct {
-	id    int64
-	truth int64
+	id      int64
+	truth   int64
+	answers []int64
 	agreement.Item
+}
+
+// summaryWords fills in how far the words of each item's answers differ.
+func summaryWords(ctx context.Context, tx pgx.Tx, sound sounding, items []summaryItem) error {
+	var ids, answers, truths []int64
+	for _, item := range items {
+		ids, answers, truths = append(ids, item.id), append(answers, item.answers...), append(truths, item.truth)
+	}
+	said, err := transcriptsOf(ctx, tx, annotationTranscript, ids, answers)
+	if err != nil {
+		return err
+	}
+	known, err := transcriptsOf(ctx, tx, truthTranscript, ids, truths)
+	if err != nil {
+		return err
+	}
+	normalizer := sound.normalizer()
+	for i := range items {
+		item := &items[i]
+		texts := make([]speech.Transcript, len(item.answers))
+		for a, id := range item.answers {
+			texts[a] = said[id]
+		}
+		var truth *speech.Transcript
+		if item.HasTruth {
+			truth = new(known[item.truth])
+		}
+		item.Words = compareWords(normalizer, texts, truth)
+	}
+	return nil
 }
 
 // summaryItems reads the next items of a scope after one of them, with all boxes. Items without an answer that
@@ -230,6 +268,7 @@ func summaryAnswers(ctx context.Context, tx pgx.Tx, ids []int64, at map[int64]*s
 		item := at[itemID]
 		answers = append(answers, id)
 		places[id] = place{item, len(item.Answers)}
+		item.answers = append(item.answers, id)
 		item.Answers, item.Labelers = append(item.Answers, nil), append(item.Labelers, person)
 		return nil
 	})

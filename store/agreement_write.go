@@ -39,21 +39,54 @@ func writeAgreement(ctx context.Context, tx pgx.Tx, u *scored, v ballots, c comp
 	for i := range c.Objects {
 		counts[c.Objects[i].Worst()]++
 	}
+	words := c.wordFigures()
 	tag, err := tx.Exec(ctx, `
-		INSERT INTO item_agreements AS g (item_id, project_id, task_id, answers, truth_id, objects, score, truth_score, iou, worst, agreed, missed, class, loose, split)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		INSERT INTO item_agreements AS g (item_id, project_id, task_id, answers, truth_id, objects, score, truth_score, iou, worst, agreed, missed, class, loose, split,
+			wer, word_errors, words, truth_wer, truth_word_errors, truth_words)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 		ON CONFLICT (item_id) DO UPDATE SET answers = excluded.answers, truth_id = excluded.truth_id, objects = excluded.objects, score = excluded.score,
 			truth_score = excluded.truth_score, iou = excluded.iou, worst = excluded.worst, agreed = excluded.agreed, missed = excluded.missed,
-			class = excluded.class, loose = excluded.loose, split = excluded.split, computed_at = now()
-		WHERE (g.answers, g.truth_id, g.objects, g.score, g.truth_score, g.iou, g.worst, g.agreed, g.missed, g.class, g.loose, g.split) IS DISTINCT FROM
+			class = excluded.class, loose = excluded.loose, split = excluded.split, wer = excluded.wer, word_errors = excluded.word_errors, words = excluded.words,
+			truth_wer = excluded.truth_wer, truth_word_errors = excluded.truth_word_errors, truth_words = excluded.truth_words, computed_at = now()
+		WHERE (g.answers, g.truth_id, g.objects, g.score, g.truth_score, g.iou, g.worst, g.agreed, g.missed, g.class, g.loose, g.split,
+				g.wer, g.word_errors, g.words, g.truth_wer, g.truth_word_errors, g.truth_words) IS DISTINCT FROM
 			(excluded.answers, excluded.truth_id, excluded.objects, excluded.score, excluded.truth_score, excluded.iou, excluded.worst, excluded.agreed,
-			 excluded.missed, excluded.class, excluded.loose, excluded.split)`,
-		u.Item, u.Project, u.Task, len(v.answers), orNull(v.truth.ID), len(c.Objects), c.score, c.truthScore, c.iou, string(c.Worst()),
-		counts[agreement.Agreed], counts[agreement.Missed], counts[agreement.Class], counts[agreement.Loose], counts[agreement.Split])
+			 excluded.missed, excluded.class, excluded.loose, excluded.split, excluded.wer, excluded.word_errors, excluded.words, excluded.truth_wer,
+			 excluded.truth_word_errors, excluded.truth_words)`,
+		u.Item, u.Project, u.Task, len(v.answers), orNull(v.truth.ID), len(c.Objects), c.score, c.truthScore, c.iou, string(c.worst()),
+		counts[agreement.Agreed], counts[agreement.Missed], counts[agreement.Class], counts[agreement.Loose], counts[agreement.Split],
+		words.rate, words.errors, words.words, words.truthRate, words.truthErrors, words.truthWords)
 	if err != nil {
 		return false, fmt.Errorf("agreement: %w", err)
 	}
 	return tag.RowsAffected() > 0, nil
+}
+
+// wordFigures are what is kept of a comparison of words; all nil where there is none.
+type wordFigures struct {
+	rate, truthRate                        *float64
+	errors, words, truthErrors, truthWords *int
+}
+
+func (c comparison) wordFigures() (f wordFigures) {
+	if c.words == nil {
+		return f
+	}
+	if len(c.words.Pairs) > 0 {
+		f.rate, f.errors, f.words = new(c.words.Rate()), new(0), new(0)
+		for _, p := range c.words.Pairs {
+			*f.errors += p.Errors
+			*f.words += p.Words
+		}
+	}
+	if len(c.words.Truth) > 0 {
+		f.truthRate, f.truthErrors, f.truthWords = new(c.words.TruthRate()), new(0), new(0)
+		for _, e := range c.words.Truth {
+			*f.truthErrors += e.Errors
+			*f.truthWords += e.Words
+		}
+	}
+	return f
 }
 
 // confusion is an object that was given two classes, ClassA the one with the lower id.

@@ -55,6 +55,8 @@ type held struct {
 	WallMS                          int64 // since it was handed out
 	ItemState                       string
 	Width, Height                   int
+
+	sounding
 }
 
 // gold reports whether the answer measures the labeler, and is none to the task.
@@ -84,7 +86,7 @@ func hold(ctx context.Context, tx pgx.Tx, actor Actor, task, assignment int64) (
 	batch.Queue(`
 		SELECT t.id AS task, t.item_id AS item, t.project_id AS project, a.id AS assignment, p.slug, t.state AS task_state, t.overlap, t.live, t.votes,
 			a.state, a.reason, a.active_ms, (extract(epoch FROM now() - a.claimed_at) * 1000)::bigint AS wall_ms,
-			i.state AS item_state, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height
+			i.state AS item_state, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, `+soundingColumns+`
 		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
 		WHERE a.id = $2 AND a.task_id = $1 AND a.person_id = $3 AND `+stillMember+` FOR NO KEY UPDATE OF a`,
 		task, assignment, actor.PersonID).Query(func(rows pgx.Rows) (err error) {
@@ -259,15 +261,19 @@ func checkBoxes(ctx context.Context, tx pgx.Tx, h held, boxes []DraftBox) (map[i
 	if err != nil {
 		return nil, err
 	}
+	thing := "Box"
+	if h.audio() {
+		thing = "Moment"
+	}
 	for i, b := range boxes {
 		if name, ok := retired[b.ClassID]; ok {
-			return nil, invalid("boxes", fmt.Sprintf("Box %d: the class “%s” has been retired. Choose another class for it.", i+1, name))
+			return nil, invalid("boxes", fmt.Sprintf("%s %d: the class “%s” has been retired. Choose another class for it.", thing, i+1, name))
 		}
 		if _, ok := definitions[b.ClassID]; !ok {
-			return nil, invalid("boxes", fmt.Sprintf("Box %d: its class is none of this project's. Choose another class for it.", i+1))
+			return nil, invalid("boxes", fmt.Sprintf("%s %d: its class is none of this project's. Choose another class for it.", thing, i+1))
 		}
 		if err := h.fits(b); err != "" {
-			return nil, invalid("boxes", fmt.Sprintf("Box %d: %s", i+1, err))
+			return nil, invalid("boxes", fmt.Sprintf("%s %d: %s", thing, i+1, err))
 		}
 	}
 	return definitions, nil
@@ -293,6 +299,9 @@ func retiredClasses(ctx context.Context, q querier, project int64) (map[int64]st
 // fits says what is wrong with the shape of a box, or "". Of a turned box the centre must be inside the
 // image; any other must be inside as a whole, but for what rounding does to a sum.
 func (h held) fits(b DraftBox) string {
+	if h.audio() {
+		return h.sounding.fits(b)
+	}
 	const rounding = 1e-6
 	for _, v := range []float64{b.X, b.Y, b.W, b.H, b.Rotation} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {

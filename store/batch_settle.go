@@ -101,7 +101,7 @@ func settleInBatch(ctx context.Context, tx pgx.Tx, job settling, reviewer Actor,
 }
 
 func settleOne(ctx context.Context, tx pgx.Tx, job settling, reviewer Actor, u *undecided) (LeftBecause, error) {
-	v, err := votesFor(ctx, tx, u.Task)
+	v, err := votesFor(ctx, tx, u)
 	if err != nil {
 		return "", err
 	}
@@ -119,7 +119,7 @@ func settleOne(ctx context.Context, tx pgx.Tx, job settling, reviewer Actor, u *
 		if left, err := contested(ctx, tx, u.Task); err != nil || left != "" {
 			return left, err
 		}
-		if !v.matching.Settled() {
+		if !v.matching.Settled() || !v.spoken.settled() {
 			return LeftConflict, nil
 		}
 		a.Kind, a.Annotation = v.outcome()
@@ -131,9 +131,9 @@ func settleOne(ctx context.Context, tx pgx.Tx, job settling, reviewer Actor, u *
 // outcome is what an approval of all answers together comes to: the one that bears out what they make together, else
 // that itself.
 func (v votes) outcome() (kind DecisionKind, annotation int64) {
-	boxes := v.merged()
+	merged := v.merged()
 	for i, answer := range v.boxes {
-		if len(v.ids) == 1 || sameShapes(answer, boxes) {
+		if len(v.ids) == 1 || sameShapes(answer, merged.boxes) && sameWords(v.spoken.of(i), merged.words) {
 			return Approved, v.ids[i]
 		}
 	}

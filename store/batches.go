@@ -43,8 +43,9 @@ type Batch struct {
 	ID        int64
 	ProjectID int64
 	Slug      string
-	Number    int // within the project
-	Round     int // its round's number, 0 for none
+	Kind      string // of the project
+	Number    int    // within the project
+	Round     int    // its round's number, 0 for none
 	Title     string
 	OwnerID   int64
 	Owner     string // who answers for it; "" for nobody
@@ -109,7 +110,7 @@ func (b *Batch) Plan() (plan sampling.Plan, ok bool) {
 	return sampling.Plan{Lot: b.PlanLot, Limit: *b.PlanLimit, Accept: b.PlanAccept, Size: b.PlanSize}, true
 }
 
-const batchColumns = `b.id, b.project_id, p.slug, b.number, coalesce(r.number, 0) AS round, b.title, coalesce(b.owner_id, 0) AS owner_id,
+const batchColumns = `b.id, b.project_id, p.slug, p.kind, b.number, coalesce(r.number, 0) AS round, b.title, coalesce(b.owner_id, 0) AS owner_id,
 	coalesce(oi.name, op.pseudonym, '') AS owner, b.due_on AS due, coalesce(b.due_on < (now() AT TIME ZONE 'UTC')::date AND NOT ` + finishedBatch + `, false) AS overdue,
 	b.priority, b.state, b.version, b.items, b.answered, b.decided, b.compared, b.score_sum, b.score_squares,
 	b.plan_limit, coalesce(b.plan_accept, 0) AS plan_accept, coalesce(b.plan_lot, 0) AS plan_lot, coalesce(b.plan_size, 0) AS plan_size, b.planned_at,

@@ -8,6 +8,7 @@ import (
 
 	"fiducial/internal/agreement"
 	"fiducial/internal/quality"
+	"fiducial/internal/speech"
 )
 
 // FiguresOf is how many of a labeler's newest answers in a project their figures are of.
@@ -19,6 +20,7 @@ const GoldShown = 10
 // figuredAnswer is an answer while figures are made of it.
 type figuredAnswer struct {
 	ID, Task   int64
+	Item       int64
 	ActiveMS   int64
 	Earlier    bool // given before today (UTC)
 	Counts     bool
@@ -28,6 +30,8 @@ type figuredAnswer struct {
 	Boxes      []Box           `db:"-"`
 	TruthBoxes []Box           `db:"-"`
 	Faults     []quality.Fault `db:"-"`
+
+	truthWords *agreement.WordErrors // of sound
 }
 
 // figuredPeer is somebody else's answer to the same task.
@@ -35,6 +39,8 @@ type figuredPeer struct {
 	ID, Task int64
 	Earlier  bool
 	Boxes    []Box `db:"-"`
+
+	words *agreement.WordPair // of sound: how far their words are from the answer's
 }
 
 // figuredGold is a gold result.
@@ -42,6 +48,15 @@ type figuredGold struct {
 	Score   float64
 	Classes map[int64][2]int
 	Earlier bool
+	Errors  *int // in the words; nil for an image
+	Words   *int
+}
+
+func (g figuredGold) words() *agreement.WordErrors {
+	if g.Words == nil || g.Errors == nil {
+		return nil
+	}
+	return &agreement.WordErrors{Errors: *g.Errors, Words: *g.Words}
 }
 
 // earlier is the condition that a moment lies before today, by the database's clock and in UTC.
@@ -95,15 +110,19 @@ func (s *Store) RefreshLabeler(ctx context.Context, project, person int64) error
 		if err != nil {
 			return err
 		}
-		limits := agreement.Limits{}
-		if err := tx.QueryRow(ctx, `SELECT loose_limit FROM projects WHERE id = $1`, project).Scan(&limits.Loose); err != nil {
+		var sound sounding
+		var loose float64
+		if err := tx.QueryRow(ctx, `SELECT loose_limit, kind, normalizer FROM projects WHERE id = $1`, project).Scan(&loose, &sound.Kind, &sound.Normalizer); err != nil {
 			return notFound(err)
+		}
+		if err := figuredWords(ctx, tx, sound, answers); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM labeler_figures WHERE project_id = $1 AND person_id = $2`, project, person); err != nil {
 			return err
 		}
 		for _, own := range []bool{false, true} {
-			figures := quality.Summarize(forAudience(answers, own), goldFigures(gold, own), limits)
+			figures := quality.Summarize(forAudience(answers, own), goldFigures(gold, own), sound.limits(loose))
 			if err := writeFigures(ctx, tx, project, person, own, figures); err != nil {
 				return err
 			}
@@ -126,10 +145,15 @@ func forAudience(answers []figuredAnswer, own bool) []quality.Answer {
 		shown := quality.Answer{
 			Boxes: shapesOf(a.Boxes), Counts: a.Counts, HasTruth: a.Truth != 0, Truth: shapesOf(a.TruthBoxes),
 			Approved: a.Taken == string(Approved), Amended: a.Taken == string(Amended), Faults: a.Faults, ActiveMS: a.ActiveMS,
+			TruthWords: a.truthWords,
 		}
 		for _, p := range a.TaskPeers {
-			if !own || p.Earlier {
-				shown.Peers = append(shown.Peers, shapesOf(p.Boxes))
+			if own && !p.Earlier {
+				continue
+			}
+			shown.Peers = append(shown.Peers, shapesOf(p.Boxes))
+			if p.words != nil {
+				shown.PeerWords = append(shown.PeerWords, *p.words)
 			}
 		}
 		list = append(list, shown)
@@ -142,9 +166,9 @@ func goldFigures(gold []figuredGold, own bool) (list []quality.Gold) {
 	for _, g := range gold {
 		switch {
 		case !own:
-			list = append(list, quality.Gold{Score: g.Score, Classes: g.Classes})
+			list = append(list, quality.Gold{Score: g.Score, Classes: g.Classes, Words: g.words()})
 		case g.Earlier:
-			list = append(list, quality.Gold{Score: g.Score})
+			list = append(list, quality.Gold{Score: g.Score, Words: g.words()})
 		}
 	}
 	if own && len(list) < GoldShown {
@@ -156,7 +180,7 @@ func goldFigures(gold []figuredGold, own bool) (list []quality.Gold) {
 // figuredAnswers reads a labeler's newest answers with all that their figures are made of.
 func figuredAnswers(ctx context.Context, tx pgx.Tx, project, person int64) ([]figuredAnswer, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT an.id, an.task_id AS task, an.active_ms, `+earlier(`an.submitted_at`)+` AS earlier, an.superseded_at IS NULL AS counts, coalesce(u.id, 0) AS truth,
+		SELECT an.id, an.task_id AS task, an.item_id AS item, an.active_ms, `+earlier(`an.submitted_at`)+` AS earlier, an.superseded_at IS NULL AS counts, coalesce(u.id, 0) AS truth,
 			coalesce((SELECT r.decision FROM reviews r WHERE r.id = u.review_id AND u.annotation_id = an.id), '') AS taken
 		FROM (SELECT id, task_id FROM assignments
 		      WHERE person_id = $2 AND project_id = $1 AND state = 'submitted' AND reason <> 'gold' ORDER BY finished_at DESC, id DESC LIMIT $3) a
@@ -194,6 +218,40 @@ func figuredAnswers(ctx context.Context, tx pgx.Tx, project, person int64) ([]fi
 		a.Boxes, a.TruthBoxes, a.TaskPeers, a.Faults = boxes[a.ID], known[a.Truth], peers[a.Task], faults[a.ID]
 	}
 	return answers, nil
+}
+
+// figuredWords compares the words of answers with those of the truth and of their peers, where they are of sound.
+func figuredWords(ctx context.Context, tx pgx.Tx, sound sounding, answers []figuredAnswer) error {
+	if !sound.audio() || len(answers) == 0 {
+		return nil
+	}
+	var items, ids, truths []int64
+	for _, a := range answers {
+		items, ids, truths = append(items, a.Item), append(ids, a.ID), append(truths, a.Truth)
+		for _, p := range a.TaskPeers {
+			ids = append(ids, p.ID)
+		}
+	}
+	said, err := transcriptsOf(ctx, tx, annotationTranscript, items, ids)
+	if err != nil {
+		return err
+	}
+	known, err := transcriptsOf(ctx, tx, truthTranscript, items, truths)
+	if err != nil {
+		return err
+	}
+	normalizer := sound.normalizer()
+	for i := range answers {
+		a := &answers[i]
+		if truth := known[a.Truth]; a.Truth != 0 {
+			a.truthWords = &compareWords(normalizer, []speech.Transcript{said[a.ID]}, &truth).Truth[0]
+		}
+		for j := range a.TaskPeers {
+			p := &a.TaskPeers[j]
+			p.words = &compareWords(normalizer, []speech.Transcript{said[a.ID], said[p.ID]}, nil).Pairs[0]
+		}
+	}
+	return nil
 }
 
 // boxesOfMany reads the boxes of many owners from table, by owner, each in their order.
@@ -270,7 +328,7 @@ func figuredFaults(ctx context.Context, tx pgx.Tx, ids []int64) (map[int64][]qua
 
 func figuredGolds(ctx context.Context, tx pgx.Tx, project, person int64) ([]figuredGold, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT score, classes, `+earlier(`answered_at`)+` AS earlier FROM gold_results
+		SELECT score, classes, `+earlier(`answered_at`)+` AS earlier, word_errors AS errors, words FROM gold_results
 		WHERE project_id = $1 AND person_id = $2 ORDER BY answered_at DESC, annotation_id DESC LIMIT $3`, project, person, FiguresOf)
 	if err != nil {
 		return nil, err
@@ -295,10 +353,12 @@ func writeFigures(ctx context.Context, tx pgx.Tx, project, person int64, own boo
 		}
 		batch.Queue(`
 			INSERT INTO labeler_figures (project_id, person_id, audience, class_id, answers, approved, amended, rejected, reasons,
-				truth_objects, truth_agreed, peer_objects, peer_agreed, gold_items, gold_objects, gold_agreed, gold_score, gold_low, gold_high, median_ms)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+				truth_objects, truth_agreed, peer_objects, peer_agreed, gold_items, gold_objects, gold_agreed, gold_score, gold_low, gold_high, median_ms,
+				truth_word_errors, truth_words, peer_word_errors, peer_words, gold_word_errors, gold_words)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)`,
 			project, person, audience(own), orNull(class), f.Answers, f.Approved, f.Amended, f.Rejected, f.Reasons,
-			f.TruthObjects, f.TruthAgreed, f.PeerObjects, f.PeerAgreed, f.GoldItems, f.GoldObjects, f.GoldAgreed, f.GoldScore, low, high, f.MedianMS)
+			f.TruthObjects, f.TruthAgreed, f.PeerObjects, f.PeerAgreed, f.GoldItems, f.GoldObjects, f.GoldAgreed, f.GoldScore, low, high, f.MedianMS,
+			f.Words.TruthErrors, f.Words.TruthWords, f.Words.PeerErrors, f.Words.PeerWords, f.Words.GoldErrors, f.Words.GoldWords)
 	}
 	return tx.SendBatch(ctx, batch).Close()
 }

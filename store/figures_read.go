@@ -29,12 +29,14 @@ type LabelerFigures struct {
 	PausedAt    *time.Time
 	PausedBy    string
 	PauseReason string
+	Kind        string // of the project
 }
 
 const figureColumns = `f.project_id, p.slug, p.name, f.person_id, coalesce(n.name, q.pseudonym), coalesce(f.class_id, 0), coalesce(c.name, ''), coalesce(c.slot, 0),
 	f.computed_at, m.person_id IS NOT NULL, m.paused_at, coalesce(bn.name, b.pseudonym, ''), coalesce(m.pause_reason, ''),
 	f.answers, f.approved, f.amended, f.rejected, f.reasons, f.truth_objects, f.truth_agreed, f.peer_objects, f.peer_agreed,
-	f.gold_items, f.gold_objects, f.gold_agreed, f.gold_score, coalesce(f.gold_low, 0), coalesce(f.gold_high, 0), f.median_ms`
+	f.gold_items, f.gold_objects, f.gold_agreed, f.gold_score, coalesce(f.gold_low, 0), coalesce(f.gold_high, 0), f.median_ms,
+	p.kind, f.truth_word_errors, f.truth_words, f.peer_word_errors, f.peer_words, f.gold_word_errors, f.gold_words`
 
 const figureTables = `labeler_figures f JOIN projects p ON p.id = f.project_id AND p.archived_at IS NULL JOIN people q ON q.id = f.person_id
 	LEFT JOIN person_identities n ON n.person_id = q.id LEFT JOIN classes c ON c.id = f.class_id
@@ -45,7 +47,8 @@ func scanFigures(row pgx.CollectableRow) (f LabelerFigures, err error) {
 	err = row.Scan(&f.Project, &f.Slug, &f.ProjectName, &f.Person, &f.Name, &f.ClassID, &f.ClassName, &f.Slot,
 		&f.ComputedAt, &f.Member, &f.PausedAt, &f.PausedBy, &f.PauseReason,
 		&f.Answers, &f.Approved, &f.Amended, &f.Rejected, &f.Reasons, &f.TruthObjects, &f.TruthAgreed, &f.PeerObjects, &f.PeerAgreed,
-		&f.GoldItems, &f.GoldObjects, &f.GoldAgreed, &f.GoldScore, &f.GoldInterval.Low, &f.GoldInterval.High, &f.MedianMS)
+		&f.GoldItems, &f.GoldObjects, &f.GoldAgreed, &f.GoldScore, &f.GoldInterval.Low, &f.GoldInterval.High, &f.MedianMS,
+		&f.Kind, &f.Words.TruthErrors, &f.Words.TruthWords, &f.Words.PeerErrors, &f.Words.PeerWords, &f.Words.GoldErrors, &f.Words.GoldWords)
 	return f, err
 }
 
@@ -104,7 +107,8 @@ type Rejection struct {
 	Slot          int
 	X, Y, W, H    *float64
 	Rotation      float64
-	Width, Height int // of the image
+	Width, Height int    // of the image
+	Kind          string // of the project
 	At            time.Time
 	Open          bool // it waits to be mended
 	Picture       bool // the actor may see it
@@ -114,7 +118,7 @@ var rejectionColumns = noteOf(markNote, "an.item_id", "k.id") + ` AS note, ` + n
 	coalesce(c.name, '') AS class_name, coalesce(c.slot, 0) AS slot, coalesce(b.x, k.x) AS x, coalesce(b.y, k.y) AS y, b.w, b.h, coalesce(b.rotation, 0) AS rotation,
 	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, r.decided_at AS at,
 	EXISTS (SELECT FROM assignments w WHERE w.task_id = an.task_id AND w.person_id = an.person_id AND w.state IN ('leased', 'returned')) AS open,
-	i.state = 'ready' AS picture`
+	i.state = 'ready' AND p.kind = 'image' AS picture, p.kind`
 
 const rejectionTables = `review_marks k JOIN annotations an ON an.id = k.annotation_id JOIN reviews r ON r.id = k.review_id JOIN tasks t ON t.id = an.task_id
 	JOIN items i ON i.id = an.item_id JOIN projects p ON p.id = i.project_id AND p.archived_at IS NULL LEFT JOIN item_texts x ON x.item_id = i.id

@@ -261,7 +261,8 @@ func (s *Store) AddGoldFromTruth(ctx context.Context, actor Actor, project int64
 			SELECT item_id FROM (
 				SELECT i.id AS item_id FROM items i JOIN truths u ON u.item_id = i.id AND u.current LEFT JOIN tasks t ON t.item_id = i.id
 				WHERE i.project_id = $1 AND i.state = 'ready' AND coalesce(t.state, 'adjudicated') = 'adjudicated'
-				  AND EXISTS (SELECT FROM truth_boxes b WHERE b.truth_id = u.id) AND NOT EXISTS (SELECT FROM gold_items g WHERE g.item_id = i.id)
+				  AND (EXISTS (SELECT FROM truth_boxes b WHERE b.truth_id = u.id)
+				       OR EXISTS (SELECT FROM transcripts w WHERE w.item_id = i.id AND w.kind = 'truth' AND w.of_id = u.id)) AND NOT EXISTS (SELECT FROM gold_items g WHERE g.item_id = i.id)
 				LIMIT 20000) decided
 			ORDER BY random() LIMIT $2`, project, n)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/agreement"
+	"fiducial/internal/speech"
 )
 
 // goldAnswer is an answer to a gold item that was not taken back.
@@ -15,13 +16,14 @@ type goldAnswer struct {
 	ID, Task, Project, Person int64
 	At                        time.Time
 	Loose                     float64 // the project's limit
+	Kind, Normalizer          string
 }
 
 // ScoreGold compares the answers that labelers gave to an item as a gold one with its truth, keeps what each is worth,
 // and brings a labeler who fell under the project's limit before its reviewers. Doing it again comes to the same.
 func (s *Store) ScoreGold(ctx context.Context, item int64) error {
 	rows, err := s.pool.Query(ctx, `
-		SELECT an.id, an.task_id AS task, t.project_id AS project, an.person_id AS person, an.submitted_at AS at, p.loose_limit AS loose
+		SELECT an.id, an.task_id AS task, t.project_id AS project, an.person_id AS person, an.submitted_at AS at, p.loose_limit AS loose, p.kind, p.normalizer
 		FROM annotations an JOIN tasks t ON t.id = an.task_id JOIN projects p ON p.id = t.project_id
 		WHERE an.item_id = $1 AND an.gold AND an.recalled_at IS NULL ORDER BY an.id`, item)
 	if err != nil {
@@ -65,18 +67,29 @@ func scoreGold(ctx context.Context, tx pgx.Tx, item int64, a goldAnswer) error {
 		return err
 	}
 	boxes := [][]agreement.Box{shapesOf(known), shapesOf(said)}
-	found := agreement.Match(boxes, agreement.Limits{Loose: a.Loose})
+	sound := sounding{Kind: a.Kind, Normalizer: a.Normalizer}
+	found := agreement.Match(boxes, sound.limits(a.Loose))
+	words, err := goldWords(ctx, tx, sound, item, truth, a.ID)
+	if err != nil {
+		return err
+	}
+	score, errs, of := found.Score, (*int)(nil), (*int)(nil)
+	if words != nil {
+		score = agreement.Both(words.TruthScore(), found.Score, len(known)+len(said) > 0)
+		errs, of = &words.Truth[0].Errors, &words.Truth[0].Words
+	}
 	counts := map[agreement.Finding]int{}
 	for i := range found.Objects {
 		counts[found.Objects[i].Worst()]++
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO gold_results (annotation_id, item_id, project_id, person_id, truth_id, score, agreed, missed, class, loose, split, classes, answered_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		INSERT INTO gold_results (annotation_id, item_id, project_id, person_id, truth_id, score, agreed, missed, class, loose, split, classes, answered_at, word_errors, words)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		ON CONFLICT (annotation_id) DO UPDATE SET truth_id = excluded.truth_id, score = excluded.score, agreed = excluded.agreed, missed = excluded.missed,
-			class = excluded.class, loose = excluded.loose, split = excluded.split, classes = excluded.classes, scored_at = now(), answered_at = excluded.answered_at`,
-		a.ID, item, a.Project, a.Person, truth, found.Score, counts[agreement.Agreed], counts[agreement.Missed], counts[agreement.Class],
-		counts[agreement.Loose], counts[agreement.Split], perClass(boxes, found), a.At)
+			class = excluded.class, loose = excluded.loose, split = excluded.split, classes = excluded.classes, scored_at = now(), answered_at = excluded.answered_at,
+			word_errors = excluded.word_errors, words = excluded.words`,
+		a.ID, item, a.Project, a.Person, truth, score, counts[agreement.Agreed], counts[agreement.Missed], counts[agreement.Class],
+		counts[agreement.Loose], counts[agreement.Split], perClass(boxes, found), a.At, errs, of)
 	if err != nil {
 		return err
 	}
@@ -84,6 +97,22 @@ func scoreGold(ctx context.Context, tx pgx.Tx, item int64, a goldAnswer) error {
 		return err
 	}
 	return raiseConcern(ctx, tx, a.Project, a.Person)
+}
+
+// goldWords compares the words of an answer with those of the truth; nil for an image.
+func goldWords(ctx context.Context, tx pgx.Tx, sound sounding, item, truth, answer int64) (*agreement.Words, error) {
+	if !sound.audio() {
+		return nil, nil
+	}
+	known, err := transcriptOf(ctx, tx, item, truthTranscript, truth)
+	if err != nil {
+		return nil, err
+	}
+	said, err := transcriptOf(ctx, tx, item, annotationTranscript, answer)
+	if err != nil {
+		return nil, err
+	}
+	return compareWords(sound.normalizer(), []speech.Transcript{said}, &known), nil
 }
 
 func dropGold(ctx context.Context, tx pgx.Tx, a goldAnswer) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 )
 
 // DecisionKind is what a reviewer decided.
@@ -39,16 +40,32 @@ const (
 	WrongClass   Fault = "wrong_class"
 	SplitNeeded  Fault = "split_needed"
 	OtherFault   Fault = "other"
+
+	WrongWords   Fault = "wrong_words"
+	MissedWords  Fault = "missed_words"
+	AgainstRules Fault = "against_rules"
+	WrongTime    Fault = "wrong_time"
+	MissedMoment Fault = "missed_moment"
 )
 
-// Faults lists every fault in the order in which pages show them.
-func Faults() []Fault { return []Fault{LooseBox, MissedDefect, WrongClass, SplitNeeded, OtherFault} }
+// Faults lists the faults that answers of a project of this kind can have, in the order in which pages show them.
+func Faults(kind string) []Fault {
+	if kind == "audio" {
+		return []Fault{WrongWords, MissedWords, AgainstRules, WrongTime, MissedMoment, WrongClass, OtherFault}
+	}
+	return []Fault{LooseBox, MissedDefect, WrongClass, SplitNeeded, OtherFault}
+}
+
+// AllFaults lists the faults of every kind of project.
+func AllFaults() []Fault {
+	return []Fault{LooseBox, MissedDefect, SplitNeeded, WrongWords, MissedWords, AgainstRules, WrongTime, MissedMoment, WrongClass, OtherFault}
+}
 
 // NewMark pins a fault to an answer: to a box by its position, to a place, or, with neither, to the whole.
 type NewMark struct {
 	Annotation int64
 	Position   *int
-	X, Y       *float64 // pixels of the upright image
+	X, Y       *float64 // pixels of the upright image; of sound, seconds from the item's beginning, and a channel or 0
 	Fault      Fault
 	Note       string
 }
@@ -62,10 +79,12 @@ type Adjudication struct {
 	// several answers.
 	Annotation int64
 	Boxes      []DraftBox // of Amended; a box that was begun from another has its position as ID
-	Marks      []NewMark  // of Rejected
-	Note       string     // why; Discarded needs one
-	ActiveMS   int64      // how long the reviewer was at it
-	By         int64      // the reviewer in whose name a token decides; 0 for a person
+	// Transcript is the text of Amended, where the item is sound; nil leaves it as it is in what the decision goes out from.
+	Transcript speech.Transcript
+	Marks      []NewMark // of Rejected
+	Note       string    // why; Discarded needs one
+	ActiveMS   int64     // how long the reviewer was at it
+	By         int64     // the reviewer in whose name a token decides; 0 for a person
 
 	origins *Origins // of the boxes that were decided on
 	batch   int64    // the batch that is decided on as a whole, 0 for none
@@ -98,7 +117,7 @@ func (a *Adjudication) check() error {
 func (m *NewMark) check() error {
 	m.Note = strings.TrimSpace(m.Note)
 	switch {
-	case !slices.Contains(Faults(), m.Fault):
+	case !slices.Contains(AllFaults(), m.Fault):
 		return invalid("marks", "Choose one of the reasons for each mark.")
 	case m.Fault == OtherFault && m.Note == "":
 		return invalid("marks", "Say in a word what is wrong, where the reason is “other”.")
@@ -123,6 +142,8 @@ type undecided struct {
 	Truth               int64 // the current one, 0 for none
 	Width, Height       int
 	Quiet               bool `db:"-"` // nobody is told of an answer that goes back
+
+	sounding
 }
 
 func (u *undecided) free() bool { return u.Live+u.Votes < u.Overlap }
@@ -176,7 +197,7 @@ func lockUndecided(ctx context.Context, tx pgx.Tx, actor Actor, item int64, vers
 	rows, err := tx.Query(ctx, `
 		SELECT t.id AS task, t.item_id AS item, t.project_id AS project, t.state, t.version, t.overlap, t.live, t.votes,
 			coalesce((SELECT id FROM truths WHERE item_id = t.item_id AND current), 0) AS truth,
-			coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height
+			coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, `+soundingColumns+`
 		FROM tasks t JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
 		WHERE t.item_id = @item AND `+sees+` FOR NO KEY UPDATE OF t`, args)
 	if err != nil {
@@ -193,7 +214,7 @@ func lockUndecided(ctx context.Context, tx pgx.Tx, actor Actor, item int64, vers
 }
 
 func decide(ctx context.Context, tx pgx.Tx, reviewer Actor, u *undecided, a Adjudication) (decision int64, err error) {
-	var truth []Box
+	var truth content
 	if a.Kind == Approved || a.Kind == Amended || a.Kind == Merged {
 		if truth, err = truthOf(ctx, tx, u, &a); err != nil {
 			return 0, err
@@ -222,6 +243,9 @@ func decide(ctx context.Context, tx pgx.Tx, reviewer Actor, u *undecided, a Adju
 	if err != nil {
 		return 0, err
 	}
+	if err := noteReviewViews(ctx, tx, u, reviewer, decision, truth.words); err != nil {
+		return 0, err
+	}
 	err = audit(ctx, tx, reviewer, auditEvent{
 		Action: "review." + string(a.Kind), ObjectType: "review", ObjectID: decision, ProjectID: u.Project,
 		Detail: map[string]any{"item": u.Item, "annotation": a.Annotation, "marks": len(a.Marks), "batch": a.batch},
@@ -246,77 +270,120 @@ func (u *undecided) write(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// truthOf returns the boxes that a decides on, and notes in a where they come from. Boxes that turn out to be
-// an answer's own make it an approval, those that the answers make together a merging.
-func truthOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) ([]Box, error) {
-	v, err := votesFor(ctx, tx, u.Task)
+// truthOf returns what a decides on, and notes in a where it comes from. What turns out to be an answer as it stands makes it
+// an approval, what the answers make together a merging.
+func truthOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) (truth content, err error) {
+	v, err := votesFor(ctx, tx, u)
 	if err != nil {
-		return nil, err
+		return content{}, err
 	}
 	if a.Kind == Merged {
 		if len(v.ids) < 2 {
-			return nil, invalid("decision", "There are no answers to merge. Load the page again.")
+			return content{}, invalid("decision", "There are no answers to merge. Load the page again.")
 		}
 		a.Annotation = 0
-		boxes := v.merged()
-		a.origins = v.origins(boxes, nil, 0)
-		return boxes, nil
+		truth = v.merged()
+		a.origins = v.origins(truth, nil, 0)
+		return truth, nil
 	}
 	base, err := baseOf(ctx, tx, u, a)
 	if err != nil {
-		return nil, err
+		return content{}, err
 	}
 	if a.Annotation == 0 && !u.settledBefore() {
 		if err := renew(ctx, tx, u.Project, base); err != nil {
-			return nil, err
+			return content{}, err
 		}
 	}
-	boxes := slices.Clone(base)
+	truth = content{slices.Clone(base.boxes), base.words}
 	if a.Kind == Amended {
-		definitions, err := checkBoxes(ctx, tx, held{Project: u.Project, Width: u.Width, Height: u.Height}, a.Boxes)
-		if err != nil {
-			return nil, err
-		}
 		var changed bool
-		boxes, changed = amended(base, a.Boxes, definitions)
+		if truth, changed, err = amend(ctx, tx, u, a, base); err != nil {
+			return content{}, err
+		}
 		switch {
 		case !changed && a.Annotation != 0:
 			a.Kind = Approved
 		case a.Annotation == 0 && len(v.ids) > 1:
-			base = v.settle(a, boxes, base)
+			base = v.settle(a, truth, base)
 		}
 	}
-	a.origins = v.origins(boxes, base, a.Annotation)
-	return boxes, nil
+	a.origins = v.origins(truth, base.boxes, a.Annotation)
+	return truth, nil
+}
+
+// amend returns what the reviewer made of base. Words that they changed were written under the present rules.
+func amend(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication, base content) (truth content, changed bool, err error) {
+	definitions, err := checkBoxes(ctx, tx, held{Project: u.Project, Width: u.Width, Height: u.Height, sounding: u.sounding}, a.Boxes)
+	if err != nil {
+		return content{}, false, err
+	}
+	truth.boxes, changed = amended(base.boxes, a.Boxes, definitions)
+	truth.words = base.words
+	if a.Transcript == nil {
+		return truth, changed, nil
+	}
+	text, err := u.checkWords(a.Transcript)
+	if err != nil || slices.Equal(text, base.words.Transcript.Clean()) {
+		return truth, changed, err
+	}
+	truth.words = &wording{Transcript: text}
+	truth.words.Rules, err = rulesNow(ctx, tx, u.Project)
+	return truth, true, err
 }
 
 // settledBefore reports whether the item was decided when the decision came.
 func (u *undecided) settledBefore() bool { return u.State == "adjudicated" || u.State == "discarded" }
 
-// renew gives boxes the present versions of their definitions: a truth that is confirmed while it waits to be looked
-// at again is confirmed under these.
-func renew(ctx context.Context, tx pgx.Tx, project int64, boxes []Box) error {
+// renew gives what a decision goes out from the present versions of definitions and rules: a truth that is confirmed while it
+// waits to be looked at again is confirmed under these.
+func renew(ctx context.Context, tx pgx.Tx, project int64, base content) error {
 	versions, err := definitionVersions(ctx, tx, project)
-	for i := range boxes {
-		boxes[i].DefinitionVersion = versions[boxes[i].ClassID]
+	if err != nil {
+		return err
+	}
+	for i := range base.boxes {
+		base.boxes[i].DefinitionVersion = versions[base.boxes[i].ClassID]
+	}
+	if base.words != nil {
+		base.words.Rules, err = rulesNow(ctx, tx, project)
 	}
 	return err
 }
 
-// baseOf returns the boxes of the answer, or of the truth, that a decision goes out from.
-func baseOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) ([]Box, error) {
+// baseOf returns the answer, or the truth, that a decision goes out from.
+func baseOf(ctx context.Context, tx pgx.Tx, u *undecided, a *Adjudication) (base content, err error) {
+	if u.audio() {
+		base.words = &wording{}
+	}
 	switch {
 	case a.Annotation != 0:
 		if _, err := answerOf(ctx, tx, u, a.Annotation); err != nil {
-			return nil, err
+			return content{}, err
 		}
-		return boxesOf(ctx, tx, "annotation_boxes", "annotation_id", a.Annotation)
+		if u.audio() {
+			words, err := wordingsOf(ctx, tx, u.Item, []int64{a.Annotation})
+			if err != nil {
+				return content{}, err
+			}
+			base.words = &words[0]
+		}
+		base.boxes, err = boxesOf(ctx, tx, "annotation_boxes", "annotation_id", a.Annotation)
 	case u.Truth != 0:
-		return boxesOf(ctx, tx, "truth_boxes", "truth_id", u.Truth)
+		truth, err := currentTruth(ctx, tx, u.Item)
+		if err != nil {
+			return content{}, err
+		}
+		base.boxes = truth.Boxes
+		if u.audio() {
+			base.words = &wording{truth.Transcript, truth.Rules}
+		}
+	case a.Kind == Approved && u.audio():
+		return content{}, invalid("", "There is no answer to approve yet. Write the words down yourself, or discard the item.")
 	case a.Kind == Approved:
-		return nil, invalid("", "There is no answer to approve yet. Draw the boxes yourself, or discard the item.")
+		return content{}, invalid("", "There is no answer to approve yet. Draw the boxes yourself, or discard the item.")
 	}
-	return nil, nil
+	return base, err
 }
 
 // amended turns the reviewer's boxes into the truth's. A box that is as it was keeps the definition

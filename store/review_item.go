@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 )
 
 // Reviewed is everything that a reviewer needs to decide about one item. While it is undecided, no
@@ -28,6 +29,16 @@ type Reviewed struct {
 	Width       int
 	Height      int
 	Assets      []WorkAsset
+	Kind        string  // of the project: image or audio
+	Normalizer  string  // by which transcripts are compared
+	Recording   int64   // of an item of sound, that the item is a span of; 0 for an image
+	Channel     int     // of the recording, 0 for all
+	Channels    int     // how many the recording has
+	Begins      float64 // seconds of the recording
+	Seconds     float64
+	Context     float64        // seconds that can be heard around it
+	Hypotheses  int            // how many models heard it
+	SawThem     bool           `db:"-"` // the actor looked at these since their last decision about it
 	Answers     []ReviewAnswer `db:"-"` // those that count, the first submitted first
 	Skips       []ReviewSkip   `db:"-"`
 	Truth       *Truth         `db:"-"` // the current one, nil for none
@@ -47,7 +58,10 @@ type ReviewAnswer struct {
 	Prefilled   bool
 	ActiveMS    int64
 	SubmittedAt time.Time
-	Boxes       []Box `db:"-"`
+	Mode        string            // of sound: blind, edit or reveal
+	Revealed    bool              // the labeler saw a hypothesis
+	Transcript  speech.Transcript `db:"-"` // of sound
+	Boxes       []Box             `db:"-"`
 }
 
 // ReviewSkip is a labeler's word that they could not decide.
@@ -106,6 +120,9 @@ func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Revi
 		SELECT i.id AS item, coalesce(t.id, 0) AS task, p.id AS project, p.slug, p.name AS project_name, `+itemName+` AS name,
 			coalesce(t.state, '') AS state, coalesce(t.version, 0) AS version, coalesce(t.overlap, p.overlap) AS overlap, p.loose_limit,
 			coalesce(t.votes, 0) AS votes, coalesce(t.live, 0) AS live, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height,
+			p.kind, p.normalizer, coalesce(i.recording_id, 0) AS recording, i.channel, coalesce(i.begins, 0) AS begins, p.context_seconds AS context,
+			coalesce(i.ends - i.begins, 0) AS seconds, coalesce((SELECT c.channels FROM recordings c WHERE c.id = i.recording_id), 1) AS channels,
+			(SELECT count(*) FROM hypotheses h WHERE h.item_id = i.id) AS hypotheses,
 			coalesce((SELECT jsonb_agg(jsonb_build_object('kind', s.kind, 'width', s.width, 'height', s.height, 'facts', s.facts) ORDER BY s.kind)
 			          FROM assets s WHERE s.item_id = i.id), '[]') AS assets
 		FROM items i JOIN projects p ON p.id = i.project_id LEFT JOIN tasks t ON t.item_id = i.id LEFT JOIN item_texts x ON x.item_id = i.id
@@ -118,6 +135,11 @@ func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Revi
 	}
 	if r.Answers, err = reviewAnswers(ctx, tx, r); err != nil {
 		return Reviewed{}, err
+	}
+	if r.Hypotheses > 0 && actor.PersonID != 0 {
+		if r.SawThem, err = sawHypotheses(ctx, tx, item, actor.PersonID); err != nil {
+			return Reviewed{}, err
+		}
 	}
 	truth, err := currentTruth(ctx, tx, item)
 	if err == nil {
@@ -141,7 +163,8 @@ func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Revi
 func reviewAnswers(ctx context.Context, tx pgx.Tx, r Reviewed) ([]ReviewAnswer, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT an.id, CASE WHEN $2 THEN coalesce(n.name, p.pseudonym) ELSE '' END AS labeler, a.pass, a.reason, an.surplus, an.prefilled,
-			an.active_ms, an.submitted_at
+			an.active_ms, an.submitted_at, coalesce(a.mode, '') AS mode,
+			EXISTS (SELECT FROM hypothesis_views w WHERE w.item_id = an.item_id AND w.annotation_id = an.id) AS revealed
 		FROM annotations an JOIN assignments a ON a.id = an.assignment_id JOIN people p ON p.id = an.person_id
 		LEFT JOIN person_identities n ON n.person_id = p.id
 		WHERE an.task_id = $1 AND `+counts+` ORDER BY an.id`, r.Task, r.Decided())
@@ -160,8 +183,17 @@ func reviewAnswers(ctx context.Context, tx pgx.Tx, r Reviewed) ([]ReviewAnswer, 
 	if err != nil {
 		return nil, err
 	}
+	var words []wording
+	if r.Kind == "audio" {
+		if words, err = wordingsOf(ctx, tx, r.Item, ids); err != nil {
+			return nil, err
+		}
+	}
 	for i := range answers {
 		answers[i].Boxes = boxes[i]
+		if words != nil {
+			answers[i].Transcript = words[i].Transcript
+		}
 	}
 	return answers, nil
 }

@@ -22,6 +22,8 @@ type Origins struct {
 	Kept int `json:"kept,omitempty"`
 	// Drawn are the reviewer's own, or changed by them.
 	Drawn int `json:"drawn,omitempty"`
+	// Words are those of the decision, nil for an image.
+	Words *WordOrigins `json:"words,omitempty"`
 }
 
 // votes are the answers to an item that count at present, by id, and what they make together.
@@ -29,11 +31,12 @@ type votes struct {
 	ids      []int64
 	boxes    [][]Box
 	matching agreement.Matching
+	spoken   *spoken // nil for an image
 }
 
 // votesFor reads the answers to a task that count.
-func votesFor(ctx context.Context, tx pgx.Tx, task int64) (v votes, err error) {
-	rows, err := tx.Query(ctx, `SELECT an.id FROM annotations an WHERE an.task_id = $1 AND `+counts+` ORDER BY an.id`, task)
+func votesFor(ctx context.Context, tx pgx.Tx, u *undecided) (v votes, err error) {
+	rows, err := tx.Query(ctx, `SELECT an.id FROM annotations an WHERE an.task_id = $1 AND `+counts+` ORDER BY an.id`, u.Task)
 	if err != nil {
 		return votes{}, fmt.Errorf("answers: %w", err)
 	}
@@ -43,8 +46,12 @@ func votesFor(ctx context.Context, tx pgx.Tx, task int64) (v votes, err error) {
 	if v.boxes, err = boxesOfAnswers(ctx, tx, v.ids); err != nil {
 		return votes{}, err
 	}
-	v.matching = MatchAnswers(v.boxes, agreement.Limits{})
-	return v, nil
+	v.matching = MatchAnswers(v.boxes, u.limits(0))
+	if u.audio() {
+		v.spoken = &spoken{normalizer: u.normalizer()}
+		v.spoken.answers, err = wordingsOf(ctx, tx, u.Item, v.ids)
+	}
+	return v, err
 }
 
 // MatchAnswers finds out which boxes of several answers are one object.
@@ -88,9 +95,12 @@ func boxesOfAnswers(ctx context.Context, q querier, ids []int64) ([][]Box, error
 	return answers, nil
 }
 
-// merged returns what the answers make together. A box is under the oldest definition under which one of
+// merged returns what the answers make together.
+func (v votes) merged() content { return content{v.mergedBoxes(), v.spoken.merged()} }
+
+// mergedBoxes returns the boxes that the answers make together. A box is under the oldest definition under which one of
 // those that say its class was drawn, so that it is known to be stale when any of them is.
-func (v votes) merged() []Box {
+func (v votes) mergedBoxes() []Box {
 	proposal := v.matching.Proposal()
 	boxes := make([]Box, len(proposal))
 	for i, p := range proposal {
@@ -142,10 +152,11 @@ func (v votes) sources(base []Box, answer int64) map[agreement.Box]source {
 	return known
 }
 
-// origins says where boxes come from that go out from base, and gives those that were taken over the
+// origins says where a decision comes from whose boxes go out from base, and gives those that were taken over the
 // definition version that they were made under.
-func (v votes) origins(boxes, base []Box, answer int64) *Origins {
-	o := &Origins{Answers: v.ids}
+func (v votes) origins(truth content, base []Box, answer int64) *Origins {
+	o := &Origins{Answers: v.ids, Words: v.spoken.origins(v.ids, truth.words)}
+	boxes := truth.boxes
 	known := v.sources(base, answer)
 	for i, b := range boxes {
 		from, ok := known[b.shape()]
@@ -172,20 +183,29 @@ func (v votes) origins(boxes, base []Box, answer int64) *Origins {
 	return o
 }
 
-// settle names the decision of a reviewer who had several answers before them by what it came to: boxes that
-// the answers make together are merged, those of one answer approve it. It returns what they go out from.
-func (v votes) settle(a *Adjudication, boxes, base []Box) []Box {
-	if sameShapes(boxes, v.merged()) {
+// settle names the decision of a reviewer who had several answers before them by what it came to: what
+// the answers make together is merged, one answer as it stands approves it. It returns what the boxes go out from.
+func (v votes) settle(a *Adjudication, truth, base content) content {
+	if merged := v.merged(); sameShapes(truth.boxes, merged.boxes) && sameWords(truth.words, merged.words) {
 		a.Kind = Merged
-		return nil
+		truth.take(merged.words)
+		return content{}
 	}
 	for i, answer := range v.boxes {
-		if sameShapes(boxes, answer) {
+		if words := v.spoken.of(i); sameShapes(truth.boxes, answer) && sameWords(truth.words, words) {
 			a.Kind, a.Annotation = Approved, v.ids[i]
-			return answer
+			truth.take(words)
+			return content{answer, words}
 		}
 	}
 	return base
+}
+
+// take has words that are the same as others bear the rules that those were written under.
+func (c content) take(words *wording) {
+	if c.words != nil {
+		c.words.Rules = words.Rules
+	}
 }
 
 // sameShapes reports whether both hold the same boxes, in whatever order.

@@ -62,6 +62,9 @@ type WaitingItem struct {
 	Undecided bool
 	Agreement *float64 // of its answers, between 0 and 1; nil where there is nothing to compare
 	Worst     string   // the worst finding of internal/agreement, or ""
+	Kind      string   // of the project
+	Seconds   float64  // of sound
+	WER       *float64 `db:"wer"` // word error rate between its answers; nil for an image
 }
 
 // WaitingForReview returns the first items that wait, over all projects that the actor sees, in the
@@ -79,14 +82,14 @@ func (s *Store) WaitingForReview(ctx context.Context, actor Actor, slug string, 
 			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.reason = 'rework' AND a.state = 'submitted') AS reworked,
 			EXISTS (SELECT FROM review_marks m JOIN annotations an ON an.id = m.annotation_id WHERE an.task_id = t.id AND m.disputed_at IS NOT NULL) AS disputed,
 			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image')) AS undecided,
-			g.score AS agreement, coalesce(g.worst, '') AS worst
+			g.score AS agreement, coalesce(g.worst, '') AS worst, t.kind, coalesce(i.ends - i.begins, 0) AS seconds, g.wer
 		FROM (
-			SELECT t.*, p.slug FROM projects p CROSS JOIN LATERAL (
+			SELECT t.*, p.slug, p.kind FROM projects p CROSS JOIN LATERAL (
 				SELECT t.id, t.item_id, t.priority, t.agreement, t.changed_at FROM tasks t WHERE t.project_id = p.id AND t.state = 'in_review'
 				ORDER BY `+reviewOrder+` LIMIT @limit) t
 			WHERE p.archived_at IS NULL AND (@slug = '' OR p.slug = @slug) AND `+sees+`
 			ORDER BY `+reviewOrder+` LIMIT @limit) t
-		LEFT JOIN item_texts x ON x.item_id = t.item_id LEFT JOIN item_agreements g ON g.item_id = t.item_id
+		JOIN items i ON i.id = t.item_id LEFT JOIN item_texts x ON x.item_id = t.item_id LEFT JOIN item_agreements g ON g.item_id = t.item_id
 		ORDER BY `+reviewOrder, actor.args(pgx.NamedArgs{"slug": slug, "limit": limit}))
 	if err != nil {
 		return nil, fmt.Errorf("waiting for review: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,6 +21,9 @@ func reject(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, marks 
 			continue
 		}
 		rejected[m.Annotation] = true
+		if !slices.Contains(Faults(u.Kind), m.Fault) {
+			return invalid("marks", "Choose one of the reasons for each mark.")
+		}
 		a, err := answerOf(ctx, tx, u, m.Annotation)
 		if err != nil {
 			return err
@@ -61,9 +65,9 @@ func sendBack(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, a an
 	u.Live++
 	var rework int64
 	err = tx.QueryRow(ctx, `
-		INSERT INTO assignments (task_id, project_id, person_id, reason, state, review_id, pass)
-		SELECT $1, $2, $3, 'rework', 'returned', $4, max(pass) + 1 FROM assignments WHERE task_id = $1 AND person_id = $3
-		RETURNING id`, u.Task, u.Project, a.Person, decision).Scan(&rework)
+		INSERT INTO assignments (task_id, project_id, person_id, reason, state, review_id, pass, mode)
+		SELECT $1, $2, $3, 'rework', 'returned', $4, max(pass) + 1, (SELECT mode FROM assignments WHERE id = $5) FROM assignments
+		WHERE task_id = $1 AND person_id = $3 RETURNING id`, u.Task, u.Project, a.Person, decision, a.Assignment).Scan(&rework)
 	if err != nil {
 		return fmt.Errorf("rework: %w", err)
 	}
@@ -73,6 +77,15 @@ func sendBack(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, a an
 	}
 	if _, err := saveDraft(ctx, tx, rework, 0, begun(boxes)); err != nil {
 		return fmt.Errorf("draft of rework: %w", err)
+	}
+	if u.audio() {
+		text, err := transcriptOf(ctx, tx, u.Item, annotationTranscript, a.ID)
+		if err != nil {
+			return err
+		}
+		if err := writeTranscript(ctx, tx, u.Item, draftTranscript, rework, text); err != nil {
+			return err
+		}
 	}
 	return u.tell(ctx, tx, a.Person, AnswerRejected)
 }
@@ -98,7 +111,11 @@ func canLabel(ctx context.Context, tx pgx.Tx, project, person int64) (bool, erro
 }
 
 func addMark(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, m NewMark) error {
-	if m.X != nil && (*m.X < 0 || *m.Y < 0 || *m.X > float64(u.Width) || *m.Y > float64(u.Height)) {
+	if m.X != nil && u.audio() {
+		if *m.X < 0 || *m.X > u.Seconds || *m.Y < 0 || *m.Y > float64(u.Channels) {
+			return invalid("marks", "A mark lies outside the recording. Put it inside.")
+		}
+	} else if m.X != nil && (*m.X < 0 || *m.Y < 0 || *m.X > float64(u.Width) || *m.Y > float64(u.Height)) {
 		return invalid("marks", "A mark lies outside the image. Put it inside.")
 	}
 	var mark int64

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 )
 
 // Truth is the agreed annotation of an item. It never changes: another one takes its place, and it
@@ -18,6 +19,9 @@ type Truth struct {
 	Review     int64 // the decision that made it, 0 if it was imported
 	Annotation int64 // the answer that was taken or amended, 0 for none
 	At         time.Time
+	// Transcript is what was said, nil for an image; Rules is the version of the transcription rules that it was written under.
+	Transcript speech.Transcript
+	Rules      *int
 	Boxes      []Box `db:"-"`
 }
 
@@ -39,8 +43,10 @@ func (s *Store) CurrentTruth(ctx context.Context, actor Actor, item int64) (Trut
 // currentTruth returns the truth that holds for an item, or ErrNotFound.
 func currentTruth(ctx context.Context, q querier, item int64) (Truth, error) {
 	rows, err := q.Query(ctx, `
-		SELECT id, item_id AS item, coalesce(review_id, 0) AS review, coalesce(annotation_id, 0) AS annotation, created_at AS at
-		FROM truths WHERE item_id = $1 AND current`, item)
+		SELECT u.id, u.item_id AS item, coalesce(u.review_id, 0) AS review, coalesce(u.annotation_id, 0) AS annotation, u.created_at AS at,
+			w.segments AS transcript, u.rules_version AS rules
+		FROM truths u LEFT JOIN transcripts w ON w.item_id = u.item_id AND w.kind = 'truth' AND w.of_id = u.id
+		WHERE u.item_id = $1 AND u.current`, item)
 	if err != nil {
 		return Truth{}, fmt.Errorf("truth of item %d: %w", item, err)
 	}
@@ -52,19 +58,28 @@ func currentTruth(ctx context.Context, q querier, item int64) (Truth, error) {
 	return truth, err
 }
 
-// replaceTruth makes boxes the truth of an item by a decision. Whatever held before stays, no longer
-// current. The boxes bring their definition versions.
-func replaceTruth(ctx context.Context, tx pgx.Tx, item, review, annotation int64, boxes []Box) error {
+// replaceTruth makes boxes, or moments and words, the truth of an item by a decision. Whatever held before stays, no longer
+// current. The boxes bring their definition versions, the words that of their rules.
+func replaceTruth(ctx context.Context, tx pgx.Tx, item, review, annotation int64, truth content) error {
 	if err := retireTruth(ctx, tx, item); err != nil {
 		return err
 	}
 	var id int64
-	err := tx.QueryRow(ctx, `INSERT INTO truths (item_id, review_id, annotation_id) VALUES ($1, $2, $3) RETURNING id`,
-		item, review, orNull(annotation)).Scan(&id)
+	var rules *int
+	if truth.words != nil {
+		rules = truth.words.Rules
+	}
+	err := tx.QueryRow(ctx, `INSERT INTO truths (item_id, review_id, annotation_id, rules_version) VALUES ($1, $2, $3, $4) RETURNING id`,
+		item, review, orNull(annotation), rules).Scan(&id)
 	if err != nil {
 		return fmt.Errorf("add truth: %w", err)
 	}
-	return insertBoxes(ctx, tx, "truth_boxes", "truth_id", id, boxes, nil)
+	if truth.words != nil {
+		if err := writeTranscript(ctx, tx, item, truthTranscript, id, truth.words.Transcript); err != nil {
+			return err
+		}
+	}
+	return insertBoxes(ctx, tx, "truth_boxes", "truth_id", id, truth.boxes, nil)
 }
 
 // retireTruth leaves an item without a current truth.

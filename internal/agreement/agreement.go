@@ -44,11 +44,14 @@ type Limits struct {
 	Coverage float64
 	// Loose is the IoU with the object's median box below which a box is loose.
 	Loose float64
+	// Moments says that the boxes are stretches of time (as wide as they are long, a channel high). Those of different classes may
+	// lie over each other, as noise does over laughter, so a wide one is only over others of its class.
+	Moments bool
 }
 
 func (l Limits) orDefault() Limits {
 	return Limits{
-		Pair: cmp.Or(l.Pair, DefaultPair), Coverage: cmp.Or(l.Coverage, DefaultCoverage), Loose: cmp.Or(l.Loose, DefaultLoose),
+		Pair: cmp.Or(l.Pair, DefaultPair), Coverage: cmp.Or(l.Coverage, DefaultCoverage), Loose: cmp.Or(l.Loose, DefaultLoose), Moments: l.Moments,
 	}
 }
 

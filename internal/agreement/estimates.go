@@ -26,6 +26,7 @@ func (s *Summarizer) summary(seed uint64, samples int) Summary {
 	})
 	out.Truth = s.confusion(x, order, func(class, said int) []int { return []int{s.sums.truth.slot(class, said)} })
 	s.estimateConfused(x, &out, order)
+	out.Words = s.estimateWords(x)
 	x.intervals(seed, samples)
 	slices.SortStableFunc(out.Confused, func(a, b ConfusedPair) int {
 		return cmp.Or(cmp.Compare(max(b.Votes.Low, b.Truth.Low), max(a.Votes.Low, a.Truth.Low)),

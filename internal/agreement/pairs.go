@@ -134,6 +134,9 @@ func (m *matcher) addEdge(u, v int) {
 // covered reports whether wide lies over part, so much of which is inside. A crowd box lies over single boxes, never the
 // other way round, and also over one of about its own size.
 func (m *matcher) covered(wide, part *node, shared, iou float64) bool {
+	if m.limits.Moments && wide.box.Class != part.box.Class {
+		return false
+	}
 	inside := shared > 0 && shared >= m.limits.Coverage*part.area
 	if wide.box.Crowd != part.box.Crowd {
 		return wide.box.Crowd && (inside || iou >= fit)

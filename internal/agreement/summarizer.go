@@ -11,6 +11,7 @@ type Summarizer struct {
 	findings                          map[Finding]int
 	tally                             *tally
 	sums                              sums
+	words                             wordSums
 	classes, labelers                 numbering
 
 	people []int // labelers of the item at hand, by answer
@@ -31,11 +32,15 @@ func NewSummarizer(l Limits) *Summarizer {
 	return s
 }
 
-// Add takes an item in, and returns the matching of its answers. What it was given may be used again.
+// Add takes an item in, and returns the matching of its answers, with the score of their words in it where there are any. What it was given may be used again.
 func (s *Summarizer) Add(item *Item) Matching {
 	s.setPeople(item.Labelers)
 	s.firstObject = append(s.firstObject, s.objects)
 	m := s.matcher.match(item.Answers, s.limits)
+	if item.Words != nil {
+		m.Score = Both(item.Words.Score(), m.Score, marked(item.Answers))
+		s.addWords(item.Words)
+	}
 	if len(item.Answers) > 1 {
 		s.compared++
 		s.tally.add(&s.sums.score, m.Score)

@@ -16,6 +16,8 @@ type Item struct {
 	// Truth is what was decided, where HasTruth is set.
 	Truth    []Box
 	HasTruth bool
+	// Words say how far what was written down differs; nil for a picture.
+	Words *Words
 }
 
 // Interval holds the middle 95 % of what a bootstrap over items gave; of a share that is 0 or 1 whatever items are drawn, the exact
@@ -62,6 +64,8 @@ type Summary struct {
 	Truth    Confusion        `json:"truth"`    // of answers with the truth
 	Confused []ConfusedPair   `json:"confused"` // the most confused first
 	Skene    Skene            `json:"skene"`
+	// Words are how far transcripts agree; nil for pictures.
+	Words *WordSummary `json:"words,omitempty"`
 }
 
 // ClassSummary is how far labelers agree on one class.

@@ -26,6 +26,9 @@ type Answer struct {
 	Amended  bool              // it became the truth, changed
 	Faults   []Fault           // none: it was not sent back
 	ActiveMS int64             // how long the labeler was at it
+
+	TruthWords *agreement.WordErrors // of sound: beside the truth's words, nil without a truth
+	PeerWords  []agreement.WordPair  // and beside each other answer's
 }
 
 // Gold is what an answer to a gold item was worth: its score, and for each class how many objects it has in the answer
@@ -33,6 +36,7 @@ type Answer struct {
 type Gold struct {
 	Score   float64
 	Classes map[int64][2]int
+	Words   *agreement.WordErrors // of sound
 }
 
 // Figures are what a labeler's answers come to, as counts: an object that the one or the other has is agreed when both
@@ -46,6 +50,13 @@ type Figures struct {
 	GoldScore                            *float64 // mean over the gold items, nil without any
 	GoldInterval                         Interval
 	MedianMS                             *float64 // of the time at an answer, nil without any
+	Words                                WordFigures
+}
+
+// WordFigures are the errors in a labeler's words, and of how many: beside the truth, beside other answers, and beside the truth of gold
+// items. PeerWords are those of both sides together, so that the rate is twice the errors over them. They are of all classes alone.
+type WordFigures struct {
+	TruthErrors, TruthWords, PeerErrors, PeerWords, GoldErrors, GoldWords int
 }
 
 // Whole is the key of the figures of all classes together.
@@ -68,6 +79,7 @@ func Summarize(answers []Answer, gold []Gold, limits agreement.Limits) map[int64
 		if !a.Counts {
 			continue
 		}
+		of(Whole).Words.add(a)
 		if a.HasTruth {
 			for class, n := range PerClass(a.Boxes, a.Truth, limits) {
 				of(class).TruthObjects += n[0]
@@ -91,6 +103,17 @@ func Summarize(answers []Answer, gold []Gold, limits agreement.Limits) map[int64
 		all[class] = *f
 	}
 	return all
+}
+
+func (w *WordFigures) add(a Answer) {
+	if a.TruthWords != nil {
+		w.TruthErrors += a.TruthWords.Errors
+		w.TruthWords += a.TruthWords.Words
+	}
+	for _, p := range a.PeerWords {
+		w.PeerErrors += p.Errors
+		w.PeerWords += p.Words
+	}
 }
 
 // count counts an answer, and what became of it, for each class that it has and for the whole.
@@ -128,6 +151,10 @@ func countGold(of func(int64) *Figures, gold []Gold) {
 	scores := make([]float64, len(gold))
 	for i, g := range gold {
 		scores[i] = g.Score
+		if g.Words != nil {
+			of(Whole).Words.GoldErrors += g.Words.Errors
+			of(Whole).Words.GoldWords += g.Words.Words
+		}
 		for class, n := range g.Classes {
 			of(class).GoldItems++
 			of(class).GoldObjects += n[0]

@@ -29,7 +29,7 @@ func TestSummarize(t *testing.T) {
 			Faults: []Fault{{"loose_box", 1}, {"loose_box", 2}, {"missed_defect", 0}},
 		},
 	}
-	gold := []Gold{{1, map[int64][2]int{1: {1, 1}}}, {0.5, map[int64][2]int{1: {1, 0}, 2: {1, 1}}}}
+	gold := []Gold{{Score: 1, Classes: map[int64][2]int{1: {1, 1}}}, {Score: 0.5, Classes: map[int64][2]int{1: {1, 0}, 2: {1, 1}}}}
 	got := Summarize(answers, gold, agreement.Limits{})
 	want := map[int64]Figures{
 		Whole: {
