@@ -58,7 +58,7 @@ func (s *Server) listDatasets(w http.ResponseWriter, r *http.Request) error {
 func versionRow(v store.DatasetVersion) web.VersionRow {
 	row := web.VersionRow{
 		Dataset: v.Dataset, Number: v.Number, State: v.State, Error: v.Error, Hash: hex.EncodeToString(v.Hash), Lines: v.Lines, Boxes: int(v.Boxes),
-		Projects: v.Recipe.Projects, By: v.CreatedBy, At: v.CreatedAt,
+		Kind: v.Kind, Seconds: v.Seconds, Words: int(v.Words), Projects: v.Recipe.Projects, By: v.CreatedBy, At: v.CreatedAt,
 	}
 	if v.FrozenAt != nil {
 		row.At = *v.FrozenAt
@@ -109,8 +109,11 @@ func (s *Server) showVersion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderVersion(w, r, http.StatusOK, version, web.NewExportView{Format: "coco"})
+	return s.renderVersion(w, r, http.StatusOK, version, web.NewExportView{Format: firstFormat[version.Kind]})
 }
+
+// firstFormat is the format that the form of exports chooses first.
+var firstFormat = map[string]string{"image": "coco", "audio": "nemo"}
 
 func (s *Server) renderVersion(w http.ResponseWriter, r *http.Request, status int, version store.DatasetVersion, form web.NewExportView) error {
 	role := actorOf(r).Role
@@ -173,7 +176,7 @@ func sideViews(summary store.VersionSummary, class int64, lines int) (views []we
 		view := web.SideView{Split: string(split), Start: start}
 		for _, c := range summary.Counts {
 			if c.Split == split && c.ClassID == class {
-				view.Items, view.Boxes = c.Items, int(c.Boxes)
+				view.Items, view.Boxes, view.Seconds, view.Words = c.Items, int(c.Boxes), c.Seconds, int(c.Words)
 				view.Share = 100 * float64(c.Items) / float64(lines)
 			}
 		}
@@ -218,10 +221,11 @@ func (s *Server) fillLines(r *http.Request, version store.DatasetVersion, v *web
 	items := access.Allows(actorOf(r).Role, access.ReadItems)
 	for _, line := range lines {
 		row := web.LineRow{
-			Leaf: hex.EncodeToString(line.Leaf), Key: line.Key, Split: line.Split, Width: line.Width, Height: line.Height, Boxes: line.Boxes, Erased: line.Erased,
+			Leaf: hex.EncodeToString(line.Leaf), Key: line.Key, Split: line.Split, Width: line.Width, Height: line.Height, Boxes: line.Boxes, Seconds: line.Seconds,
+			Erased: line.Erased,
 		}
 		if items && !line.Erased {
-			row.Href = fmt.Sprintf("/review/%d", line.ItemID)
+			row.Href, row.Text = fmt.Sprintf("/review/%d", line.ItemID), line.Text
 		}
 		v.Manifest.Rows = append(v.Manifest.Rows, row)
 		if items && line.Thumb && len(v.Sample) < samplesOnPage && after < 0 {
@@ -243,10 +247,11 @@ func linesTab(v *web.VersionView, split, label string, count int) ui.Tab {
 
 // foundReasons are the findings of a verification in words.
 var foundReasons = map[string]string{
-	store.FoundChanged:     "truth, key, size or split is not what was frozen",
+	store.FoundChanged:     "truth, key, size, span or split is not what was frozen",
 	store.FoundGone:        "is gone without having been erased",
-	store.FoundOtherMedia:  "has another image than was frozen",
-	store.FoundBrokenMedia: "its stored image is missing, or not the one that was frozen",
+	store.FoundOtherMedia:  "has another image or sound than was frozen",
+	store.FoundBrokenMedia: "its stored image or sound is missing, or not the one that was frozen",
+	store.FoundSilenced:    "an erasure of an item whose span overlaps it took part of its sound",
 }
 
 func verificationView(v store.Verification) web.VerificationView {

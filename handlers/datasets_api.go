@@ -41,6 +41,8 @@ type filterJSON struct {
 	Classes        []string       `json:"classes,omitempty" example:"[\"scratch\"]" doc:"Only items with a box of one of these; with all of their boxes."`
 	CapturedFrom   string         `json:"captured_from,omitempty" example:"2026-01-31" doc:"A day, from midnight UTC, or a time with its zone."`
 	CapturedBefore string         `json:"captured_before,omitempty" example:"2026-07-01"`
+	MinSeconds     float64        `json:"min_seconds,omitempty" minimum:"0" example:"0.5" doc:"Only utterances that are at least as long."`
+	MaxSeconds     float64        `json:"max_seconds,omitempty" minimum:"0" example:"30" doc:"Only utterances that are at most as long."`
 	Definition     int            `json:"definition,omitempty" minimum:"0" example:"1" doc:"Every box was made under this version of its class's definition, or a later one."`
 	Definitions    map[string]int `json:"definitions,omitempty" example:"{\"scratch\": 2}" doc:"The same for single classes instead; 0 for any."`
 }
@@ -88,7 +90,9 @@ type versionJSON struct {
 	Error     string     `json:"error,omitempty" doc:"Why it failed."`
 	SHA256    string     `json:"sha256,omitempty" doc:"Over the sorted leaves of its lines; missing until it is frozen."`
 	Items     int        `json:"items"`
-	Boxes     int64      `json:"boxes"`
+	Boxes     int64      `json:"boxes" doc:"Of utterances: their moments."`
+	Seconds   float64    `json:"seconds,omitempty" doc:"Of sound, where the version holds utterances."`
+	Words     int64      `json:"words,omitempty" doc:"Of their transcripts, as they are written."`
 	Recipe    recipeJSON `json:"recipe"`
 	CreatedAt time.Time  `json:"created_at"`
 	FrozenAt  *time.Time `json:"frozen_at,omitempty"`
@@ -99,7 +103,7 @@ type versionJSON struct {
 
 func versionAsJSON(v store.DatasetVersion) versionJSON {
 	return versionJSON{
-		Dataset: v.Dataset, Number: v.Number, State: v.State, Error: v.Error, SHA256: hex.EncodeToString(v.Hash), Items: v.Lines, Boxes: v.Boxes,
+		Dataset: v.Dataset, Number: v.Number, State: v.State, Error: v.Error, SHA256: hex.EncodeToString(v.Hash), Items: v.Lines, Boxes: v.Boxes, Seconds: v.Seconds, Words: v.Words,
 		Recipe: recipeAsJSON(v.Recipe), CreatedAt: v.CreatedAt, FrozenAt: v.FrozenAt,
 		Parent: v.Parent, RebuildOf: v.RebuildOf, LabelsAt: v.LabelsAt,
 	}

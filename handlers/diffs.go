@@ -13,6 +13,7 @@ import (
 
 	"fiducial/internal/access"
 	"fiducial/internal/manifest"
+	"fiducial/internal/speech"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -258,7 +259,8 @@ var diffDetails = map[string]string{
 	"added:item": "imported since", "added:truth": "got truth since", "added:recipe": "the recipe takes it in now",
 	"added:returned": "had been discarded or without truth", "redefined:definition": "same boxes, newer definition",
 	"redefined:relabel": "relabelled after a definition changed", "redefined:name": "a class is called otherwise",
-	"relabelled:order": "same boxes, other order", "replaced:key": "another name", "filtered:project": "its project is not in the recipe",
+	"relabelled:order": "same boxes, other order", "relabelled:words": "other words, same moments",
+	"redefined:rules": "same words, other transcription rules", "replaced:key": "another name", "filtered:project": "its project is not in the recipe",
 	"filtered:broken": "its picture cannot be used", "filtered:recipe": "the recipe changed",
 }
 
@@ -347,6 +349,10 @@ func wallLine(line store.DiffLine, looks bool, slots map[int64]int) web.DiffLine
 		Name: path.Base(line.Key), Why: diffDetail(count), Split: line.Split, Leaf: fmt.Sprintf("%x", line.Leaf), Erased: line.ItemID == 0,
 		Receipt: line.ErasureID, ErasedAt: orZero(line.ErasedAt), Width: line.Width, Height: line.Height,
 	}
+	if line.Sound && looks && !out.Erased {
+		out.Href, out.Words = fmt.Sprintf("/items/%d", line.ItemID), changedWords(line.FromText, line.ToText)
+		return out
+	}
 	if out.Width == 0 {
 		out.Width, out.Height = wallFallback, wallFallback
 	}
@@ -362,6 +368,31 @@ func wallLine(line store.DiffLine, looks bool, slots map[int64]int) web.DiffLine
 	}
 	out.To = wallBoxes(line.ToBoxes, slots)
 	return out
+}
+
+// changedWords are the words of a transcript as it was and as it is, in one row. What is not in the newer version is shown as it was.
+func changedWords(before, after string) (words []web.DiffWord) {
+	from, to := strings.Fields(before), strings.Fields(after)
+	switch {
+	case len(from) == 0 || len(to) == 0:
+		for _, word := range slices.Concat(from, to) {
+			words = append(words, web.DiffWord{Text: word})
+		}
+		return words
+	}
+	for _, step := range speech.Align(from, to) {
+		switch step.Op {
+		case speech.Match:
+			words = append(words, web.DiffWord{Text: to[step.Hypothesis]})
+		case speech.Substitution:
+			words = append(words, web.DiffWord{Text: from[step.Reference], Gone: true}, web.DiffWord{Text: to[step.Hypothesis], Came: true})
+		case speech.Deletion:
+			words = append(words, web.DiffWord{Text: from[step.Reference], Gone: true})
+		case speech.Insertion:
+			words = append(words, web.DiffWord{Text: to[step.Hypothesis], Came: true})
+		}
+	}
+	return words
 }
 
 func wallBoxes(boxes []store.Box, slots map[int64]int) (out []web.DiffBox) {

@@ -54,6 +54,7 @@ func formOf(name string, recipe manifest.Recipe) web.FreezeView {
 	if filter.CapturedBefore != nil {
 		v.CapturedBefore = filter.CapturedBefore.String()
 	}
+	v.MinSeconds, v.MaxSeconds = secondsOrNone(filter.MinSeconds), secondsOrNone(filter.MaxSeconds)
 	v.Definition = numberOrNone(filter.Definition)
 	for _, name := range filter.Classes {
 		v.Classes = append(v.Classes, web.NameAsk{Name: name, Chosen: true})
@@ -81,6 +82,13 @@ func numberOrNone(n int) string {
 	return strconv.Itoa(n)
 }
 
+func secondsOrNone(seconds float64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(seconds, 'f', -1, 64)
+}
+
 func inPercent(share manifest.Share) string {
 	return strconv.FormatFloat(float64(share)/10, 'f', -1, 64)
 }
@@ -90,7 +98,7 @@ func typedForm(form url.Values) web.FreezeView {
 	field := func(name string) string { return strings.TrimSpace(form.Get(name)) }
 	v := web.FreezeView{
 		Name: field("name"), Seed: field("seed"), SourceRule: field("source_rule"), CapturedFrom: field("captured_from"), CapturedBefore: field("captured_before"),
-		Definition: field("definition"), Group: field("group"), Strata: form["strata"], Retention: field("retention"), Reason: field("reason"),
+		MinSeconds: field("min_seconds"), MaxSeconds: field("max_seconds"), Definition: field("definition"), Group: field("group"), Strata: form["strata"], Retention: field("retention"), Reason: field("reason"),
 	}
 	for _, split := range manifest.Splits() {
 		v.Sides = append(v.Sides, web.SideAsk{Split: string(split), Share: field(string(split)), Size: field("size_" + string(split))})
@@ -193,6 +201,14 @@ func filterOf(v web.FreezeView) (*manifest.Filter, error) {
 		*at = &instant
 	}
 	var err error
+	for at, text := range map[*float64]string{&filter.MinSeconds: v.MinSeconds, &filter.MaxSeconds: v.MaxSeconds} {
+		if text == "" {
+			continue
+		}
+		if *at, err = strconv.ParseFloat(text, 64); err != nil {
+			return nil, refused("seconds", "Give the shortest and the longest utterance in seconds, such as 0.5, or leave them empty.")
+		}
+	}
 	if filter.Definition, err = definitionNumber(v.Definition); err != nil {
 		return nil, err
 	}
@@ -235,16 +251,15 @@ func offer(v *web.FreezeView, projects []store.Project, choices store.RecipeChoi
 	chosen := v.Projects
 	v.Projects = nil
 	for _, p := range projects {
-		if p.Kind == "image" {
-			was := slices.ContainsFunc(chosen, func(c web.FreezeProject) bool { return c.Slug == p.Slug })
-			v.Projects = append(v.Projects, web.FreezeProject{Slug: p.Slug, Name: p.Name, Chosen: was})
-		}
+		was := slices.ContainsFunc(chosen, func(c web.FreezeProject) bool { return c.Slug == p.Slug })
+		v.Projects = append(v.Projects, web.FreezeProject{Slug: p.Slug, Name: p.Name, Chosen: was, Sound: p.Kind == "audio"})
+		v.Sound = v.Sound || p.Kind == "audio"
 	}
 	v.Sources = offered(v.Sources, choices.Sources)
 	v.Classes = offered(v.Classes, choices.Classes)
 	v.Groups = []ui.Option{
-		{Value: "", Label: "Group: a coil, a batch"},
-		{Value: string(manifest.ByMedia), Label: "Image: copies of one image"},
+		{Value: "", Label: "Group: a coil, a batch, a call"},
+		{Value: string(manifest.ByMedia), Label: "Media: copies of one image, or of one sound"},
 		{Value: string(manifest.BySource), Label: "Source: all of a source"},
 		{Value: string(manifest.ByItem), Label: "Nothing: each item alone"},
 	}

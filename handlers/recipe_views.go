@@ -79,7 +79,7 @@ func stratumName(recipe manifest.Recipe, s store.StratumFigure) string {
 	for _, key := range recipe.Strata {
 		switch key {
 		case manifest.PerClass:
-			words = append(words, cmp.Or(s.Cell.Class, "without boxes"))
+			words = append(words, cmp.Or(s.Cell.Class, "without labels"))
 		case manifest.PerSource:
 			words = append(words, s.Source)
 		case manifest.PerProject:
@@ -155,6 +155,12 @@ func recipeRules(version store.DatasetVersion) (rules []web.RuleView) {
 		if filter.CapturedBefore != nil {
 			add("Captured", "before "+filter.CapturedBefore.String())
 		}
+		if filter.MinSeconds > 0 {
+			add("Length", fmt.Sprintf("at least %v s", filter.MinSeconds))
+		}
+		if filter.MaxSeconds > 0 {
+			add("Length", fmt.Sprintf("at most %v s", filter.MaxSeconds))
+		}
 		if words := definitionRules(filter); words != "" {
 			add("Definitions", words)
 		}
@@ -190,13 +196,13 @@ func definitionRules(filter *manifest.Filter) string {
 func togetherWords(key manifest.GroupKey) string {
 	switch key {
 	case manifest.ByMedia:
-		return "copies of one image"
+		return "copies of one image, or of one sound"
 	case manifest.BySource:
 		return "all of a source"
 	case manifest.ByItem:
 		return "nothing, each item alone"
 	case "", manifest.ByGroup:
-		return "items of one group, copies of one image"
+		return "items of one group, spans of one recording, copies of one image or sound"
 	}
 	return "items of one " + key.Metadata()
 }

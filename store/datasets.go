@@ -33,7 +33,10 @@ type DatasetVersion struct {
 	Hash        []byte // SHA-256 over the sorted leaves; nil until frozen
 	Lines       int
 	Boxes       int64
-	CreatedBy   string // a name or a pseudonym; empty if no person asked for it
+	Kind        string  // of its projects: image or audio
+	Seconds     float64 // of sound
+	Words       int64   // of its transcripts, as they are written
+	CreatedBy   string  // a name or a pseudonym; empty if no person asked for it
 	CreatedAt   time.Time
 	FrozenAt    *time.Time
 	Parent      int        // number of the one before it in its dataset, 0 for none
@@ -43,6 +46,8 @@ type DatasetVersion struct {
 }
 
 const versionColumns = `v.id, d.name AS dataset, d.description, v.number, v.recipe, v.state, v.error, v.hash, v.lines, v.boxes,
+	coalesce((SELECT p.kind FROM dataset_version_projects vp JOIN projects p ON p.id = vp.project_id WHERE vp.version_id = v.id LIMIT 1), 'image') AS kind,
+	v.seconds, v.words,
 	coalesce(pi.name, pe.pseudonym, '') AS created_by, v.created_at, v.frozen_at,
 	coalesce((SELECT b.number FROM dataset_versions b WHERE b.id = v.parent_id), 0) AS parent,
 	coalesce((SELECT b.number FROM dataset_versions b WHERE b.id = v.rebuild_of), 0) AS rebuild_of,
@@ -178,6 +183,7 @@ func onlyOne(projects []int64) int64 {
 
 func recipeProjects(ctx context.Context, q querier, actor Actor, recipe manifest.Recipe) ([]int64, error) {
 	ids := make([]int64, 0, len(recipe.Projects))
+	kind := ""
 	for _, slug := range recipe.Projects {
 		project, err := visibleProject(ctx, q, actor, `p.slug = @key`, slug)
 		switch {
@@ -185,9 +191,10 @@ func recipeProjects(ctx context.Context, q querier, actor Actor, recipe manifest
 			return nil, invalid("projects", "There is no project "+slug+" that you see. Check its short name.")
 		case err != nil:
 			return nil, err
-		case project.Kind != "image":
-			return nil, invalid("projects", "Only image projects can be frozen, and "+slug+" is not one. Leave it out.")
+		case kind != "" && project.Kind != kind:
+			return nil, invalid("projects", "A version holds images or sound, not both, and "+slug+" is of another kind than the projects before it. Freeze it apart.")
 		}
+		kind = project.Kind
 		ids = append(ids, project.ID)
 	}
 	return ids, nil
@@ -246,6 +253,8 @@ type VersionCount struct {
 	ClassID int64
 	Items   int
 	Boxes   int64
+	Seconds float64 // of sound, of all classes alone
+	Words   int64
 }
 
 // VersionSummary is what was counted when a version was frozen, and what has been erased since.
@@ -261,7 +270,7 @@ func (s *Store) VersionSummary(ctx context.Context, version DatasetVersion) (sum
 		return sum, err
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT split, coalesce(class_id, 0) AS class_id, items, boxes FROM dataset_version_counts
+		SELECT split, coalesce(class_id, 0) AS class_id, items, boxes, seconds, words FROM dataset_version_counts
 		WHERE version_id = $1 ORDER BY split, class_id NULLS FIRST`, version.ID)
 	if err != nil {
 		return sum, fmt.Errorf("counts of version %d: %w", version.ID, err)
@@ -299,7 +308,9 @@ type DatasetLine struct {
 	Key           string
 	Width, Height int
 	Boxes         int
-	Thumb         bool // there is a thumbnail to show
+	Seconds       float64 // of sound
+	Text          string  // how its transcript begins
+	Thumb         bool    // there is a thumbnail to show
 }
 
 // DatasetLines returns at most limit lines of a version after a position, of one split or of all for "". The version came
@@ -308,9 +319,11 @@ func (s *Store) DatasetLines(ctx context.Context, version DatasetVersion, split 
 	rows, err := s.pool.Query(ctx, `
 		SELECT l.position, l.leaf, l.item_id IS NULL AS erased, coalesce(l.split, '') AS split, coalesce(l.item_id, 0) AS item_id,
 			coalesce(x.external_key, '') AS key, coalesce(l.width, 0) AS width, coalesce(l.height, 0) AS height,
-			(SELECT count(*)::int FROM truth_boxes b WHERE b.truth_id = l.truth_id) AS boxes,
+			(SELECT count(*)::int FROM truth_boxes b WHERE b.truth_id = l.truth_id) AS boxes, coalesce(i.ends - i.begins, 0) AS seconds,
+			left(coalesce((SELECT string_agg(g->>'text', ' ') FROM jsonb_array_elements(tr.segments) g), ''), 200) AS text,
 			EXISTS (SELECT FROM assets a WHERE a.item_id = l.item_id AND a.kind = 'thumb') AS thumb
-		FROM dataset_lines l LEFT JOIN item_texts x ON x.item_id = l.item_id
+		FROM dataset_lines l LEFT JOIN items i ON i.id = l.item_id LEFT JOIN item_texts x ON x.item_id = l.item_id
+		LEFT JOIN transcripts tr ON tr.item_id = l.item_id AND tr.kind = 'truth' AND tr.of_id = l.truth_id
 		WHERE l.version_id = $1 AND l.position > $2 AND ($3 = '' OR l.split = $3)
 		ORDER BY l.position LIMIT $4`, version.ID, after, split, limit)
 	if err != nil {

@@ -150,7 +150,10 @@ const diffPairs = `
 const diffChanged = `
 	CREATE TEMP TABLE diff_truths ON COMMIT DROP AS
 	SELECT p.from_position, a.boxes IS NOT DISTINCT FROM b.boxes AS same, a.sorted IS NOT DISTINCT FROM b.sorted AS same_set,
-		a.definitions IS NOT DISTINCT FROM b.definitions AS same_definitions
+		a.definitions IS NOT DISTINCT FROM b.definitions AS same_definitions, (
+			SELECT segments FROM transcripts WHERE item_id = p.from_item AND kind = 'truth' AND of_id = p.from_truth) IS NOT DISTINCT FROM (
+			SELECT segments FROM transcripts WHERE item_id = p.to_item AND kind = 'truth' AND of_id = p.to_truth) AS same_words,
+		(SELECT rules_version FROM truths WHERE id = p.from_truth) IS NOT DISTINCT FROM (SELECT rules_version FROM truths WHERE id = p.to_truth) AS same_rules
 	FROM diff_pairs p
 	CROSS JOIN LATERAL (
 		SELECT array_agg((class_id, x, y, w, h, rotation, crowd)::text ORDER BY position) AS boxes,
@@ -207,11 +210,14 @@ const diffReasons = `
 			WHEN p.to_position IS NULL THEN ` + whyGone + `
 			WHEN p.from_position IS NULL THEN ` + whyCame + `
 			WHEN p.replaced THEN 'replaced:'
+			WHEN c.same AND NOT c.same_words THEN 'relabelled:words'
 			WHEN NOT coalesce(c.same, true) THEN CASE
 				WHEN EXISTS (SELECT FROM relabel_items ri JOIN relabels r ON r.id = ri.relabel_id
 					WHERE ri.item_id = p.to_item AND r.created_at > f.frozen_at AND r.created_at <= t.frozen_at) THEN 'redefined:relabel'
+				WHEN NOT c.same_words THEN 'relabelled:'
 				WHEN c.same_set THEN 'relabelled:order' ELSE 'relabelled:' END
 			WHEN NOT coalesce(c.same_definitions, true) THEN 'redefined:definition'
+			WHEN NOT coalesce(c.same_rules, true) THEN 'redefined:rules'
 			WHEN renamed.classes IS NOT NULL AND EXISTS (
 				SELECT FROM truth_boxes b WHERE b.truth_id = p.to_truth AND b.class_id = ANY (renamed.classes)) THEN 'redefined:name'
 			WHEN p.from_split <> p.to_split THEN 'moved:'

@@ -58,6 +58,8 @@ const (
 	DetailDefinition = "definition" // redefined: the same boxes, made under another version of the definition
 	DetailRelabel    = "relabel"    // redefined: its labels were sent back because of a definition, and the boxes are others
 	DetailName       = "name"       // redefined: a class is called otherwise
+	DetailRules      = "rules"      // redefined: the same words and moments, written under other transcription rules
+	DetailWords      = "words"      // relabelled: the transcript is another, its moments are the same
 	DetailOrder      = "order"      // relabelled: the same boxes in another order
 	DetailKey        = "key"        // replaced: it is the name that is another
 	DetailProject    = "project"    // filtered: the recipe does not name its project any more
@@ -199,10 +201,13 @@ type DiffLine struct {
 	Width        int
 	Height       int
 	Thumb        bool // there is a thumbnail to show
+	Sound        bool // it is an utterance
 	ErasureID    int64
 	ErasedAt     *time.Time
 	FromBoxes    []Box `db:"-"`
 	ToBoxes      []Box `db:"-"`
+	FromText     string `db:"-"` // of the transcripts
+	ToText       string `db:"-"`
 }
 
 // DiffPlace is a place in the list of differences of one reason; the zero value is its beginning.
@@ -220,6 +225,7 @@ func (s *Store) DiffLines(ctx context.Context, diff Diff, reason manifest.Reason
 			coalesce(b.item_id, a.item_id, 0) AS item_id, coalesce(x.external_key, '') AS key,
 			coalesce(b.width, a.width, 0) AS width, coalesce(b.height, a.height, 0) AS height,
 			EXISTS (SELECT FROM assets t WHERE t.item_id = coalesce(b.item_id, a.item_id) AND t.kind = 'thumb') AS thumb,
+			EXISTS (SELECT FROM items i WHERE i.id = coalesce(b.item_id, a.item_id) AND i.recording_id IS NOT NULL) AS sound,
 			coalesce(e.id, 0) AS erasure_id, e.erased_at
 		FROM dataset_diff_lines d
 		LEFT JOIN dataset_lines a ON a.version_id = @from AND a.position = d.from_position
@@ -244,7 +250,7 @@ func (s *Store) DiffLines(ctx context.Context, diff Diff, reason manifest.Reason
 	return lines, err
 }
 
-// diffBoxes gives the lines the boxes of their truths.
+// diffBoxes gives the lines the boxes of their truths, and the words.
 func (s *Store) diffBoxes(ctx context.Context, lines []DiffLine) error {
 	var truths []int64
 	for _, line := range lines {
@@ -256,6 +262,26 @@ func (s *Store) diffBoxes(ctx context.Context, lines []DiffLine) error {
 	}
 	for i := range lines {
 		lines[i].FromBoxes, lines[i].ToBoxes = boxes[lines[i].FromTruth], boxes[lines[i].ToTruth]
+	}
+	return s.diffTexts(ctx, lines)
+}
+
+// diffTexts gives the lines of utterances what their truths say.
+func (s *Store) diffTexts(ctx context.Context, lines []DiffLine) error {
+	for i := range lines {
+		line := &lines[i]
+		if !line.Sound {
+			continue
+		}
+		from, err := transcriptOf(ctx, s.pool, line.ItemID, truthTranscript, line.FromTruth)
+		if err != nil {
+			return err
+		}
+		to, err := transcriptOf(ctx, s.pool, line.ItemID, truthTranscript, line.ToTruth)
+		if err != nil {
+			return err
+		}
+		line.FromText, line.ToText = from.Text(), to.Text()
 	}
 	return nil
 }

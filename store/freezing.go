@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,21 +23,62 @@ const (
 		JOIN items i ON i.id = t.item_id
 		JOIN item_texts x ON x.item_id = i.id
 		LEFT JOIN assets a ON a.item_id = i.id AND a.kind = 'original'
+		LEFT JOIN recordings rc ON rc.id = i.recording_id
+		LEFT JOIN item_sounds so ON so.item_id = i.id AND so.recording_version = rc.version
 		LEFT JOIN tasks k ON k.item_id = i.id`
 	freezeWhere = `
 		WHERE t.current AND i.state <> 'broken' AND k.state IS DISTINCT FROM 'discarded' AND i.project_id = ANY(@projects)
 		  AND NOT EXISTS (SELECT FROM erasure_lists el JOIN erasures er ON er.id = el.erasure_id WHERE el.item_id = i.id AND er.state IN ('queued', 'erasing'))`
 	// candidateColumns are those of candidate.into.
-	candidateColumns = `t.id, i.id, i.source_id, i.project_id, coalesce(i.group_id, 0), a.sha256, i.retain_until IS NOT NULL,
+	candidateColumns = `t.id, i.id, i.source_id, i.project_id, coalesce(i.group_id, 0), coalesce(a.sha256, so.sha256),
+		CASE WHEN i.channel > 0 OR i.begins > 0 OR i.ends < (rc.frames - 0.5) / rc.rate THEN rc.id ELSE 0 END, i.retain_until IS NOT NULL,
 		CASE WHEN @metadata = '' THEN '' ELSE coalesce(x.metadata->>@metadata, '') END`
 	freezeBoxes = `
 		SELECT b.truth_id, b.class_id, coalesce(b.definition_version, 0), b.x, b.y, b.w, b.h, b.rotation, b.crowd
 		FROM truth_boxes b JOIN truths t ON t.id = b.truth_id JOIN items i ON i.id = t.item_id
 		WHERE t.current AND i.project_id = ANY(@projects)`
+	// lineSounds are the tables that soundColumns are read from, beside those of the items i and the truths t.
+	lineSounds   = ` LEFT JOIN transcripts tr ON tr.item_id = i.id AND tr.kind = 'truth' AND tr.of_id = t.id`
+	soundColumns = `i.recording_id IS NOT NULL, i.channel, coalesce(i.begins, 0), coalesce(i.ends, 0), coalesce(t.rules_version, 0), coalesce(tr.segments, '[]')`
 )
 
-// errNothingToFreeze: no item of the projects has truth.
-var errNothingToFreeze = errors.New("store: nothing to freeze")
+var (
+	// errNothingToFreeze: no item of the projects has truth.
+	errNothingToFreeze = errors.New("store: nothing to freeze")
+	// errSoundChanged: a recording was written anew after its items' sounds were read.
+	errSoundChanged = errors.New("store: a recording has changed meanwhile")
+)
+
+// soundOf is what a line holds of an utterance, as soundColumns are scanned.
+type soundOf struct {
+	manifest.Sound
+
+	is bool
+}
+
+func (s *soundOf) into() []any {
+	s.Transcript = nil
+	return []any{&s.is, &s.Channel, &s.Begin, &s.End, &s.Rules, &s.Transcript}
+}
+
+// line is the sound of a line, nil for an image.
+func (s *soundOf) line() *manifest.Sound {
+	if !s.is {
+		return nil
+	}
+	return &s.Sound
+}
+
+// sizeOf is how much speech there is: seconds, and words as they are written.
+func sizeOf(sound *manifest.Sound) (seconds float64, words int32) {
+	if sound == nil {
+		return 0, 0
+	}
+	for _, segment := range sound.Transcript {
+		words += int32(len(strings.Fields(segment.Text))) //nolint:gosec // bounded by what a transcript may hold
+	}
+	return sound.End - sound.Begin, words
+}
 
 // FillVersion does the work of a freeze in one transaction and one snapshot: either the version is whole and frozen, or
 // nothing of it is there and it can be filled anew. Nothing happens if the version is not freezing.
@@ -45,9 +87,12 @@ func (s *Store) FillVersion(ctx context.Context, id int64) error {
 	if err != nil || version.State != VersionFreezing {
 		return err
 	}
-	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		return s.fill(ctx, tx, version)
-	})
+	err = s.hashSounds(ctx, id)
+	if err == nil {
+		err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+			return s.fill(ctx, tx, version)
+		})
+	}
 	if errors.Is(err, errNothingToFreeze) {
 		return s.FailVersion(ctx, id, nothingToFreeze(&version.Recipe))
 	}
@@ -105,12 +150,14 @@ func (s *Store) FailVersion(ctx context.Context, id int64, reason string) error 
 	return nil
 }
 
-// frozenLine is what is kept in memory of a line until all are there and sorted: 104 bytes.
+// frozenLine is what is kept in memory of a line until all are there and sorted: 120 bytes.
 type frozenLine struct {
 	leaf          manifest.Leaf
 	media         manifest.Leaf // as many bytes
 	item, truth   int64
+	seconds       float64 // of sound
 	width, height int32
+	words         int32
 	stratum       int32
 	profile       int32 // of its boxes, where they are counted later; else -1
 	split         int8  // in the order of manifest.Splits
@@ -179,15 +226,20 @@ func (s *Store) collect(ctx context.Context, tx pgx.Tx, f *freezing) error {
 	var (
 		c            candidate
 		line         manifest.Line
+		sound        soundOf
+		ready        bool
 		salt, buffer []byte
 	)
 	query := lineQuery{
-		`SELECT ` + candidateColumns + `, coalesce(i.width, 0), coalesce(i.height, 0), x.external_key, s.salt` +
-			freezeTables + ` JOIN item_salts s ON s.item_id = i.id` + freezeWhere + ` AND ` + rule.where + ` ORDER BY t.id`,
+		`SELECT ` + candidateColumns + `, coalesce(i.width, 0), coalesce(i.height, 0), x.external_key, s.salt, coalesce(rc.state, '') = 'ready', ` +
+			soundColumns + freezeTables + lineSounds + ` JOIN item_salts s ON s.item_id = i.id` + freezeWhere + ` AND ` + rule.where + ` ORDER BY t.id`,
 		freezeBoxes + ` ORDER BY b.truth_id, b.position`, rule.args,
 	}
-	into := append(c.into(), &line.Width, &line.Height, &line.Key, &salt)
+	into := append(append(c.into(), &line.Width, &line.Height, &line.Key, &salt, &ready), sound.into()...)
 	err = s.eachLine(ctx, tx, query, into, func(boxes []truthBox) (err error) {
+		if ready && c.Media == nil {
+			return errSoundChanged
+		}
 		if line.Boxes, err = named(boxes, f.names, line.Boxes[:0]); err != nil {
 			return err
 		}
@@ -195,7 +247,7 @@ func (s *Store) collect(ctx context.Context, tx pgx.Tx, f *freezing) error {
 		if !ok {
 			return nil
 		}
-		line.Item, line.Media, line.Split = c.Item, c.Media, place.Split
+		line.Item, line.Media, line.Split, line.Sound = c.Item, c.Media, place.Split, sound.line()
 		buffer = line.AppendCanonical(buffer[:0])
 		f.add(&line, c.truth, place, manifest.LeafOf(salt, buffer), boxes)
 		return nil
@@ -214,6 +266,7 @@ func (f *freezing) add(line *manifest.Line, truth int64, place manifest.Place, l
 		leaf: leaf, item: line.Item, truth: truth, width: int32(line.Width), height: int32(line.Height), //nolint:gosec // an integer column
 		stratum: int32(place.Stratum), split: splitNumber(place.Split), profile: -1, hasMedia: len(line.Media) > 0, //nolint:gosec // below the number of lines
 	}
+	kept.seconds, kept.words = sizeOf(line.Sound)
 	copy(kept.media[:], line.Media)
 	if f.selection.Cuts(place.Split) {
 		kept.profile = f.profiles.of(boxes)
@@ -247,6 +300,7 @@ func (f *freezing) choose() error {
 		if line.profile >= 0 {
 			f.tally.add(line.side(), f.profiles.list[line.profile])
 		}
+		f.tally.hear(line.side(), line.seconds, line.words)
 		f.lines = append(f.lines, line)
 	}
 	if len(f.lines) == 0 {
@@ -289,8 +343,8 @@ func (f *freezing) writeSummary(ctx context.Context, tx pgx.Tx) error {
 			f.version.ID, c.ID, c.Name, c.Slot, slices.AppendSeq([]int{}, maps.Keys(f.tally.definitions[c.ID])))
 	}
 	for _, c := range f.tally.counts {
-		batch.Queue(`INSERT INTO dataset_version_counts (version_id, split, class_id, items, boxes) VALUES ($1, $2, $3, $4, $5)`,
-			f.version.ID, string(c.Split), orNull(c.ClassID), c.Items, c.Boxes)
+		batch.Queue(`INSERT INTO dataset_version_counts (version_id, split, class_id, items, boxes, seconds, words) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			f.version.ID, string(c.Split), orNull(c.ClassID), c.Items, c.Boxes, c.Seconds, c.Words)
 	}
 	return tx.SendBatch(ctx, batch).Close()
 }
@@ -315,8 +369,8 @@ func (f *freezing) writeStrata(ctx context.Context, tx pgx.Tx) error {
 func (f *freezing) close(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE dataset_versions SET state = 'frozen', hash = $2, lines = $3, boxes = $4, frozen_at = now(),
-			labels_at = $5, label_snapshot = $6, last_truth_id = $7
+			labels_at = $5, label_snapshot = $6, last_truth_id = $7, seconds = $8, words = $9
 		WHERE id = $1 AND state = 'freezing'`,
-		f.version.ID, f.hash, len(f.lines), f.tally.boxes, f.snapshot.at, f.snapshot.name, f.snapshot.lastTruth)
+		f.version.ID, f.hash, len(f.lines), f.tally.boxes, f.snapshot.at, f.snapshot.name, f.snapshot.lastTruth, f.tally.seconds, f.tally.words)
 	return err
 }

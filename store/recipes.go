@@ -22,7 +22,7 @@ type candidate struct {
 
 // into is where candidateColumns are scanned.
 func (c *candidate) into() []any {
-	return []any{&c.truth, &c.Item, &c.Source, &c.Project, &c.Group, &c.Media, &c.Limited, &c.Value}
+	return []any{&c.truth, &c.Item, &c.Source, &c.Project, &c.Group, &c.Media, &c.Recording, &c.Limited, &c.Value}
 }
 
 // recipeRule is a recipe's filter in SQL: a condition on the tables of freezeTables, with all arguments that they need.
@@ -68,6 +68,12 @@ func ruleOf(ctx context.Context, q querier, recipe *manifest.Recipe, projects []
 	}
 	if filter.CapturedBefore != nil {
 		add("before", "i.captured_at < @before", filter.CapturedBefore.Time)
+	}
+	if filter.MinSeconds > 0 {
+		add("min_seconds", "i.ends - i.begins >= @min_seconds", filter.MinSeconds)
+	}
+	if filter.MaxSeconds > 0 {
+		add("max_seconds", "i.ends - i.begins <= @max_seconds", filter.MaxSeconds)
 	}
 	rule.where = "(" + strings.Join(parts, " AND ") + ")"
 	return rule, nil

@@ -61,6 +61,8 @@ func (p *profiles) of(boxes []truthBox) int32 {
 // tally sums up what a version holds.
 type tally struct {
 	boxes       int64
+	words       int64
+	seconds     float64
 	counts      map[countKey]*VersionCount
 	definitions map[int64]map[int]bool // class → versions of its definition
 }
@@ -92,6 +94,15 @@ func (t *tally) add(split manifest.Split, counts []boxCount) {
 			count.Items++
 		}
 	}
+}
+
+// hear counts the speech of one item.
+func (t *tally) hear(split manifest.Split, seconds float64, words int32) {
+	whole := t.of(split, 0)
+	whole.Seconds += seconds
+	whole.Words += int64(words)
+	t.seconds += seconds
+	t.words += int64(words)
 }
 
 func hasClass(counts []boxCount, class int64) bool {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fiducial/internal/access"
+	"fiducial/internal/audio"
 	"fiducial/internal/jobargs"
 	"fiducial/internal/manifest"
 	"fiducial/store/blob"
@@ -43,6 +44,7 @@ const (
 	FoundGone        = "gone"         // the item is gone without having been erased
 	FoundOtherMedia  = "other media"  // another image is recorded
 	FoundBrokenMedia = "broken media" // the stored bytes are not those of the record, or missing
+	FoundSilenced    = "silenced"     // an erasure of an item whose span overlaps it took part of its sound
 )
 
 // Finding is one line that does not hold.
@@ -127,13 +129,22 @@ func oneVerification(ctx context.Context, q querier, where string, args ...any) 
 const (
 	verifyLines = `
 		SELECT l.truth_id, l.position, l.leaf, l.split, l.item_id, l.media, coalesce(l.width, 0), coalesce(l.height, 0),
-			coalesce(x.external_key, ''), s.salt, a.sha256
+			coalesce(x.external_key, ''), s.salt, coalesce(a.sha256, so.sha256), ` + silencedLine + `, coalesce(i.recording_id, 0), ` + soundColumns + `
 		FROM dataset_lines l
+		LEFT JOIN items i ON i.id = l.item_id
+		LEFT JOIN truths t ON t.id = l.truth_id
 		LEFT JOIN item_texts x ON x.item_id = l.item_id
 		LEFT JOIN item_salts s ON s.item_id = l.item_id
 		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original'
+		LEFT JOIN item_sounds so ON so.item_id = l.item_id` + lineSounds + `
 		WHERE l.version_id = @version AND l.item_id IS NOT NULL
 		ORDER BY l.truth_id`
+	// silencedLine tells that part of the sound of an item i was overwritten since the version of line l was frozen. Spans that meet
+	// share no frame, and so do spans of two channels.
+	silencedLine = `i.recording_id IS NOT NULL AND EXISTS (
+		SELECT FROM recording_silences z JOIN recordings rc ON rc.id = z.recording_id JOIN dataset_versions v ON v.id = l.version_id
+		WHERE z.recording_id = i.recording_id AND z.at >= v.labels_at AND (z.channel = 0 OR i.channel = 0 OR z.channel = i.channel)
+		  AND floor(z.begins * rc.rate + 0.5) < floor(i.ends * rc.rate + 0.5) AND floor(z.ends * rc.rate + 0.5) > floor(i.begins * rc.rate + 0.5))`
 	verifyBoxes = `
 		SELECT b.truth_id, b.class_id, coalesce(b.definition_version, 0), b.x, b.y, b.w, b.h, b.rotation, b.crowd
 		FROM dataset_lines l JOIN truth_boxes b ON b.truth_id = l.truth_id
@@ -190,11 +201,12 @@ type verifying struct {
 	media []storedMedia // to be read
 }
 
-// storedMedia is an image whose bytes should have this SHA-256.
+// storedMedia is an image whose bytes should have this SHA-256, or an utterance whose sound should.
 type storedMedia struct {
-	item     int64
-	position int
-	sha256   [sha256.Size]byte
+	item, recording int64 // 0 for an image
+	position        int
+	sha256          [sha256.Size]byte
+	audio.Clip
 }
 
 func (c *verifying) found(position int, item int64, reason string) {
@@ -215,15 +227,17 @@ func (s *Store) checkLines(ctx context.Context, tx pgx.Tx, c *verifying) error {
 		names[class.ID] = class.Name
 	}
 	var (
-		truth                               int64
+		truth, recording                    int64
 		position                            int
 		line                                manifest.Line
+		sound                               soundOf
+		silenced                            bool
 		leaf, media, salt, recorded, buffer []byte
 	)
 	query := lineQuery{verifyLines, verifyBoxes, pgx.NamedArgs{"version": c.VersionID}}
-	into := []any{&truth, &position, &leaf, &line.Split, &line.Item, &media, &line.Width, &line.Height, &line.Key, &salt, &recorded}
-	return s.eachLine(ctx, tx, query, into, func(boxes []truthBox) (err error) {
-		line.Media = media
+	into := []any{&truth, &position, &leaf, &line.Split, &line.Item, &media, &line.Width, &line.Height, &line.Key, &salt, &recorded, &silenced, &recording}
+	return s.eachLine(ctx, tx, query, append(into, sound.into()...), func(boxes []truthBox) (err error) {
+		line.Media, line.Sound = media, sound.line()
 		line.Boxes, err = named(boxes, names, line.Boxes[:0])
 		buffer = line.AppendCanonical(buffer[:0])
 		made := manifest.LeafOf(salt, buffer)
@@ -232,12 +246,15 @@ func (s *Store) checkLines(ctx context.Context, tx pgx.Tx, c *verifying) error {
 			c.found(position, line.Item, FoundGone)
 		case err != nil || !bytes.Equal(made[:], leaf):
 			c.found(position, line.Item, FoundChanged)
+		case media != nil && silenced:
+			c.found(position, line.Item, FoundSilenced)
 		case media != nil && !bytes.Equal(media, recorded):
 			c.found(position, line.Item, FoundOtherMedia)
 		default:
 			c.Matching++
 			if c.Media && media != nil {
-				c.media = append(c.media, storedMedia{line.Item, position, [sha256.Size]byte(media)})
+				clip := audio.Clip{Begins: sound.Begin, Ends: sound.End, Channel: sound.Channel}
+				c.media = append(c.media, storedMedia{line.Item, recording, position, [sha256.Size]byte(media), clip})
 			}
 		}
 		return nil
@@ -315,6 +332,9 @@ func (s *Store) noteVerified(ctx context.Context, id int64, items int) error {
 }
 
 func (s *Store) sameBytes(ctx context.Context, m storedMedia) (same bool, err error) {
+	if m.recording != 0 {
+		return s.sameSound(ctx, m)
+	}
 	object, err := s.blobs.Get(ctx, fmt.Sprintf("items/%d/original", m.item))
 	if errors.Is(err, blob.ErrNotFound) {
 		return false, nil
@@ -328,4 +348,17 @@ func (s *Store) sameBytes(ctx context.Context, m storedMedia) (same bool, err er
 		return false, err
 	}
 	return bytes.Equal(digest.Sum(nil), m.sha256[:]), nil
+}
+
+func (s *Store) sameSound(ctx context.Context, m storedMedia) (same bool, err error) {
+	sound, err := s.OpenSound(ctx, m.recording)
+	if _, refused := errors.AsType[*audio.RefusedError](err); refused || errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, sound.Close()) }()
+	sum, err := soundHash(sound, m.Clip)
+	return err == nil && bytes.Equal(sum, m.sha256[:]), err
 }

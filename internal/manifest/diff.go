@@ -12,9 +12,9 @@ type Reason string
 // The reasons, from what came to what went.
 const (
 	Added      Reason = "added"      // an item, or its first truth, that came since; or one that the recipe takes in now
-	Relabelled Reason = "relabelled" // the boxes of the truth are others
-	Redefined  Reason = "redefined"  // the definition changed: the same boxes under another one, or labels that were sent back for it
-	Replaced   Reason = "replaced"   // another picture is recorded for the item
+	Relabelled Reason = "relabelled" // the boxes of the truth are others, or its words
+	Redefined  Reason = "redefined"  // the definition or the transcription rules changed: the same labels under other ones, or labels that were sent back for it
+	Replaced   Reason = "replaced"   // another picture is recorded for the item, or another sound
 	Moved      Reason = "moved"      // it lies in another split
 	Filtered   Reason = "filtered"   // it has truth still, and the recipe leaves it out
 	Discarded  Reason = "discarded"  // nobody could decide it

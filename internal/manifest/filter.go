@@ -18,6 +18,9 @@ type Filter struct {
 	// CapturedFrom and CapturedBefore bound when an item was captured. One of which that is not known stays out.
 	CapturedFrom   *Instant `json:"captured_from,omitempty" yaml:"captured_from"`
 	CapturedBefore *Instant `json:"captured_before,omitempty" yaml:"captured_before"`
+	// MinSeconds and MaxSeconds bound how long an utterance is, 0 for no bound.
+	MinSeconds float64 `json:"min_seconds,omitempty" yaml:"min_seconds"`
+	MaxSeconds float64 `json:"max_seconds,omitempty" yaml:"max_seconds"`
 	// Definition is the least version of its class's definition that every box of an item was made under; Definitions sets
 	// it for single classes instead, 0 for any.
 	Definition  int            `json:"definition,omitempty" yaml:"definition"`
@@ -26,7 +29,7 @@ type Filter struct {
 
 func (f *Filter) empty() bool {
 	return len(f.Sources)+len(f.NotSources)+len(f.Classes)+len(f.Definitions) == 0 &&
-		f.CapturedFrom == nil && f.CapturedBefore == nil && f.Definition == 0
+		f.CapturedFrom == nil && f.CapturedBefore == nil && f.Definition == 0 && f.MinSeconds == 0 && f.MaxSeconds == 0
 }
 
 func (f *Filter) validate() error {
@@ -52,6 +55,12 @@ func (f *Filter) validate() error {
 	if f.CapturedFrom != nil && f.CapturedBefore != nil && !f.CapturedFrom.Before(f.CapturedBefore.Time) {
 		return errors.New("filter.captured_from is not before filter.captured_before: nothing would get in")
 	}
+	if !(f.MinSeconds >= 0 && f.MaxSeconds >= 0 && f.MinSeconds <= longestFilter && f.MaxSeconds <= longestFilter) {
+		return errors.New("filter.min_seconds and filter.max_seconds are between 0 and 1000000: choose how long an utterance is, in seconds")
+	}
+	if f.MaxSeconds > 0 && f.MinSeconds > f.MaxSeconds {
+		return errors.New("filter.min_seconds is above filter.max_seconds: nothing would get in")
+	}
 	if f.Definition < 0 {
 		return errors.New("filter.definition is below 0: choose the version of a definition, 1 or more")
 	}
@@ -62,6 +71,9 @@ func (f *Filter) validate() error {
 	}
 	return nil
 }
+
+// longestFilter bounds the seconds that a filter names.
+const longestFilter = 1e6
 
 // Lets tells whether the truth of an item gets in, as far as its boxes decide.
 func (f *Filter) Lets(boxes []Box) bool {

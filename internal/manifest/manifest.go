@@ -17,12 +17,13 @@ type Line struct {
 	Item int64
 	// Key is the external key under which the outside world knows the item.
 	Key string
-	// Media is the SHA-256 of the original bytes, nil for an item whose media never came.
+	// Media is the SHA-256 of the original bytes of an image, or as Sound says, nil for an item whose media never came.
 	Media []byte
 	// Width and Height are those of the upright image in pixels, 0 if unknown.
 	Width, Height int
 	Split         Split
-	Boxes         []Box // in the order of the truth
+	Boxes         []Box  // in the order of the truth
+	Sound         *Sound // nil for an image
 }
 
 // Box is one box of the truth, in pixels of the upright image; Rotation is in degrees clockwise about the centre.
@@ -37,8 +38,11 @@ type Box struct {
 const hexDigits = "0123456789abcdef"
 
 // AppendCanonical appends the line's canonical form to b: one JSON object without spaces, its members in this order, numbers
-// as the shortest decimal that reads back as the same float64.
+// as the shortest decimal that reads back as the same float64. That of an utterance is another one, which "line":2 begins.
 func (l *Line) AppendCanonical(b []byte) []byte {
+	if l.Sound != nil {
+		return l.appendSound(b)
+	}
 	b = append(b, `{"line":1,"item":`...)
 	b = strconv.AppendInt(b, l.Item, 10)
 	b = append(b, `,"key":`...)
@@ -72,11 +76,7 @@ func (x *Box) append(b []byte) []byte {
 		name  string
 		value float64
 	}{{"x", x.X}, {"y", x.Y}, {"w", x.W}, {"h", x.H}, {"rotation", x.Rotation}} {
-		b = append(b, `,"`...)
-		b = append(b, n.name...)
-		b = append(b, `":`...)
-		// Adding 0 makes a negative zero the one zero that there is.
-		b = strconv.AppendFloat(b, n.value+0, 'f', -1, 64)
+		b = appendNumber(b, n.name, n.value)
 	}
 	b = append(b, `,"crowd":`...)
 	return append(strconv.AppendBool(b, x.Crowd), '}')

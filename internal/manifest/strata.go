@@ -15,7 +15,7 @@ type GroupKey string
 
 // The group keys.
 const (
-	ByGroup  GroupKey = "group"  // the item's group; without one all items with the same bytes; else the item alone
+	ByGroup  GroupKey = "group"  // the item's group; without one all spans of a recording, or all items with the same bytes; else the item alone
 	ByMedia  GroupKey = "media"  // all items with the same bytes, else the item alone
 	BySource GroupKey = "source" // all items of a source
 	ByItem   GroupKey = "item"   // the item alone
@@ -50,6 +50,7 @@ func (k GroupKey) validate() error {
 type Candidate struct {
 	Item, Source, Project int64
 	Group                 int64  // 0 for none
+	Recording             int64  // of which the item is a span, 0 for an image and for a whole recording
 	Media                 []byte // SHA-256 of the original, empty for none
 	Value                 string // under the key of a metadata group
 	Limited               bool   // kept for a time only
@@ -65,6 +66,8 @@ func (k GroupKey) Together(c *Candidate) string {
 		return "source:" + strconv.FormatInt(c.Source, 10)
 	case c.Group != 0 && k != ByMedia && k != ByItem:
 		return "group:" + strconv.FormatInt(c.Group, 10)
+	case c.Recording != 0 && k != ByMedia && k != ByItem:
+		return "recording:" + strconv.FormatInt(c.Recording, 10)
 	case len(c.Media) > 0 && k != ByItem:
 		return "media:" + hex.EncodeToString(c.Media)
 	}

@@ -56,6 +56,14 @@ func (f *Filter) write(w *yamlWriter) {
 	if f.CapturedBefore != nil {
 		w.line("  ", "captured_before", f.CapturedBefore.String())
 	}
+	for _, bound := range []struct {
+		key     string
+		seconds float64
+	}{{"min_seconds", f.MinSeconds}, {"max_seconds", f.MaxSeconds}} {
+		if bound.seconds > 0 {
+			w.line("  ", bound.key, strconv.FormatFloat(bound.seconds, 'f', -1, 64))
+		}
+	}
 	if f.Definition > 0 {
 		w.line("  ", "definition", strconv.Itoa(f.Definition))
 	}
