@@ -198,7 +198,7 @@ func TestFreezeRefusesWhatCannotBeFrozen(t *testing.T) {
 	}{
 		{"Bad Name", recipeOf("strip"), "name"},
 		{"good", recipeOf("none"), "projects"},
-		{"good", recipeOf("calls"), "projects"},
+		{"good", recipeOf("strip", "calls"), "projects"},
 		{"good", recipeOf(), "recipe"},
 		{"good", unfair, "recipe"},
 	} {

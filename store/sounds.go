@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
@@ -24,21 +23,6 @@ type Sound struct {
 // Close ends the reading.
 func (s *Sound) Close() error { return s.object.Close() }
 
-// objectAt reads an object from anywhere. What is read in order comes by one request.
-type objectAt struct{ *blob.Object }
-
-// ReadAt implements io.ReaderAt for one reader.
-func (o objectAt) ReadAt(p []byte, offset int64) (int, error) {
-	if _, err := o.Seek(offset, io.SeekStart); err != nil {
-		return 0, err
-	}
-	n, err := io.ReadFull(o.Object, p)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = io.EOF
-	}
-	return n, err
-}
-
 // OpenSound opens the sound of a recording: what was made of it where the server cannot read the original, else that. It is for jobs,
 // and asks nobody whether they may hear it. Without any it returns ErrNotFound.
 func (s *Store) OpenSound(ctx context.Context, recording int64) (*Sound, error) {
@@ -55,7 +39,7 @@ func (s *Store) OpenSound(ctx context.Context, recording int64) (*Sound, error) 
 	if err != nil {
 		return nil, fmt.Errorf("sound of recording %d: %w", recording, err)
 	}
-	sound, err := audio.Open(objectAt{object}, object.Size)
+	sound, err := audio.Open(object, object.Size)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sound of recording %d: %w", recording, err), object.Close())
 	}
