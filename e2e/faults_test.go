@@ -134,6 +134,35 @@ func TestJobsRunAgainAfterKill(t *testing.T) {
 	eventually(t, server, int64(0), `SELECT count(*) FROM river_job WHERE state = 'running'`)
 }
 
+// An erasure is killed as soon as it began, and again whenever some more of it was done, until nothing is left of it to be killed.
+func TestKilledErasureGoesOn(t *testing.T) {
+	t.Parallel()
+	const pictures, kills = 120, 4
+	server := fresh(t)
+	server.do(t, "project", "add", "strips", "--kind", "image")
+	server.do(t, "import", "strips", pictureFolder(t, pictures), "--format", "images", "--source", "acme")
+	eventually(t, server, int64(pictures), `SELECT count(*) FROM items WHERE state = 'ready'`)
+	server.do(t, "erase", "--source", "acme")
+	for kill := range kills {
+		if err := server.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Restart(); err != nil {
+			t.Fatal(err)
+		}
+		states := query[string](t, server, `SELECT state || ' with ' || done_items || ' done' FROM erasures`)
+		t.Logf("after kill %d the erasure is %v", kill+1, states)
+	}
+	eventually(t, server, int64(1), `SELECT count(*) FROM erasures WHERE state IN ('erased', 'rewritten') AND items = $1 AND coalesce(proof->'found', '{}') = '{}'`, pictures)
+	if left := query[int64](t, server, `SELECT count(*) FROM items`); left[0] != 0 {
+		t.Errorf("%d items are left", left[0])
+	}
+	if left := query[int64](t, server, `SELECT count(*) FROM assets`); left[0] != 0 {
+		t.Errorf("%d assets are left", left[0])
+	}
+	server.do(t, "receipt", "1")
+}
+
 func TestStopLeavesNoJobRunning(t *testing.T) {
 	t.Parallel()
 	server := fresh(t)

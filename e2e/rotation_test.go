@@ -26,9 +26,16 @@ func slantedStrip(degrees float64) image.Image {
 	return m
 }
 
-// knob is where the knob of the chosen box sits in the window.
+// knob is where the knob of the chosen box sits in the window, once it is there and stays: the frame that shows it
+// comes after the key that asked for it.
 func (p *page) knob() (at point) {
 	p.t.Helper()
+	p.waits(`() => {
+		const r = document.querySelector("box-workbench .active circle").getBoundingClientRect()
+		const before = window.knobStood
+		window.knobStood = r.left + " " + r.top
+		return r.width > 0 && window.knobStood === before
+	}`, nil)
 	p.evaluate(`(r => ({X: r.left + r.width / 2, Y: r.top + r.height / 2}))(document.querySelector("box-workbench .active circle").getBoundingClientRect())`, &at)
 	return at
 }

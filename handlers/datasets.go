@@ -148,7 +148,7 @@ func (s *Server) fillVersion(r *http.Request, version store.DatasetVersion, v *w
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	v.Verification = verificationView(check)
+	v.Verification = verificationView(check, access.Allows(actorOf(r).Role, access.ReadRetention))
 	if err := s.fillRecipe(r, version, v); err != nil {
 		return err
 	}
@@ -252,14 +252,23 @@ var foundReasons = map[string]string{
 	store.FoundOtherMedia:  "has another image or sound than was frozen",
 	store.FoundBrokenMedia: "its stored image or sound is missing, or not the one that was frozen",
 	store.FoundSilenced:    "an erasure of an item whose span overlaps it took part of its sound",
+	store.FoundUnexplained: "only its leaf is left, and no erasure says that it took the rest",
 }
 
-func verificationView(v store.Verification) web.VerificationView {
+// verificationView shows a check; links says whether whoever looks may open an erasure.
+func verificationView(v store.Verification, links bool) web.VerificationView {
 	view := web.VerificationView{
 		State: v.State, Media: v.Media, Holds: v.Holds(), HashHolds: v.HashHolds, Done: v.DoneItems, Matching: v.Matching, Erased: v.Erased, Mismatched: v.Mismatched,
 	}
 	if v.FinishedAt != nil {
 		view.At = *v.FinishedAt
+	}
+	for _, e := range v.Erasures {
+		row := web.ErasedRow{Label: fmt.Sprintf("Erasure %d", e.Erasure), Lines: e.Lines}
+		if links {
+			row.Href = erasurePath(e.Erasure)
+		}
+		view.Erasures = append(view.Erasures, row)
 	}
 	for _, f := range v.Findings {
 		view.Findings = append(view.Findings, web.FindingRow{Position: f.Position, Item: int(f.Item), Reason: foundReasons[f.Reason]})

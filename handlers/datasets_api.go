@@ -144,19 +144,20 @@ type idInput struct {
 
 // verificationJSON is a check of a version as programs see it.
 type verificationJSON struct {
-	ID          int64           `json:"id"`
-	Dataset     string          `json:"dataset"`
-	Number      int             `json:"number"`
-	Media       bool            `json:"media"`
-	State       string          `json:"state" enum:"queued,done,failed"`
-	Holds       bool            `json:"holds" doc:"Every line and the hash are what was frozen."`
-	HashHolds   bool            `json:"hash_holds" doc:"The leaves, those of erased lines among them, give the version's hash."`
-	ImagesRead  int             `json:"images_read"`
-	Matching    int             `json:"matching" doc:"Lines that hold."`
-	Erased      int             `json:"erased" doc:"Lines of which only the leaf is left."`
-	Mismatching int             `json:"mismatching" doc:"Lines that do not hold."`
-	Findings    []store.Finding `json:"findings" doc:"The first of these."`
-	FinishedAt  *time.Time      `json:"finished_at,omitempty"`
+	ID          int64               `json:"id"`
+	Dataset     string              `json:"dataset"`
+	Number      int                 `json:"number"`
+	Media       bool                `json:"media"`
+	State       string              `json:"state" enum:"queued,done,failed"`
+	Holds       bool                `json:"holds" doc:"Every line and the hash are what was frozen."`
+	HashHolds   bool                `json:"hash_holds" doc:"The leaves, those of erased lines among them, give the version's hash."`
+	ImagesRead  int                 `json:"images_read"`
+	Matching    int                 `json:"matching" doc:"Lines that hold."`
+	Erased      int                 `json:"erased" doc:"Lines of which only the leaf is left."`
+	Mismatching int                 `json:"mismatching" doc:"Lines that do not hold."`
+	Findings    []store.Finding     `json:"findings" doc:"The first of these."`
+	Erasures    []store.ErasedLines `json:"erasures" doc:"Which erasures took the erased lines; their receipts explain them."`
+	FinishedAt  *time.Time          `json:"finished_at,omitempty"`
 }
 
 type verificationOutput struct{ Body verificationJSON }
@@ -203,6 +204,7 @@ func (s *Server) datasetOperations(a api) {
 		DefaultStatus: http.StatusCreated, Errors: []int{refused},
 	}, s.apiFreeze)
 	s.recipeOperations(a)
+	s.lineageOperations(a)
 	operation(a, access.ReadDatasets, huma.Operation{
 		OperationID: "get-version", Method: http.MethodGet, Path: "/datasets/{dataset}/versions/{number}", Tags: tags, Summary: "One version", Errors: []int{unknown},
 	}, s.apiVersion)
@@ -283,7 +285,7 @@ func (s *Server) apiVerification(ctx context.Context, actor store.Actor, in *idI
 	}
 	return &verificationOutput{verificationJSON{
 		ID: v.ID, Dataset: version.Dataset, Number: version.Number, Media: v.Media, State: v.State, Holds: v.Holds(), HashHolds: v.HashHolds, ImagesRead: v.DoneItems,
-		Matching: v.Matching, Erased: v.Erased, Mismatching: v.Mismatched, Findings: v.Findings, FinishedAt: v.FinishedAt,
+		Matching: v.Matching, Erased: v.Erased, Mismatching: v.Mismatched, Findings: v.Findings, Erasures: v.Erasures, FinishedAt: v.FinishedAt,
 	}}, nil
 }
 

@@ -247,6 +247,8 @@ ALTER TABLE review_marks DROP CONSTRAINT review_marks_reason_check;
 ALTER TABLE review_marks ADD CONSTRAINT review_marks_reason_check CHECK (reason IN (
     'loose_box', 'missed_defect', 'wrong_class', 'split_needed', 'other', 'wrong_words', 'missed_words', 'against_rules', 'wrong_time', 'missed_moment'));
 
+-- Which erasures took the lines that a verification found erased: [{"erasure":3,"lines":12}].
+ALTER TABLE dataset_verifications ADD COLUMN erasures jsonb NOT NULL DEFAULT '[]';
 -- How far the words of the answers to an item coincide, after the project's normalizer; all NULL for an image. Of each two answers
 -- word_errors are those between them, words those of both together, and wer is the mean over them of word_errors over the
 -- mean length. The truth_ columns are of each answer beside the truth, with truth_words and truth_wer over the truth's words alone.
@@ -298,6 +300,7 @@ ALTER TABLE item_agreements DROP CONSTRAINT item_agreements_worst_check;
 ALTER TABLE item_agreements ADD CONSTRAINT item_agreements_worst_check CHECK (worst IN ('agreed', 'missed', 'class', 'loose', 'split'));
 ALTER TABLE item_agreements DROP COLUMN wer, DROP COLUMN word_errors, DROP COLUMN words, DROP COLUMN truth_wer, DROP COLUMN truth_word_errors,
     DROP COLUMN truth_words;
+ALTER TABLE dataset_verifications DROP COLUMN erasures;
 UPDATE review_marks SET reason = 'other' WHERE reason IN ('wrong_words', 'missed_words', 'against_rules', 'wrong_time', 'missed_moment');
 ALTER TABLE review_marks DROP CONSTRAINT review_marks_reason_check;
 ALTER TABLE review_marks ADD CONSTRAINT review_marks_reason_check

@@ -270,7 +270,10 @@ func TestFrozenNeverChanges(t *testing.T) {
 // erase does to item what an erasure does to its lines and its salt.
 func erase(t *testing.T, pool *pgxpool.Pool, item int64) {
 	t.Helper()
-	exec(t, pool, `UPDATE dataset_lines SET item_id = NULL, truth_id = NULL, split = NULL, media = NULL, width = NULL, height = NULL, stratum = NULL WHERE item_id = $1`, item)
+	exec(t, pool, `INSERT INTO erasures (kind, scope, state, due_at, erased_at) VALUES ('request', 'items', 'erased', now(), now())`)
+	exec(t, pool, `
+		UPDATE dataset_lines SET item_id = NULL, truth_id = NULL, split = NULL, media = NULL, width = NULL, height = NULL, stratum = NULL,
+			erasure_id = (SELECT max(id) FROM erasures) WHERE item_id = $1`, item)
 	exec(t, pool, `DELETE FROM item_salts WHERE item_id = $1`, item)
 }
 
@@ -280,12 +283,24 @@ func TestVerifyAfterAnErasure(t *testing.T) {
 	version := frozen(t, st, "kept", recipeOf("strip"))
 	erase(t, pool, 7)
 	v := verified(t, st, version, false)
-	if !v.Holds() || v.Erased != 1 || v.Matching != 29 {
+	if !v.Holds() || v.Erased != 1 || v.Matching != 29 || len(v.Erasures) != 1 || v.Erasures[0].Lines != 1 {
 		t.Errorf("%+v", v)
 	}
 	summary, err := st.VersionSummary(t.Context(), version)
 	if err != nil || summary.Erased != 1 {
 		t.Errorf("%+v, %v", summary, err)
+	}
+}
+
+func TestVerifyAsksForAnErasureOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	st, pool := stocked(t, 30)
+	version := frozen(t, st, "kept", recipeOf("strip"))
+	erase(t, pool, 7)
+	exec(t, pool, `UPDATE dataset_lines SET erasure_id = NULL`)
+	v := verified(t, st, version, false)
+	if v.Holds() || !v.HashHolds || v.Erased != 0 || len(v.Findings) != 1 || v.Findings[0].Reason != store.FoundUnexplained {
+		t.Errorf("%+v", v)
 	}
 }
 

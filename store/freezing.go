@@ -102,6 +102,25 @@ func (s *Store) FillVersion(ctx context.Context, id int64) error {
 	if err != nil {
 		return fmt.Errorf("freeze version %d: %w", id, err)
 	}
+	return s.countLines(ctx, version)
+}
+
+// manyLines is from how many lines on a version is made known to the planner at once.
+const manyLines = 10_000
+
+// countLines lets the planner know of a large version that was just frozen. Until it does, it takes the version for a few lines, and a
+// verification looks up each of a million one by one, in twice the time.
+func (s *Store) countLines(ctx context.Context, version DatasetVersion) error {
+	var lines int
+	if err := s.pool.QueryRow(ctx, `SELECT lines FROM dataset_versions WHERE id = $1`, version.ID).Scan(&lines); err != nil {
+		return fmt.Errorf("lines of version %d: %w", version.ID, err)
+	}
+	if lines < manyLines {
+		return nil
+	}
+	if _, err := s.pool.Exec(ctx, `ANALYZE dataset_lines`); err != nil {
+		return fmt.Errorf("statistics of version %d: %w", version.ID, err)
+	}
 	return nil
 }
 

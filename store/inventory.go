@@ -222,7 +222,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"dataset_version_counts", []string{"version_id", "split", "class_id", "items", "boxes", "seconds", "words"}, OfNobody, ""},
 		{"dataset_lines", []string{"version_id", "position", "leaf", "split", "item_id", "truth_id", "media", "width", "height", "stratum", "erasure_id"}, OfItem, LineEmptied},
 		{"dataset_verifications", []string{
-			"id", "version_id", "media", "state", "matching", "erased", "mismatching", "hash_holds", "findings", "done_items", "created_by", "token_id",
+			"id", "version_id", "media", "state", "matching", "erased", "mismatching", "hash_holds", "findings", "erasures", "done_items", "created_by", "token_id",
 			"created_at", "finished_at",
 		}, OfNobody, ""},
 		{"retention_counts", []string{"project_id", "source_id", "week", "change"}, OfNobody, ""},

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -34,8 +34,15 @@ type Verification struct {
 	Mismatched int    // lines that do not
 	HashHolds  bool   // the leaves, all there, give the version's hash
 	Findings   []Finding
+	Erasures   []ErasedLines // which erasures took the erased lines, the earliest first
 	CreatedAt  time.Time
 	FinishedAt *time.Time
+}
+
+// ErasedLines says how many lines of a version an erasure took; its receipt is their explanation.
+type ErasedLines struct {
+	Erasure int64 `json:"erasure"`
+	Lines   int   `json:"lines"`
 }
 
 // The reasons for which a line does not hold.
@@ -45,12 +52,13 @@ const (
 	FoundOtherMedia  = "other media"  // another image is recorded
 	FoundBrokenMedia = "broken media" // the stored bytes are not those of the record, or missing
 	FoundSilenced    = "silenced"     // an erasure of an item whose span overlaps it took part of its sound
+	FoundUnexplained = "unexplained"  // only the leaf is left, and no erasure says that it took the rest
 )
 
 // Finding is one line that does not hold.
 type Finding struct {
 	Position int    `json:"position"`
-	Item     int64  `json:"item"`
+	Item     int64  `json:"item"` // 0 of a line that was emptied
 	Reason   string `json:"reason"`
 }
 
@@ -60,7 +68,7 @@ const listedFindings = 100
 // Holds tells whether the version was found to be what it was.
 func (v *Verification) Holds() bool { return v.State == "done" && v.HashHolds && v.Mismatched == 0 }
 
-const verificationColumns = `id, version_id, media, state, done_items, matching, erased, mismatching AS mismatched, hash_holds, findings,
+const verificationColumns = `id, version_id, media, state, done_items, matching, erased, mismatching AS mismatched, hash_holds, findings, erasures,
 	created_at, finished_at`
 
 // Verify has a job check a frozen version; with media it reads every image too. One that waits already is not asked for twice.
@@ -158,7 +166,7 @@ func (s *Store) RunVerification(ctx context.Context, id int64) error {
 		return err
 	}
 	check := verifying{Verification: v}
-	check.Findings = []Finding{}
+	check.Findings, check.Erasures = []Finding{}, []ErasedLines{}
 	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := s.checkLines(ctx, tx, &check); err != nil {
 			return err
@@ -176,18 +184,14 @@ func (s *Store) RunVerification(ctx context.Context, id int64) error {
 
 // FailVerification gives up on a verification that could not be done.
 func (s *Store) FailVerification(ctx context.Context, id int64) error {
-	return s.closeVerification(ctx, &Verification{ID: id, Findings: []Finding{}}, "failed")
+	return s.closeVerification(ctx, &Verification{ID: id, Findings: []Finding{}, Erasures: []ErasedLines{}}, "failed")
 }
 
 func (s *Store) closeVerification(ctx context.Context, v *Verification, state string) error {
-	findings, err := json.Marshal(v.Findings)
-	if err != nil {
-		return fmt.Errorf("verification %d: findings: %w", v.ID, err)
-	}
-	_, err = s.pool.Exec(ctx, `
+	_, err := s.pool.Exec(ctx, `
 		UPDATE dataset_verifications
-		SET state = $2, matching = $3, erased = $4, mismatching = $5, hash_holds = $6, findings = $7, finished_at = now()
-		WHERE id = $1 AND state = 'queued'`, v.ID, state, v.Matching, v.Erased, v.Mismatched, v.HashHolds, findings)
+		SET state = $2, matching = $3, erased = $4, mismatching = $5, hash_holds = $6, findings = $7, erasures = $8, finished_at = now()
+		WHERE id = $1 AND state = 'queued'`, v.ID, state, v.Matching, v.Erased, v.Mismatched, v.HashHolds, v.Findings, v.Erasures)
 	if err != nil {
 		return fmt.Errorf("verification %d: %w", v.ID, err)
 	}
@@ -264,27 +268,38 @@ func (s *Store) checkLines(ctx context.Context, tx pgx.Tx, c *verifying) error {
 // checkHash makes the version's hash again from the leaves, those of erased lines among them.
 func (c *verifying) checkHash(ctx context.Context, tx pgx.Tx, version DatasetVersion) error {
 	//nolint:rowserrcheck // ForEachRow checks it
-	rows, err := tx.Query(ctx, `SELECT leaf, item_id IS NULL FROM dataset_lines WHERE version_id = $1 ORDER BY position`, c.VersionID)
+	rows, err := tx.Query(ctx, `
+		SELECT position, leaf, item_id IS NULL, coalesce(erasure_id, 0) FROM dataset_lines WHERE version_id = $1 ORDER BY position`, c.VersionID)
 	if err != nil {
 		return fmt.Errorf("leaves: %w", err)
 	}
 	var (
-		sum    manifest.Sum
-		leaf   []byte
-		erased bool
-		lines  int
-		sorted = true
+		sum      manifest.Sum
+		position int
+		leaf     []byte
+		erased   bool
+		erasure  int64
+		lines    int
+		sorted   = true
+		taken    = map[int64]int{}
 	)
-	_, err = pgx.ForEachRow(rows, []any{&leaf, &erased}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&position, &leaf, &erased, &erasure}, func() error {
 		lines++
-		if erased {
+		switch {
+		case erased && erasure == 0:
+			c.found(position, 0, FoundUnexplained)
+		case erased:
 			c.Erased++
+			taken[erasure]++
 		}
 		sorted = sorted && sum.Add(manifest.Leaf(leaf)) == nil
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("leaves: %w", err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(taken)) {
+		c.Erasures = append(c.Erasures, ErasedLines{id, taken[id]})
 	}
 	c.HashHolds = sorted && lines == version.Lines && bytes.Equal(sum.Hash(), version.Hash)
 	return nil

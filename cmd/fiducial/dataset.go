@@ -14,10 +14,11 @@ import (
 )
 
 type datasetCommand struct {
-	Freeze datasetFreezeCommand `cmd:"" help:"Freeze the next version, and print its name and its sha256."`
-	Verify datasetVerifyCommand `cmd:"" help:"Check that a version is still what was frozen; exits with 3 if it is not."`
-	Diff   datasetDiffCommand   `cmd:"" help:"Say what two versions differ in, and why."`
-	List   datasetListCommand   `cmd:"" help:"List the newest version of each dataset."`
+	Freeze  datasetFreezeCommand  `cmd:"" help:"Freeze the next version, and print its name and its sha256."`
+	Rebuild datasetRebuildCommand `cmd:"" help:"Freeze the next version by the recipe of this one, from the labels of today."`
+	Verify  datasetVerifyCommand  `cmd:"" help:"Check that a version is still what was frozen; exits with 3 if it is not."`
+	Diff    datasetDiffCommand    `cmd:"" help:"Say what two versions differ in, and why."`
+	List    datasetListCommand    `cmd:"" help:"List the newest version of each dataset."`
 }
 
 // datasetVersion is a version as the server tells it.
@@ -81,6 +82,33 @@ func (c *datasetFreezeCommand) Run(ctx context.Context, std *streams) error {
 	if err := server.post(ctx, "/datasets/"+url.PathEscape(c.Name)+"/versions", recipe, &version); err != nil {
 		return err
 	}
+	return c.printFrozen(ctx, server, std, version)
+}
+
+type datasetRebuildCommand struct {
+	clientFlags `embed:""`
+
+	Name string `arg:"" help:"Dataset and version whose recipe is taken again: NAME@N."`
+}
+
+func (c *datasetRebuildCommand) Run(ctx context.Context, std *streams) error {
+	path, err := versionPath(c.Name)
+	if err != nil {
+		return err
+	}
+	server, err := c.connect()
+	if err != nil {
+		return err
+	}
+	var version datasetVersion
+	if err := server.post(ctx, path+"/rebuild", nil, &version); err != nil {
+		return err
+	}
+	return c.printFrozen(ctx, server, std, version)
+}
+
+// printFrozen waits until a version is frozen and prints its name and its sha256.
+func (c *clientFlags) printFrozen(ctx context.Context, server *client, std *streams, version datasetVersion) error {
 	path, err := versionPath(version.name())
 	if err != nil {
 		return err
@@ -186,6 +214,10 @@ type verificationAnswer struct {
 		Item     int64  `json:"item"`
 		Reason   string `json:"reason"`
 	} `json:"findings"`
+	Erasures []struct {
+		Erasure int64 `json:"erasure"`
+		Lines   int   `json:"lines"`
+	} `json:"erasures"`
 }
 
 func (v verificationAnswer) String() string {
@@ -197,6 +229,9 @@ func (v verificationAnswer) String() string {
 	fmt.Fprintf(&b, "%s@%d %s: %d lines hold, %d erased, %d do not", v.Dataset, v.Number, word, v.Matching, v.Erased, v.Mismatching)
 	if !v.HashHolds {
 		b.WriteString("\nthe leaves do not give the version's hash: lines are missing, or were exchanged")
+	}
+	for _, e := range v.Erasures {
+		fmt.Fprintf(&b, "\n%d lines were taken by erasure %d: fiducial receipt %d", e.Lines, e.Erasure, e.Erasure)
 	}
 	for _, f := range v.Findings {
 		fmt.Fprintf(&b, "\nline %d, item %d: %s", f.Position, f.Item, f.Reason)
