@@ -118,7 +118,7 @@ func TestOffline(t *testing.T) {
 	p.draw(point{150, 120}, point{250, 180})
 	p.shows("saved", "kept in this browser")
 	p.keys("Control+Enter")
-	p.shows("notice", "Your boxes are kept; submit again when the connection is back.")
+	p.shows("notice", "What you did is kept; submit again when the connection is back.")
 	p.must(p.Context().SetOffline(false))
 	p.saved()
 

@@ -14,6 +14,7 @@ import (
 
 	"fiducial/internal/access"
 	"fiducial/internal/keymap"
+	"fiducial/internal/speech"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -41,6 +42,7 @@ func (s *Server) labelRoutes(r router) {
 	r.post("/label/{task}/skip", access.Label, s.skipTask)
 	r.post("/label/{task}/recall", access.Label, s.recallTask)
 	r.post("/label/{task}/dispute", access.Label, s.disputeMark)
+	r.post("/label/{task}/reveal", access.Label, s.revealHypothesis)
 }
 
 // claimNext hands out the next task of a project and goes there.
@@ -124,14 +126,16 @@ func (s *Server) showTask(w http.ResponseWriter, r *http.Request) error {
 		s.flash(r, said)
 		return seeOther(w, r, queuePath)
 	}
+	if work.Seconds > 0 {
+		return s.showUtterance(w, r, work)
+	}
 	v := web.LabelView{State: s.workbenchState(r, work)}
 	v.Page = s.page(r, work.Name, ui.Crumb{Label: "My queue", Href: queuePath},
 		ui.Crumb{Label: work.ProjectName, Href: "/projects/" + work.Slug}, ui.Crumb{Label: work.Name})
 	if v.Book, v.Definition, err = s.openBook(r, work); err != nil {
 		return err
 	}
-	// Of an item that came back alone, so that no other looks different from a gold one.
-	if work.Reason == "rework" || work.Reason == "relabel" {
+	if cameBack(work) {
 		panel, err := s.discussionPanel(r, work.Item, taskPath(task))
 		if err != nil {
 			return err
@@ -140,6 +144,10 @@ func (s *Server) showTask(w http.ResponseWriter, r *http.Request) error {
 	}
 	return render(w, r, http.StatusOK, web.LabelPage(v))
 }
+
+// cameBack reports whether an answer is done again: of such an item alone what is said about it is shown, so that no other looks
+// different from a gold one.
+func cameBack(work store.Work) bool { return work.Reason == "rework" || work.Reason == "relabel" }
 
 // finished says why there is nothing more to do on a task, or "".
 func finished(work store.Work) string {
@@ -178,10 +186,13 @@ func (s *Server) workbenchState(r *http.Request, work store.Work) web.WorkbenchS
 	state := web.WorkbenchState{
 		Assignment: work.Assignment, Task: work.Task, Item: work.Item, Mode: "label", Title: work.Name,
 		Facts:  workFacts(work),
-		Reason: work.Reason, Image: workbenchImage(work.Item, work.Name, work.Width, work.Height, work.Assets),
+		Reason: work.Reason, Sound: workbenchSound(work),
 		Classes: []web.WorkbenchClass{}, Boxes: draftBoxes(work.Boxes), Marks: []web.WorkbenchMark{}, Overlays: []web.WorkbenchOverlay{},
 		DraftVersion: work.DraftVersion, LeaseUntil: work.LeaseUntil, Now: work.Now,
 		Keys: personOf(r).Keys(), DraftKey: s.draftKey(r), URLs: workbenchURLs(work),
+	}
+	if state.Sound == nil {
+		state.Image = workbenchImage(work.Item, work.Name, work.Width, work.Height, work.Assets)
 	}
 	if state.Reason == "gold" {
 		state.Reason = "initial"
@@ -216,6 +227,9 @@ func workFacts(work store.Work) []string {
 	if work.Place.Batch > 0 {
 		facts = append(facts, fmt.Sprintf("item %d of batch %d", work.Place.Nth, work.Place.Batch))
 	}
+	if work.Seconds > 0 {
+		return append(facts, soundFacts(work))
+	}
 	return append(facts, fmt.Sprintf("%d × %d px", work.Width, work.Height))
 }
 
@@ -233,6 +247,12 @@ func workbenchURLs(work store.Work) web.WorkbenchURLs {
 		Draft: task + "/draft", Submit: task + "/submit", Heartbeat: "/label/heartbeat", Skip: task + "/skip", Recall: task + "/recall",
 		Next: nextPath(work.Slug), State: task + "/state", Definition: project + "/classes/{class}/panel", Keys: "/label/keys",
 		Queue: queuePath, Classes: project + "/classes.css",
+	}
+	if work.Mode == store.Reveal && len(work.Heard) == 0 {
+		urls.Reveal = task + "/reveal"
+	}
+	if work.Seconds > 0 {
+		urls.Context = task + "/context"
 	}
 	if len(work.Marks) > 0 && work.Reason == "rework" {
 		urls.Dispute = task + "/dispute"
@@ -256,10 +276,11 @@ func (s *Server) draftKey(r *http.Request) []byte {
 
 // answerRequest is what the workbench sends of an answer, finished or not.
 type answerRequest struct {
-	Assignment int64            `json:"assignment"`
-	Version    int              `json:"version"`
-	Boxes      []store.DraftBox `json:"boxes"`
-	ActiveMS   int64            `json:"activeMs"`
+	Assignment int64             `json:"assignment"`
+	Version    int               `json:"version"`
+	Boxes      []store.DraftBox  `json:"boxes"`
+	Transcript speech.Transcript `json:"transcript"` // of an utterance
+	ActiveMS   int64             `json:"activeMs"`
 }
 
 // savedDraft says how a draft was stored.
@@ -272,8 +293,9 @@ type savedDraft struct {
 type storedDraft struct {
 	problem
 
-	Version int                `json:"version"`
-	Boxes   []web.WorkbenchBox `json:"boxes"`
+	Version    int                `json:"version"`
+	Boxes      []web.WorkbenchBox `json:"boxes"`
+	Transcript speech.Transcript  `json:"transcript,omitempty"`
 }
 
 // receipt says what became of an answer. Next is where to go on.
@@ -288,7 +310,7 @@ func (s *Server) saveTaskDraft(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	saved, err := s.Store.SaveDraft(r.Context(), actorOf(r), task, ask.Assignment, ask.Version, ask.Boxes)
+	saved, err := s.Store.SaveDraft(r.Context(), actorOf(r), task, ask.Assignment, ask.Version, ask.Boxes, ask.Transcript)
 	if err != nil {
 		return renderConflict(w, err)
 	}
@@ -310,7 +332,7 @@ func renderConflict(w http.ResponseWriter, err error) error {
 	}
 	return renderJSON(w, http.StatusConflict, storedDraft{
 		problem: problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: stored.Error()},
-		Version: stored.Version, Boxes: draftBoxes(stored.Boxes),
+		Version: stored.Version, Boxes: draftBoxes(stored.Boxes), Transcript: stored.Transcript,
 	})
 }
 
@@ -320,7 +342,7 @@ func (s *Server) submitTask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	done, err := s.Store.Submit(r.Context(), actorOf(r), store.NewAnnotation{
-		Task: task, Assignment: ask.Assignment, Version: ask.Version, Boxes: ask.Boxes, ActiveMS: ask.ActiveMS,
+		Task: task, Assignment: ask.Assignment, Version: ask.Version, Boxes: ask.Boxes, Transcript: ask.Transcript, ActiveMS: ask.ActiveMS,
 	})
 	if err != nil {
 		return renderConflict(w, err)

@@ -11,15 +11,18 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 )
 
 // NewAnnotation is a labeler's answer to a task. Version is that of the draft that it was made from, 0 if
-// none was saved; ActiveMS is how long they were at it, in milliseconds.
+// none was saved; ActiveMS is how long they were at it, in milliseconds. Of an utterance the boxes are moments, and what
+// was said is the transcript, which is nil for an image.
 type NewAnnotation struct {
 	Task       int64
 	Assignment int64
 	Version    int
 	Boxes      []DraftBox
+	Transcript speech.Transcript
 	ActiveMS   int64
 }
 
@@ -56,6 +59,8 @@ type held struct {
 	ItemState                       string
 	Width, Height                   int
 
+	Mode string // blind, edit or reveal; empty of an image
+
 	sounding
 }
 
@@ -86,7 +91,7 @@ func hold(ctx context.Context, tx pgx.Tx, actor Actor, task, assignment int64) (
 	batch.Queue(`
 		SELECT t.id AS task, t.item_id AS item, t.project_id AS project, a.id AS assignment, p.slug, t.state AS task_state, t.overlap, t.live, t.votes,
 			a.state, a.reason, a.active_ms, (extract(epoch FROM now() - a.claimed_at) * 1000)::bigint AS wall_ms,
-			i.state AS item_state, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, `+soundingColumns+`
+			i.state AS item_state, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, `+soundingColumns+`, `+modeColumn+`
 		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
 		WHERE a.id = $2 AND a.task_id = $1 AND a.person_id = $3 AND `+stillMember+` FOR NO KEY UPDATE OF a`,
 		task, assignment, actor.PersonID).Query(func(rows pgx.Rows) (err error) {
@@ -120,6 +125,9 @@ func (s *Store) Submit(ctx context.Context, actor Actor, a NewAnnotation) (recei
 		if err != nil {
 			return err
 		}
+		if a.Transcript, err = h.finished(a.Transcript); err != nil {
+			return err
+		}
 		if h.State == "submitted" {
 			receipt, err = repeated(ctx, tx, h, a)
 			return err
@@ -127,7 +135,7 @@ func (s *Store) Submit(ctx context.Context, actor Actor, a NewAnnotation) (recei
 		if err := h.answerable(); err != nil {
 			return err
 		}
-		if err := sameDraft(ctx, tx, a); err != nil {
+		if err := sameDraft(ctx, tx, h, a); err != nil {
 			return err
 		}
 		var comparable bool
@@ -155,7 +163,11 @@ func repeated(ctx context.Context, tx pgx.Tx, h held, a NewAnnotation) (Receipt,
 	if err != nil {
 		return Receipt{}, err
 	}
-	if !slices.Equal(unnamed(begun(stored)), unnamed(a.Boxes)) {
+	written, err := transcriptOf(ctx, tx, h.Item, annotationTranscript, receipt.Annotation)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !slices.Equal(unnamed(begun(stored)), unnamed(a.Boxes)) || !slices.Equal(written, a.Transcript) {
 		return Receipt{}, invalid("", "You submitted another answer to this item before. Recall it to change it.")
 	}
 	return receipt, nil
@@ -171,15 +183,16 @@ func unnamed(boxes []DraftBox) []DraftBox {
 }
 
 // sameDraft refuses an answer that was not made from the stored draft and differs from it.
-func sameDraft(ctx context.Context, tx pgx.Tx, a NewAnnotation) error {
-	stored, _, err := draftOf(ctx, tx, a.Assignment)
+func sameDraft(ctx context.Context, tx pgx.Tx, h held, a NewAnnotation) error {
+	stored, _, err := draftOf(ctx, tx, h.Item, a.Assignment)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if stored.Version != a.Version && !slices.Equal(unnamed(stored.Boxes), unnamed(a.Boxes)) {
+	same := slices.Equal(unnamed(stored.Boxes), unnamed(a.Boxes)) && slices.Equal(written(stored.Transcript), a.Transcript)
+	if stored.Version != a.Version && !same {
 		return stored
 	}
 	return nil
@@ -198,11 +211,12 @@ func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation
 		WITH former AS (
 			UPDATE annotations SET superseded_at = now()
 			WHERE task_id = $2 AND person_id = $4 AND superseded_at IS NULL AND recalled_at IS NULL)
-		INSERT INTO annotations (assignment_id, task_id, item_id, person_id, surplus, active_ms, gold, superseded_at, prefilled)
-		SELECT $1, $2, $3, $4, $5, $6, $7, CASE WHEN $7 THEN now() END, EXISTS (SELECT FROM predictions WHERE item_id = $3 AND purpose = 'prefill')
+		INSERT INTO annotations (assignment_id, task_id, item_id, person_id, surplus, active_ms, gold, superseded_at, prefilled, rules_version)
+		SELECT $1, $2, $3, $4, $5, $6, $7, CASE WHEN $7 THEN now() END, `+prefilled+`,
+			(SELECT max(version) FROM transcription_rules WHERE project_id = $8)
 		RETURNING id, EXISTS (SELECT FROM annotations an WHERE an.task_id = $2 AND an.person_id <> $4 AND `+counts+`)
 			OR EXISTS (SELECT FROM truths WHERE item_id = $3 AND current)`,
-		a.Assignment, h.Task, h.Item, actor.PersonID, receipt.Surplus, active, h.gold()).Scan(&receipt.Annotation, &comparable)
+		a.Assignment, h.Task, h.Item, actor.PersonID, receipt.Surplus, active, h.gold(), h.Project).Scan(&receipt.Annotation, &comparable)
 	if err != nil {
 		return Receipt{}, false, err
 	}
@@ -211,6 +225,9 @@ func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation
 		boxes[i] = Box{ClassID: b.ClassID, X: b.X, Y: b.Y, W: b.W, H: b.H, Rotation: b.Rotation}
 	}
 	if err := insertBoxes(ctx, tx, "annotation_boxes", "annotation_id", receipt.Annotation, boxes, definitions); err != nil {
+		return Receipt{}, false, err
+	}
+	if err := recordWords(ctx, tx, actor, h, receipt.Annotation, a.Transcript); err != nil {
 		return Receipt{}, false, err
 	}
 	if err := finish(ctx, tx, h, "submitted", active); err != nil {
@@ -245,6 +262,9 @@ func finish(ctx context.Context, tx pgx.Tx, h held, state string, activeMS int64
 	batch.Queue(`UPDATE assignments SET state = $2, lease_until = NULL, finished_at = now(), active_ms = $3 WHERE id = $1`,
 		h.Assignment, state, activeMS)
 	batch.Queue(`DELETE FROM drafts WHERE assignment_id = $1`, h.Assignment)
+	if h.audio() {
+		batch.Queue(`DELETE FROM transcripts WHERE item_id = $1 AND kind = 'draft' AND of_id = $2`, h.Item, h.Assignment)
+	}
 	return tx.SendBatch(ctx, batch).Close()
 }
 
@@ -437,7 +457,11 @@ func (s *Store) Recall(ctx context.Context, actor Actor, task int64) error {
 		if err != nil {
 			return err
 		}
-		if _, err := saveDraft(ctx, tx, assignment, 0, begun(boxes)); err != nil {
+		said, err := transcriptOf(ctx, tx, h.Item, annotationTranscript, annotation)
+		if err != nil {
+			return err
+		}
+		if _, err := saveDraft(ctx, tx, h.Item, assignment, 0, begun(boxes), said); err != nil {
 			return err
 		}
 		if err := takeBack(ctx, tx, actor, h, annotation, surplus); err != nil {

@@ -14,7 +14,7 @@ func TestSubmitStoresTheAnswer(t *testing.T) {
 	f := newFloor(t, storetest.Pool(t), 1, 2, 1)
 	anna := f.labelers[0]
 	c := f.mustClaim(t, anna)
-	saved, err := f.SaveDraft(t.Context(), anna, c.Task, c.Assignment, 0, nil)
+	saved, err := f.SaveDraft(t.Context(), anna, c.Task, c.Assignment, 0, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestDrafts(t *testing.T) {
 	c := f.mustClaim(t, anna)
 	one, two := f.answer(c).Boxes, []DraftBox{}
 	save := func(version int, boxes []DraftBox) (int, error) {
-		s, err := f.SaveDraft(t.Context(), anna, c.Task, c.Assignment, version, boxes)
+		s, err := f.SaveDraft(t.Context(), anna, c.Task, c.Assignment, version, boxes, nil)
 		return s.Version, err
 	}
 	if v, err := save(0, one); v != 1 || err != nil {
@@ -226,7 +226,7 @@ func TestDrafts(t *testing.T) {
 	if _, err := f.Submit(t.Context(), anna, a); !errors.Is(err, ErrConflict) {
 		t.Fatalf("submit over another draft: %v", err)
 	}
-	if _, err := f.SaveDraft(t.Context(), ben, c.Task, c.Assignment, 2, one); !errors.Is(err, ErrNotFound) {
+	if _, err := f.SaveDraft(t.Context(), ben, c.Task, c.Assignment, 2, one, nil); !errors.Is(err, ErrNotFound) {
 		t.Fatalf("somebody else's draft: %v", err)
 	}
 	a.Version = 2
@@ -321,7 +321,7 @@ func TestSubmitIsAllOrNothing(t *testing.T) {
 	f := newFloor(t, storetest.Private(t), 2, 2, 1)
 	anna := f.labelers[0]
 	c := f.mustClaim(t, anna)
-	if _, err := f.SaveDraft(t.Context(), anna, c.Task, c.Assignment, 0, f.answer(c).Boxes); err != nil {
+	if _, err := f.SaveDraft(t.Context(), anna, c.Task, c.Assignment, 0, f.answer(c).Boxes, nil); err != nil {
 		t.Fatal(err)
 	}
 	f.exec(t, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$`)

@@ -59,7 +59,7 @@ func TestDeskBeginsWithWhatWasBegun(t *testing.T) {
 	f := newFloor(t, storetest.Pool(t), 1, 2, 1)
 	anna := f.labelers[0]
 	begun := f.mustClaim(t, anna)
-	if _, err := f.SaveDraft(t.Context(), anna, begun.Task, begun.Assignment, 0, nil); err != nil {
+	if _, err := f.SaveDraft(t.Context(), anna, begun.Task, begun.Assignment, 0, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Claim(t.Context(), anna, f.project.Slug, begun.Assignment); err != nil {

@@ -204,8 +204,8 @@ type DiffLine struct {
 	Sound        bool // it is an utterance
 	ErasureID    int64
 	ErasedAt     *time.Time
-	FromBoxes    []Box `db:"-"`
-	ToBoxes      []Box `db:"-"`
+	FromBoxes    []Box  `db:"-"`
+	ToBoxes      []Box  `db:"-"`
 	FromText     string `db:"-"` // of the transcripts
 	ToText       string `db:"-"`
 }

@@ -223,7 +223,7 @@ func (g *grave) keepSaving(t *testing.T, b buried) {
 			t.Errorf("draft: %v", err)
 			return
 		}
-		_, err = g.SaveDraft(t.Context(), g.labeler, b.task, assignment, version, []DraftBox{})
+		_, err = g.SaveDraft(t.Context(), g.labeler, b.task, assignment, version, []DraftBox{}, nil)
 		if errors.Is(err, ErrErased) {
 			return
 		}

@@ -302,7 +302,7 @@ func TestAPausedLabelerFinishesWhatIsOpen(t *testing.T) {
 	if leases, _, err := f.Heartbeat(t.Context(), who, []int64{late.Assignment}); err != nil || len(leases) != 1 {
 		t.Fatal(leases, err)
 	}
-	if _, err := f.SaveDraft(t.Context(), who, late.Task, late.Assignment, 0, nil); err != nil {
+	if _, err := f.SaveDraft(t.Context(), who, late.Task, late.Assignment, 0, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	f.exec(t, `DELETE FROM drafts`)

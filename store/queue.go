@@ -316,8 +316,9 @@ func takeNext(ctx context.Context, tx pgx.Tx, c claimant, turn turn) (claimed Cl
 			batch.Queue(`UPDATE tasks SET live = live + 1 WHERE id = $1`, picked)
 		}
 		batch.Queue(`
-			INSERT INTO assignments (task_id, project_id, person_id, reason, state, lease_until)
-			SELECT $1, p.id, $3, $4, 'leased', now() + make_interval(mins => p.lease_minutes) FROM projects p WHERE p.id = $2
+			INSERT INTO assignments (task_id, project_id, person_id, reason, state, lease_until, mode)
+			SELECT t.id, p.id, $3, $4, 'leased', now() + make_interval(mins => p.lease_minutes), `+modeFor+`
+			FROM projects p JOIN tasks t ON t.id = $1 WHERE p.id = $2
 			RETURNING id`, picked, c.Project, c.Person, reason).QueryRow(func(row pgx.Row) error { return row.Scan(&claimed.Assignment) })
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {

@@ -109,7 +109,7 @@ func TestLateAnswer(t *testing.T) {
 		t.Fatal("a late answer with a free place is a wanted one")
 	}
 	second := f.mustClaim(t, anna)
-	saved, err := f.SaveDraft(t.Context(), anna, second.Task, second.Assignment, 0, f.answer(second).Boxes)
+	saved, err := f.SaveDraft(t.Context(), anna, second.Task, second.Assignment, 0, f.answer(second).Boxes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -502,16 +502,22 @@ func beginPasses(ctx context.Context, tx pgx.Tx, project int64, tasks, people, a
 		WITH back AS (
 			SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS u (task, person, answer)
 		), made AS (
-			INSERT INTO assignments (task_id, project_id, person_id, reason, state, pass)
-			SELECT task, $1, person, 'relabel', 'returned',
-				(SELECT max(a.pass) + 1 FROM assignments a WHERE a.task_id = back.task AND a.person_id = back.person) FROM back
+			INSERT INTO assignments (task_id, project_id, person_id, reason, state, pass, mode)
+			SELECT task, $1, person, 'relabel', 'returned', last.pass + 1, last.mode
+			FROM back CROSS JOIN LATERAL (
+				SELECT a.pass, a.mode FROM assignments a WHERE a.task_id = back.task AND a.person_id = back.person ORDER BY a.pass DESC LIMIT 1) last
 			RETURNING id, task_id, person_id
 		), begun AS (
 			INSERT INTO drafts (assignment_id, boxes)
 			SELECT made.id, (
 				SELECT jsonb_agg(jsonb_build_object('id', b.position::text, 'class', b.class_id, 'x', b.x, 'y', b.y, 'w', b.w, 'h', b.h, 'rotation', b.rotation) ORDER BY b.position)
 				FROM annotation_boxes b WHERE b.annotation_id = back.answer)
-			FROM made JOIN back ON back.task = made.task_id AND back.person = made.person_id)
+			FROM made JOIN back ON back.task = made.task_id AND back.person = made.person_id
+		), said AS (
+			INSERT INTO transcripts (item_id, kind, of_id, segments)
+			SELECT s.item_id, 'draft', made.id, s.segments
+			FROM made JOIN back ON back.task = made.task_id AND back.person = made.person_id JOIN tasks t ON t.id = made.task_id
+			JOIN transcripts s ON s.item_id = t.item_id AND s.kind = 'annotation' AND s.of_id = back.answer)
 		SELECT made.id AS assignment, back.answer AS annotation FROM made JOIN back ON back.task = made.task_id AND back.person = made.person_id`,
 		project, tasks, people, answers)
 	if err != nil {

@@ -75,17 +75,12 @@ func sendBack(ctx context.Context, tx pgx.Tx, u *undecided, decision int64, a an
 	if err != nil {
 		return err
 	}
-	if _, err := saveDraft(ctx, tx, rework, 0, begun(boxes)); err != nil {
-		return fmt.Errorf("draft of rework: %w", err)
+	said, err := transcriptOf(ctx, tx, u.Item, annotationTranscript, a.ID)
+	if err != nil {
+		return err
 	}
-	if u.audio() {
-		text, err := transcriptOf(ctx, tx, u.Item, annotationTranscript, a.ID)
-		if err != nil {
-			return err
-		}
-		if err := writeTranscript(ctx, tx, u.Item, draftTranscript, rework, text); err != nil {
-			return err
-		}
+	if _, err := saveDraft(ctx, tx, u.Item, rework, 0, begun(boxes), said); err != nil {
+		return fmt.Errorf("draft of rework: %w", err)
 	}
 	return u.tell(ctx, tx, a.Person, AnswerRejected)
 }

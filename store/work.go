@@ -11,10 +11,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 )
 
 // Work is everything that a labeler needs to work on one task: the item, their assignment, and the
-// boxes to go on from. It holds nothing of anybody else's answer.
+// boxes to go on from, of an utterance the transcript too. It holds nothing of anybody else's answer, and of what models
+// heard only what the assignment's mode allows.
 type Work struct {
 	Task         int64
 	Item         int64
@@ -32,11 +34,22 @@ type Work struct {
 	Now          time.Time  // by the database's clock
 	DraftVersion int        // 0: nothing was saved yet
 	Boxes        []DraftBox `db:"-"` // the draft, else the answer that came back, else the prefill
-	Marks        []Mark     `db:"-"`
-	Classes      []WorkClass
-	Assets       []WorkAsset
-	Recallable   *Recallable `db:"-"`
-	Place        WorkPlace   `db:"-"`
+	Mode         string     // what may be seen of what models heard: blind, edit or reveal; empty of an image
+
+	sounding
+
+	Rate       int               // frames of the recording a second
+	Begins     float64           // of the utterance in its recording, in seconds
+	Context    float64           // seconds of the recording that the labeler may hear around it
+	Trail      float64           // seconds of the recording after the utterance
+	Transcript speech.Transcript `db:"-"` // to go on from, as Boxes; at least one segment, perhaps empty
+	Heard      []Hypothesis      `db:"-"` // what may be seen; the text begins from the first in mode edit
+	Picked     *Picked           `db:"-"`
+	Marks      []Mark            `db:"-"`
+	Classes    []WorkClass
+	Assets     []WorkAsset
+	Recallable *Recallable `db:"-"`
+	Place      WorkPlace   `db:"-"`
 }
 
 // Mark is why an answer came back: a reviewer's remark on it, or a definition that changed. Box is the id of the
@@ -82,6 +95,8 @@ type Recallable struct {
 const workColumns = `t.id AS task, t.item_id AS item, a.id AS assignment, p.id AS project, p.slug, p.name AS project_name,
 	coalesce(nullif(x.file_name, ''), x.external_key, '') AS name,
 	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, a.reason, a.state,
+	` + soundingColumns + `, ` + modeColumn + `, coalesce(rec.rate, 0) AS rate, coalesce(i.begins, 0) AS begins, coalesce(rec.frames::float8 / rec.rate - i.ends, 0) AS trail,
+	greatest(p.context_seconds, (SELECT w.seconds FROM wider_contexts w WHERE w.item_id = i.id AND w.person_id = a.person_id ORDER BY w.id DESC LIMIT 1)) AS context,
 	CASE WHEN a.reason = 'gold' AND t.state <> 'discarded' THEN 'open' ELSE t.state END AS task_state, a.lease_until, now() AS now,
 	coalesce(d.version, 0) AS draft_version,
 	coalesce((SELECT jsonb_agg(jsonb_build_object('id', c.id, 'name', c.name, 'key', c.key, 'slot', c.slot,
@@ -107,7 +122,7 @@ func (s *Store) work(ctx context.Context, actor Actor, task int64) (w Work, err 
 	rows, err := s.pool.Query(ctx, `
 		SELECT `+workColumns+`
 		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = t.project_id
-		LEFT JOIN item_texts x ON x.item_id = i.id LEFT JOIN drafts d ON d.assignment_id = a.id
+		LEFT JOIN item_texts x ON x.item_id = i.id LEFT JOIN drafts d ON d.assignment_id = a.id LEFT JOIN recordings rec ON rec.id = i.recording_id
 		WHERE a.task_id = $1 AND a.person_id = $2 AND `+stillMember+` AND a.state <> 'cancelled' AND t.state <> 'discarded' AND i.state = 'ready'
 		ORDER BY a.pass DESC LIMIT 1`, task, actor.PersonID)
 	if err != nil {
@@ -119,6 +134,11 @@ func (s *Store) work(ctx context.Context, actor Actor, task int64) (w Work, err 
 	}
 	if err != nil {
 		return Work{}, err
+	}
+	if w.audio() {
+		if err := s.listen(ctx, actor, &w); err != nil {
+			return Work{}, err
+		}
 	}
 	if w.Boxes, err = s.startingBoxes(ctx, actor, w); err != nil {
 		return Work{}, err
@@ -150,7 +170,7 @@ func (s *Store) noWork(ctx context.Context, actor Actor, task int64) error {
 // startingBoxes are what the labeler goes on from.
 func (s *Store) startingBoxes(ctx context.Context, actor Actor, w Work) ([]DraftBox, error) {
 	if w.DraftVersion > 0 {
-		stored, _, err := draftOf(ctx, s.pool, w.Assignment)
+		stored, _, err := draftOf(ctx, s.pool, w.Item, w.Assignment)
 		if err == nil {
 			return stored.Boxes, nil
 		}
@@ -164,9 +184,9 @@ func (s *Store) startingBoxes(ctx context.Context, actor Actor, w Work) ([]Draft
 		UNION ALL
 		SELECT b.position::text, b.class_id, b.x, b.y, b.w, b.h, b.rotation
 		FROM predictions p JOIN prediction_boxes b ON b.prediction_id = p.id
-		WHERE p.item_id = $3 AND p.purpose = 'prefill'
+		WHERE p.item_id = $3 AND p.purpose = 'prefill' AND $4
 		  AND NOT EXISTS (SELECT FROM annotations WHERE task_id = $1 AND person_id = $2 AND recalled_at IS NULL)
-		  AND p.id = (SELECT max(id) FROM predictions WHERE item_id = $3 AND purpose = 'prefill')`, w.Task, actor.PersonID, w.Item)
+		  AND p.id = (SELECT max(id) FROM predictions WHERE item_id = $3 AND purpose = 'prefill')`, w.Task, actor.PersonID, w.Item, !w.audio() || w.Mode == Edit)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +195,48 @@ func (s *Store) startingBoxes(ctx context.Context, actor Actor, w Work) ([]Draft
 		return nil, err
 	}
 	return boxes, nil
+}
+
+// listen adds what only an utterance has.
+func (s *Store) listen(ctx context.Context, actor Actor, w *Work) (err error) {
+	if w.Heard, err = s.hypothesesFor(ctx, actor, *w); err != nil {
+		return err
+	}
+	if len(w.Heard) > 0 {
+		if w.Picked, err = s.pickedBy(ctx, w.Task); err != nil {
+			return err
+		}
+	}
+	w.Transcript, err = s.startingTranscript(ctx, actor, *w)
+	return err
+}
+
+// startingTranscript is what the labeler goes on from: the draft, else the answer that came back, else in mode edit what was
+// heard, else silence.
+func (s *Store) startingTranscript(ctx context.Context, actor Actor, w Work) (speech.Transcript, error) {
+	if w.DraftVersion > 0 {
+		t, err := transcriptOf(ctx, s.pool, w.Item, draftTranscript, w.Assignment)
+		if err != nil || len(t) > 0 {
+			return t, err
+		}
+	}
+	var former *int64
+	err := s.pool.QueryRow(ctx, `SELECT max(id) FROM annotations WHERE task_id = $1 AND person_id = $2 AND recalled_at IS NULL`,
+		w.Task, actor.PersonID).Scan(&former)
+	if err != nil {
+		return nil, err
+	}
+	if former != nil {
+		t, err := transcriptOf(ctx, s.pool, w.Item, annotationTranscript, *former)
+		if err != nil || len(t) > 0 {
+			return t, err
+		}
+	}
+	whole := speech.Segment{End: w.Seconds}
+	if w.Mode == Edit && len(w.Heard) > 0 {
+		whole.Text = w.Heard[0].Text
+	}
+	return speech.Transcript{whole}, nil
 }
 
 // marks are the remarks of the last review of the actor's answer, while they mend it, or what else it came back for.

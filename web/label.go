@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+
+	"fiducial/internal/speech"
 )
 
 // WorkbenchState is what the box workbench works on, as JSON in the page and
@@ -21,8 +23,11 @@ type WorkbenchState struct {
 	Facts []string `json:"facts"`
 	// Reason is why the task is done: initial, rework or relabel. A gold task
 	// says initial, since anybody can read the page.
-	Reason  string           `json:"reason"`
-	Image   WorkbenchImage   `json:"image"`
+	Reason string         `json:"reason"`
+	Image  WorkbenchImage `json:"image,omitzero"`
+	// Sound is what there is of an utterance in the place of an image; its
+	// moments are Boxes, with x and w in seconds, y the channel and h 1.
+	Sound   *WorkbenchSound  `json:"sound,omitempty"`
 	Classes []WorkbenchClass `json:"classes"`
 	Boxes   []WorkbenchBox   `json:"boxes"`
 	// DraftVersion is sent back with each save and with the submit.
@@ -60,6 +65,53 @@ type WorkbenchWindow struct {
 	Src  string `json:"src"`
 	Low  int    `json:"low"`
 	High int    `json:"high"`
+}
+
+// WorkbenchSound is an utterance to write down. All times are seconds from its
+// beginning; the sound at Src begins Lead seconds before it, and ends Trail
+// seconds after it.
+type WorkbenchSound struct {
+	Src      string  `json:"src"`
+	Peaks    string  `json:"peaks"`
+	Seconds  float64 `json:"seconds"`
+	Lead     float64 `json:"lead"`
+	Trail    float64 `json:"trail"`
+	Channels int     `json:"channels"`
+	// Begins is where the utterance begins in its recording.
+	Begins float64 `json:"begins"`
+	// Mode is blind (nothing is shown of what models heard), edit (the text
+	// began from the first of Heard) or reveal (Heard can be asked for).
+	Mode       string            `json:"mode"`
+	Transcript speech.Transcript `json:"transcript"`
+	Heard      []WorkbenchHeard  `json:"heard"`
+	// Picked says why a plan chose the utterance, empty if none did or nothing may be shown.
+	Picked string `json:"picked"`
+	// Tags can be put in by key or button; each has its brackets.
+	Tags []WorkbenchTag `json:"tags"`
+}
+
+// WorkbenchHeard is what a model version heard. Model is its name and version,
+// empty where that is not known; Confidence is of the whole.
+type WorkbenchHeard struct {
+	Model      string          `json:"model"`
+	Confidence *float64        `json:"confidence"`
+	Text       string          `json:"text"`
+	Words      []WorkbenchWord `json:"words"`
+}
+
+// WorkbenchWord is a word of a hypothesis with its times.
+type WorkbenchWord struct {
+	Word       string   `json:"word"`
+	Start      float64  `json:"start"`
+	End        float64  `json:"end"`
+	Confidence *float64 `json:"confidence"`
+}
+
+// WorkbenchTag stands for what is heard and is no word. Act is the action of
+// the table of keys that puts it in, empty for none.
+type WorkbenchTag struct {
+	Text string `json:"text"`
+	Act  string `json:"act"`
 }
 
 // WorkbenchClass is a class to choose. Key is "1" to "9" or "0", and empty
@@ -120,6 +172,12 @@ type WorkbenchURLs struct {
 	Dispute   string `json:"dispute,omitempty"`
 	Next      string `json:"next,omitempty"`
 	State     string `json:"state,omitempty"`
+	// Reveal shows what models heard, once own words are saved.
+	Reveal string `json:"reveal,omitempty"`
+	// Context lets the person hear more around the utterance, for a reason.
+	Context string `json:"context,omitempty"`
+	// Check says what of a text is against the transcription rules.
+	Check string `json:"check,omitempty"`
 	// Definition holds {class} in the place of a class's id.
 	Definition string `json:"definition,omitempty"`
 	// Keys takes PUT {"keys": {action: chord}} for this person.

@@ -66,7 +66,7 @@ func LabelPage(v LabelView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = labelStatus(v.State).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = labelStatus(v.State, "u").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -220,7 +220,7 @@ func Stage(image WorkbenchImage) templ.Component {
 	})
 }
 
-func labelStatus(s WorkbenchState) templ.Component {
+func labelStatus(s WorkbenchState, recallKey string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -281,7 +281,7 @@ func labelStatus(s WorkbenchState) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Button(ui.Act{Label: "Take back", Icon: "rotate-ccw", Weight: ui.Bare, Key: "u", NoSubmit: true, Attrs: templ.Attributes{"data-act": "recall", "data-part": "recall", "hidden": s.Recallable == nil}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Button(ui.Act{Label: "Take back", Icon: "rotate-ccw", Weight: ui.Bare, Key: recallKey, NoSubmit: true, Attrs: templ.Attributes{"data-act": "recall", "data-part": "recall", "hidden": s.Recallable == nil}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

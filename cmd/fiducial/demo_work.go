@@ -88,7 +88,7 @@ func (f *demoFill) beginOne(ctx context.Context, d demoPerson) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Store.SaveDraft(ctx, f.actors[d.name], work.Task, work.Assignment, 0, boxes[:min(1, len(boxes))])
+	_, err = f.Store.SaveDraft(ctx, f.actors[d.name], work.Task, work.Assignment, 0, boxes[:min(1, len(boxes))], nil)
 	return err
 }
 

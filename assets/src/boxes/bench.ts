@@ -3,13 +3,14 @@ import { emit } from "../shared/events";
 import { announce } from "../shared/notices";
 import { Scope } from "../shared/scope";
 import { Canvas } from "./canvas";
-import type { Mark, OverlayInfo, State } from "./contract";
+import type { Content, Mark, OverlayInfo, State } from "./contract";
 import { Definition } from "./definition";
+import { imageReasons } from "./dialogs";
 import type { Editor, What } from "./editor";
 import { hull } from "./geometry";
 import { chordOf, Keys } from "./keys";
 import type { Box } from "./model";
-import { Next, type Ready } from "./next";
+import { Next, picture, type Ready } from "./next";
 import { BoxList, ClassList, MarkList, type Parts } from "./panels";
 import { Refused, Server } from "./server";
 import { openSheet } from "./sheet";
@@ -38,8 +39,10 @@ const turnFar = 15;
 
 type Act = (e: KeyboardEvent | null) => void;
 
-export class Bench implements TaskBench {
+export class Bench implements TaskBench<HTMLImageElement> {
   readonly next: Next;
+  readonly skipReasons = imageReasons;
+  readonly load = picture;
   readonly status: Status;
   server: Server;
   readonly canvas: Canvas;
@@ -49,7 +52,7 @@ export class Bench implements TaskBench {
   private readonly boxes: BoxList;
   private readonly marks: MarkList;
   private readonly definition: Definition;
-  private task: Task | null = null;
+  private task: Task<HTMLImageElement> | null = null;
   private taskScope: Scope;
   private ownKeys: Record<string, string>;
   private stale = false;
@@ -63,7 +66,7 @@ export class Bench implements TaskBench {
     private readonly scope: Scope,
   ) {
     this.server = new Server(state.urls);
-    this.next = new Next((after) => this.server.next(after));
+    this.next = new Next((after) => this.server.next(after), picture);
     this.status = new Status(parts);
     this.ownKeys = { ...state.keys };
     this.keys = new Keys(state.mode, this.ownKeys);
@@ -85,6 +88,18 @@ export class Bench implements TaskBench {
     return this.canvas.editor;
   }
 
+  content(): Content {
+    return { boxes: this.editor().boxes.all };
+  }
+
+  take(content: Content, label: string): void {
+    this.editor().replaceAll(content.boxes, label);
+  }
+
+  summary({ boxes }: Content): string {
+    return boxes.length === 1 ? "1 box" : `${boxes.length} boxes`;
+  }
+
   // ---- tasks
 
   private begin(): void {
@@ -101,7 +116,7 @@ export class Bench implements TaskBench {
     if (state.mode === "label") this.task = new Task(this.taskScope, state, this);
   }
 
-  show({ state, image }: Ready): void {
+  show({ state, media: image }: Ready): void {
     const address = `/label/${state.task}`;
     if (state.urls.classes !== this.state.urls.classes) return location.assign(address);
     this.root.classList.remove("erased");
@@ -139,7 +154,7 @@ export class Bench implements TaskBench {
     if (what === "pointed" && editor.pointed !== null) emit(this.root, "boxes:point", { id: editor.pointed });
     if (what === "choice") emit(this.root, "boxes:choose", { box: editor.chosen });
     if (what === "boxes") {
-      this.task?.changed(editor.boxes.all);
+      this.task?.changed({ boxes: editor.boxes.all });
       emit(this.root, "boxes:change", { boxes: editor.boxes.all });
     }
     if (what === "boxes" || what === "choice" || what === "class") this.refreshLists();

@@ -1,7 +1,7 @@
 // What the server and the workbench say to each other. The Go side is in web/label.go.
 import type { Mode } from "./keys";
 import type { Window } from "./levels";
-import type { Box } from "./model";
+import { type Box, sameBoxes } from "./model";
 
 export interface ImageInfo {
   readonly src: string;
@@ -11,6 +11,53 @@ export interface ImageInfo {
   readonly alt: string;
   /** For 16-bit images: a rendition with the high byte in red and the low byte in green. */
   readonly window: (Window & { readonly src: string }) | null;
+}
+
+/** A stretch of an utterance with what was said in it, in seconds from its beginning. */
+export interface Segment {
+  readonly begin: number;
+  readonly end: number;
+  /** From 1; absent for all of them. */
+  readonly channel?: number;
+  readonly speaker?: string;
+  readonly text: string;
+}
+
+/** What an answer says, finished or not: boxes, which of an utterance are moments, and there what was said. */
+export interface Content {
+  readonly boxes: readonly Box[];
+  readonly transcript?: readonly Segment[];
+}
+
+export interface HeardWord {
+  readonly word: string;
+  readonly start: number;
+  readonly end: number;
+  readonly confidence: number | null;
+}
+
+/** What a model version heard; `model` is empty where that is not known. */
+export interface Heard {
+  readonly model: string;
+  readonly confidence: number | null;
+  readonly text: string;
+  readonly words: readonly HeardWord[];
+}
+
+/** An utterance. All times are seconds from its beginning; the sound at `src` begins `lead` seconds before it and ends `trail` after. */
+export interface SoundInfo {
+  readonly src: string;
+  readonly peaks: string;
+  readonly seconds: number;
+  readonly lead: number;
+  readonly trail: number;
+  readonly channels: number;
+  readonly begins: number;
+  readonly mode: "blind" | "edit" | "reveal";
+  readonly transcript: readonly Segment[];
+  readonly heard: readonly Heard[];
+  readonly picked: string;
+  readonly tags: readonly { readonly text: string; readonly act: string }[];
 }
 
 export interface ClassInfo {
@@ -53,6 +100,9 @@ export interface Urls {
   readonly next?: string;
   readonly state?: string;
   readonly definition?: string;
+  readonly reveal?: string;
+  readonly context?: string;
+  readonly check?: string;
   /** The person's own keys are put here. */
   readonly keys?: string;
   /** The page to go to when nothing is left. */
@@ -70,6 +120,8 @@ export interface State {
   readonly facts: readonly string[];
   readonly reason: "initial" | "rework" | "relabel";
   readonly image: ImageInfo;
+  /** Of an utterance, in the place of an image. */
+  readonly sound?: SoundInfo;
   readonly classes: readonly ClassInfo[];
   readonly boxes: readonly Box[];
   readonly draftVersion: number;
@@ -91,9 +143,8 @@ export interface Saved {
   readonly savedAt: string;
 }
 
-export interface Conflict {
+export interface Conflict extends Content {
   readonly version: number;
-  readonly boxes: readonly Box[];
 }
 
 export interface Submitted {
@@ -107,6 +158,21 @@ export interface Renewed {
   readonly gone: readonly number[];
   /** Of those that were asked for: their items were erased. */
   readonly erased?: readonly number[];
+}
+
+/** What a task begins with. */
+export function contentOf(state: State): Content {
+  return state.sound ? { boxes: state.boxes, transcript: state.sound.transcript } : { boxes: state.boxes };
+}
+
+export function sameContent(a: Content, b: Content): boolean {
+  return sameBoxes(a.boxes, b.boxes) && sameTranscript(a.transcript ?? [], b.transcript ?? []);
+}
+
+function sameTranscript(a: readonly Segment[], b: readonly Segment[]): boolean {
+  const same = (s: Segment, t: Segment | undefined): boolean =>
+    t !== undefined && s.begin === t.begin && s.end === t.end && s.text === t.text && (s.channel ?? 0) === (t.channel ?? 0) && (s.speaker ?? "") === (t.speaker ?? "");
+  return a.length === b.length && a.every((s, i) => same(s, b[i]));
 }
 
 /** A state as the server wrote it: an empty list may come as null. */

@@ -3,7 +3,10 @@ import { element } from "../shared/dom";
 import { Scope } from "../shared/scope";
 import type { SkipReason } from "./contract";
 
-const reasons: readonly [SkipReason, string, string][] = [
+export type SkipChoice = readonly [reason: SkipReason, label: string, help: string];
+
+/** Why an image is put aside. */
+export const imageReasons: readonly SkipChoice[] = [
   ["cannot_decide", "Cannot decide", "Goes to a reviewer, with your boxes."],
   ["broken_image", "The image is broken", "Black, cut off, or not of this strip."],
   ["not_mine", "Not for me", "Goes back to the queue for somebody else."],
@@ -11,7 +14,7 @@ const reasons: readonly [SkipReason, string, string][] = [
 ];
 
 /** Asks why the task is put aside; null where it is not. */
-export function askSkip(): Promise<{ reason: SkipReason; note: string } | null> {
+export function askSkip(reasons: readonly SkipChoice[]): Promise<{ reason: SkipReason; note: string } | null> {
   const choices = reasons.map(([value, label, help], i) =>
     element(
       "label",
@@ -36,13 +39,13 @@ export function askSkip(): Promise<{ reason: SkipReason; note: string } | null> 
   });
 }
 
-/** Two drafts of one task: which one goes on? Null where it is left open. */
-export function askConflict(mine: number, theirs: number): Promise<"mine" | "theirs" | null> {
+/** Two drafts of one task, each in a few words: which one goes on? Null where it is left open. */
+export function askConflict(mine: string, theirs: string): Promise<"mine" | "theirs" | null> {
   const form = element(
     "form",
     { method: "dialog", class: "in" },
     element("p", {}, "The draft of this task was changed in another window, or on another machine, since you opened it here. Nothing was overwritten."),
-    element("p", { class: "quiet" }, `Here: ${boxes(mine)}. There: ${boxes(theirs)}. If you take theirs, Undo brings yours back.`),
+    element("p", { class: "quiet" }, `Here: ${mine}. There: ${theirs}. If you take theirs, Undo brings yours back.`),
     element(
       "footer",
       {},
@@ -54,11 +57,8 @@ export function askConflict(mine: number, theirs: number): Promise<"mine" | "the
   return ask("Two drafts of this task", form).then((v) => (v === "mine" || v === "theirs" ? v : null));
 }
 
-function boxes(n: number): string {
-  return n === 1 ? "1 box" : `${n} boxes`;
-}
-
-function ask(title: string, form: HTMLFormElement): Promise<string> {
+/** Shows a form in a dialog, and returns the value of the button that closed it; [data-back] closes it with "". */
+export function ask(title: string, form: HTMLFormElement): Promise<string> {
   const scope = new Scope();
   const dialog = element("dialog", { "aria-labelledby": "ask-title" }, element("header", {}, element("h2", { id: "ask-title" }, title)), form);
   return new Promise((resolve) => {

@@ -64,11 +64,11 @@ async function stand(key = "MDEyMzQ1Njc4OWFiY2RlZg==") {
       await settled();
     },
     make(assignment = 34, version = 4) {
-      return new Draft(assignment, version, [], "", world, (s) => told.push(s));
+      return new Draft(assignment, version, { boxes: [] }, "", world, (s) => told.push(s));
     },
   };
   const world: DraftWorld = {
-    save: (version, boxes) => {
+    save: (version, { boxes }) => {
       saves.push({ version, boxes });
       return self.answer(version);
     },
@@ -86,8 +86,8 @@ async function stand(key = "MDEyMzQ1Njc4OWFiY2RlZg==") {
 test("changes are saved once after a pause, with the version counted on", async () => {
   const s = await stand();
   const d = s.make();
-  d.change([box("a")]);
-  d.change([box("a"), box("b")]);
+  d.change({ boxes: [box("a")] });
+  d.change({ boxes: [box("a"), box("b")] });
   await s.pass(699);
   assert.equal(s.saves.length, 0);
   await s.pass(1);
@@ -99,7 +99,7 @@ test("changes are saved once after a pause, with the version counted on", async 
 test("a page that is left before the browser's database is open has saved all the same", async () => {
   const saved: number[] = [];
   const world: DraftWorld = {
-    save: async (version, boxes) => {
+    save: async (version, { boxes }) => {
       saved.push(boxes.length);
       return { version: version + 1, savedAt: "" };
     },
@@ -107,8 +107,8 @@ test("a page that is left before the browser's database is open has saved all th
     now: () => 0,
     kept: new Promise(() => {}),
   };
-  const d = new Draft(34, 4, [], "", world, () => {});
-  d.change([box("a")]);
+  const d = new Draft(34, 4, { boxes: [] }, "", world, () => {});
+  d.change({ boxes: [box("a")] });
   void d.flush(true);
   assert.deepEqual(saved, [1]);
 });
@@ -117,7 +117,7 @@ test("whoever never pauses is saved every five seconds", async () => {
   const s = await stand();
   const d = s.make();
   for (let i = 0; i < 12; i++) {
-    d.change([box(`n${i}`)]);
+    d.change({ boxes: [box(`n${i}`)] });
     await s.pass(500);
   }
   assert.equal(s.saves.length, 1);
@@ -128,9 +128,9 @@ test("a change during a save is saved after it, and not called saved before", as
   let finish = (_: Saved): void => {};
   s.answer = () => new Promise((r) => (finish = r));
   const d = s.make();
-  d.change([box("a")]);
+  d.change({ boxes: [box("a")] });
   await s.pass(700);
-  d.change([box("a"), box("b")]);
+  d.change({ boxes: [box("a"), box("b")] });
   finish({ version: 5, savedAt: "" });
   await s.pass(0);
   assert.notEqual(s.last(), "saved");
@@ -143,9 +143,9 @@ test("a page that is left amid a save sends the rest as the version after", asyn
   let store = (_: Saved): void => {};
   s.answer = () => new Promise((resolve) => (store = resolve));
   const d = s.make();
-  d.change([box("a")]);
+  d.change({ boxes: [box("a")] });
   await s.pass(700);
-  d.change([box("a"), box("b")]);
+  d.change({ boxes: [box("a"), box("b")] });
   assert.equal(d.coming, 6);
   void d.flush(true);
   assert.deepEqual(s.saves.map((save) => [save.version, save.boxes.length]), [[4, 1], [5, 2]]);
@@ -158,10 +158,10 @@ test("a conflict is told and nothing is sent until it is settled", async () => {
   const s = await stand();
   s.answer = async () => Promise.reject(new Refused(409, "changed", { version: 9, boxes: [box("z")] }));
   const d = s.make();
-  d.change([box("a")]);
+  d.change({ boxes: [box("a")] });
   await s.pass(700);
   assert.equal(s.last(), "conflict");
-  d.change([box("a"), box("b")]);
+  d.change({ boxes: [box("a"), box("b")] });
   await s.pass(60_000);
   assert.equal(s.saves.length, 1);
   s.answer = async (version) => ({ version: version + 1, savedAt: "" });
@@ -175,7 +175,7 @@ test("theirs taken is saved already", async () => {
   const s = await stand();
   s.answer = async () => Promise.reject(new Refused(409, "changed", { version: 9, boxes: [box("z")] }));
   const d = s.make();
-  d.change([box("a")]);
+  d.change({ boxes: [box("a")] });
   await s.pass(700);
   d.settle("theirs");
   await s.pass(10_000);
@@ -187,7 +187,7 @@ test("a conflict with one's own lost save is none", async () => {
   const s = await stand();
   s.answer = async () => Promise.reject(new Refused(409, "changed", { version: 5, boxes: [box("a")] }));
   const d = s.make();
-  d.change([box("a")]);
+  d.change({ boxes: [box("a")] });
   await s.pass(700);
   assert.equal(s.last(), "saved");
   assert.equal(d.version, 5);
@@ -197,7 +197,7 @@ test("without a connection the draft lies sealed in the browser, and comes back"
   const s = await stand();
   s.answer = async () => Promise.reject(new Refused(0, "no connection"));
   const d = s.make();
-  d.change([box("a")]);
+  d.change({ boxes: [box("a")] });
   await s.pass(700);
   assert.deepEqual(s.told.at(-1), { kind: "offline", kept: true });
   const raw = s.shelf.sealed.get(34);
@@ -212,7 +212,7 @@ test("without a connection the draft lies sealed in the browser, and comes back"
 test("kept drafts are opened by their own session and assignment only, for eight hours", async () => {
   const s = await stand();
   s.answer = async () => Promise.reject(new Refused(503, "busy"));
-  s.make().change([box("a")]);
+  s.make().change({ boxes: [box("a")] });
   await s.pass(700);
   const lying = s.shelf.sealed.get(34);
   assert.ok(lying);
@@ -231,14 +231,14 @@ test("what was erased is kept nowhere and saved no more", async () => {
   const s = await stand();
   s.answer = async () => Promise.reject(new Refused(0, "no connection"));
   const d = s.make();
-  d.change([box("a")]);
+  d.change({ boxes: [box("a")] });
   await s.pass(700);
   assert.equal(s.shelf.sealed.size, 1);
   s.answer = async () => Promise.reject(new Refused(410, "erased"));
   await s.pass(2000);
   assert.deepEqual(s.told.at(-1), { kind: "gone", message: "erased" });
   assert.equal(s.shelf.sealed.size, 0);
-  d.change([box("b")]);
+  d.change({ boxes: [box("b")] });
   await s.pass(60_000);
   assert.equal(s.saves.length, 2);
 });

@@ -1,6 +1,5 @@
-import type { Conflict, Saved } from "./contract";
+import { type Conflict, type Content, sameContent, type Saved } from "./contract";
 import { type KeptDraft, keptFor, type Sealer, type Shelf } from "./kept";
-import { type Box, sameBoxes } from "./model";
 import { conflictOf, Refused } from "./server";
 
 /** Where the draft is, as it is told to the person. */
@@ -17,7 +16,7 @@ export type DraftState =
 
 /** What the draft needs of the world, so that tests can stand in for it. */
 export interface DraftWorld {
-  save(version: number, boxes: readonly Box[]): Promise<Saved>;
+  save(version: number, content: Content): Promise<Saved>;
   after(milliseconds: number, run: () => void): () => void;
   now(): number;
   /** Where drafts are kept in the browser; saving to the server does not wait until that is open. */
@@ -35,12 +34,12 @@ const longest = 5000;
 const retries = [2000, 4000, 8000, 15000, 30000];
 
 /**
- * Keeps the boxes of one assignment on the server: soon after each change, one request at a time,
+ * Keeps the content of one assignment on the server: soon after each change, one request at a time,
  * never over another's version. Without a connection they lie sealed in the browser.
  */
 export class Draft {
   private dirtySince: number | null = null;
-  private latest: readonly Box[];
+  private latest: Content;
   private saving: Promise<void> | null = null;
   private cancel = (): void => {};
   private failures = 0;
@@ -50,20 +49,20 @@ export class Draft {
   constructor(
     private readonly assignment: number,
     public version: number,
-    boxes: readonly Box[],
+    content: Content,
     savedAt: string,
     private readonly world: DraftWorld,
     private readonly told: (state: DraftState) => void,
   ) {
-    this.latest = boxes;
+    this.latest = content;
     this.state = { kind: "saved", at: savedAt };
   }
 
-  /** The boxes changed; they are saved after a short pause, or after five seconds of going on. */
-  change(boxes: readonly Box[]): void {
+  /** The content changed; it is saved after a short pause, or after five seconds of going on. */
+  change(content: Content): void {
     if (this.closed) return;
     const now = this.world.now();
-    this.latest = boxes;
+    this.latest = content;
     this.dirtySince ??= now;
     if (this.state.kind === "conflict") return;
     if (this.state.kind !== "offline") this.tell({ kind: "unsaved" });
@@ -92,39 +91,39 @@ export class Draft {
   }
 
   private async send(): Promise<void> {
-    const boxes = this.latest;
+    const content = this.latest;
     const since = this.dirtySince;
     // A save on its way will have been stored when this one arrives; there is no time to wait for it.
     const version = this.version + (this.saving ? 1 : 0);
     this.dirtySince = null;
     if (this.state.kind !== "offline") this.tell({ kind: "saving" });
     try {
-      const saved = await this.world.save(version, boxes);
-      await this.accepted(saved, boxes);
+      const saved = await this.world.save(version, content);
+      await this.accepted(saved, content);
     } catch (error) {
       this.dirtySince ??= since;
-      await this.failed(error, boxes);
+      await this.failed(error, content);
     }
   }
 
-  private async accepted(saved: Saved, boxes: readonly Box[]): Promise<void> {
+  private async accepted(saved: Saved, content: Content): Promise<void> {
     this.version = saved.version;
     this.failures = 0;
     if (this.closed) return;
-    if (this.latest === boxes) {
+    if (this.latest === content) {
       this.tell({ kind: "saved", at: saved.savedAt });
       await this.forget();
     } else this.later(pause);
   }
 
-  private async failed(error: unknown, boxes: readonly Box[]): Promise<void> {
+  private async failed(error: unknown, content: Content): Promise<void> {
     const refused = error instanceof Refused ? error : new Refused(0, String(error));
     const theirs = conflictOf(refused);
     if (this.closed) return;
-    if (theirs && sameBoxes(theirs.boxes, boxes)) {
+    if (theirs && sameContent(theirs, content)) {
       // Our own save whose answer was lost on the way.
-      await this.accepted({ version: theirs.version, savedAt: new Date(this.world.now()).toISOString() }, boxes);
-      if (this.latest === boxes) this.dirtySince = null;
+      await this.accepted({ version: theirs.version, savedAt: new Date(this.world.now()).toISOString() }, content);
+      if (this.latest === content) this.dirtySince = null;
     } else if (theirs) this.tell({ kind: "conflict", theirs });
     else if (refused.passing) await this.offline();
     else if (refused.status === 410) {
@@ -145,7 +144,7 @@ export class Draft {
     const { sealer, shelf } = await this.world.kept;
     let kept = false;
     if (sealer && shelf) {
-      const sealed = await sealer.seal(this.assignment, { version: this.version, boxes: this.latest }, this.world.now());
+      const sealed = await sealer.seal(this.assignment, { ...this.latest, version: this.version }, this.world.now());
       kept = await shelf.put(sealed).then(() => true, () => false);
     }
     if (!this.closed && this.failures > 0) this.tell({ kind: "offline", kept });
@@ -156,13 +155,13 @@ export class Draft {
     if (this.failures > 0) void this.flush();
   }
 
-  /** Settles a conflict: with "mine" these boxes go over theirs, with "theirs" the caller shows theirs. */
+  /** Settles a conflict: with "mine" this content goes over theirs, with "theirs" the caller shows theirs. */
   settle(choice: "mine" | "theirs"): void {
     if (this.state.kind !== "conflict") return;
     const { theirs } = this.state;
     this.version = theirs.version;
     if (choice === "theirs") {
-      this.latest = theirs.boxes;
+      this.latest = theirs;
       this.dirtySince = null;
       this.tell({ kind: "saved", at: new Date(this.world.now()).toISOString() });
       void this.forget();
@@ -173,7 +172,7 @@ export class Draft {
     void this.flush();
   }
 
-  /** Boxes that a page before this one could not save, or null. Drafts that are too old are removed. */
+  /** What a page before this one could not save, or null. Drafts that are too old are removed. */
   async restore(): Promise<KeptDraft | null> {
     const { sealer, shelf } = await this.world.kept;
     if (!shelf) return null;
@@ -185,7 +184,7 @@ export class Draft {
     return draft;
   }
 
-  /** Raises a conflict between the boxes here and others. */
+  /** Raises a conflict between the content here and another. */
   contest(theirs: Conflict): void {
     this.dirtySince ??= this.world.now();
     this.tell({ kind: "conflict", theirs });

@@ -1,13 +1,12 @@
 // Drafts kept in the browser while the server cannot be reached: encrypted under a
 // key that the server gives to this session alone, for eight hours at most.
-import type { Box } from "./model";
+import type { Content } from "./contract";
 
 export const keptFor = 8 * 60 * 60 * 1000;
 
-export interface KeptDraft {
-  /** The server's version that these boxes started from. */
+export interface KeptDraft extends Content {
+  /** The server's version that this content started from. */
   readonly version: number;
-  readonly boxes: readonly Box[];
 }
 
 /** As it lies in the browser's database. */

@@ -1,9 +1,10 @@
 // The next task is fetched while the present one is worked on: its data and its image, decoded.
 import type { State } from "./contract";
 
-export interface Ready {
+/** A task with what is to be seen or heard of it. */
+export interface Ready<Media = HTMLImageElement> {
   readonly state: State;
-  readonly image: HTMLImageElement;
+  readonly media: Media;
 }
 
 /** An image element that has the item's picture, decoded. Kept as an element, since media are never cached. */
@@ -15,14 +16,14 @@ export async function picture(state: State): Promise<HTMLImageElement> {
   return image;
 }
 
-export class Next {
-  private fetching: Promise<Ready | null> | null = null;
-  private held: Ready | null = null;
+export class Next<Media = HTMLImageElement> {
+  private fetching: Promise<Ready<Media> | null> | null = null;
+  private held: Ready<Media> | null = null;
   private leaving = false;
 
   constructor(
     private readonly claim: (after: number) => Promise<State | null>,
-    private readonly load: (state: State) => Promise<HTMLImageElement> = picture,
+    private readonly load: (state: State) => Promise<Media>,
   ) {}
 
   /** The task that is held besides the present one, for the heartbeat. */
@@ -43,14 +44,14 @@ export class Next {
     this.leaving = false;
   }
 
-  private async fetch(after: number): Promise<Ready | null> {
+  private async fetch(after: number): Promise<Ready<Media> | null> {
     try {
       const state = await this.claim(after);
       if (!state) {
         this.fetching = null;
         return null;
       }
-      this.held = { state, image: await this.load(state) };
+      this.held = { state, media: await this.load(state) };
       return this.held;
     } catch {
       this.fetching = null;
@@ -59,7 +60,7 @@ export class Next {
   }
 
   /** What was fetched, or is being; null where there is nothing yet. Asked again it starts anew. */
-  async take(): Promise<Ready | null> {
+  async take(): Promise<Ready<Media> | null> {
     this.leaving = true;
     const ready = await this.fetching;
     this.drop();

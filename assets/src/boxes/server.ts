@@ -1,5 +1,4 @@
-import { completed, type Conflict, type Renewed, type Saved, type SkipReason, type State, type Submitted, type Urls } from "./contract";
-import type { Box } from "./model";
+import { completed, type Conflict, type Content, type Heard, type Renewed, type Saved, type SkipReason, type State, type Submitted, type Urls } from "./contract";
 
 /** The server said no, or cannot be reached (status 0); the message is for the person. */
 export class Refused extends Error {
@@ -62,8 +61,8 @@ export class Server {
     return this.urls[what] ?? "";
   }
 
-  save(assignment: number, version: number, boxes: readonly Box[]): Promise<Saved> {
-    const body = { assignment, version, boxes };
+  save(assignment: number, version: number, { boxes, transcript }: Content): Promise<Saved> {
+    const body = { assignment, version, boxes, transcript };
     return json(ask("PUT", this.url("draft"), body, { keepalive: JSON.stringify(body).length < outliving }));
   }
 
@@ -74,8 +73,8 @@ export class Server {
     return completed((await response.json()) as State);
   }
 
-  submit(assignment: number, version: number, boxes: readonly Box[], activeMs: number, key: string): Promise<Submitted> {
-    const body = { assignment, version, boxes, activeMs };
+  submit(assignment: number, version: number, { boxes, transcript }: Content, activeMs: number, key: string): Promise<Submitted> {
+    const body = { assignment, version, boxes, transcript, activeMs };
     return json(ask("POST", this.url("submit"), body, { headers: { "Idempotency-Key": key } }));
   }
 
@@ -110,6 +109,16 @@ export class Server {
     await ask("PUT", this.url("keys"), { keys });
   }
 
+  /** What models heard, for whoever has written their own. */
+  reveal(assignment: number): Promise<{ readonly heard: readonly Heard[]; readonly picked: string }> {
+    return json(ask("POST", this.url("reveal"), { assignment }));
+  }
+
+  /** Lets the person hear more around the utterance, for a reason. */
+  async widen(seconds: number, reason: string): Promise<void> {
+    await ask("POST", this.url("context"), { seconds, reason });
+  }
+
   /** The definition of a class as the server wrote it in HTML. */
   async definition(id: number, signal: AbortSignal): Promise<string> {
     const response = await fetch(this.url("definition").replace("{class}", String(id)), { signal });
@@ -122,6 +131,6 @@ export class Server {
 export function conflictOf(refused: Refused): Conflict | null {
   const body = refused.body as Partial<Conflict> | null;
   return refused.status === 409 && typeof body?.version === "number" && Array.isArray(body.boxes)
-    ? { version: body.version, boxes: body.boxes }
+    ? { version: body.version, boxes: body.boxes, ...(body.transcript ? { transcript: body.transcript } : {}) }
     : null;
 }

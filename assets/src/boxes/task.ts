@@ -2,14 +2,13 @@
 import { emit } from "../shared/events";
 import { announce } from "../shared/notices";
 import type { Scope } from "../shared/scope";
-import type { Mark, State, Submitted } from "./contract";
-import { askConflict, askSkip } from "./dialogs";
+import { type Content, contentOf, type Mark, sameContent, type State, type Submitted } from "./contract";
+import { askConflict, askSkip, type SkipChoice } from "./dialogs";
 import { Draft, type DraftState } from "./draft";
-import type { Editor } from "./editor";
 import { noteLeaving, openShelf, sealer, takeLeaving } from "./kept";
 import { Activity, Lease } from "./lease";
-import { type Box, newId, sameBoxes } from "./model";
-import { type Next, picture, type Ready } from "./next";
+import { newId } from "./model";
+import type { Next, Ready } from "./next";
 import { conflictOf, Refused, type Server } from "./server";
 import type { Status } from "./status";
 
@@ -25,19 +24,28 @@ const lookPause = 120;
 const watched = 24 * 60 * 60 * 1000;
 
 /** What a task needs of the bench it lies on. */
-export interface Bench {
+export interface Bench<Media> {
   readonly root: HTMLElement;
   readonly server: Server;
-  readonly next: Next;
+  readonly next: Next<Media>;
   readonly status: Status;
-  editor(): Editor;
+  /** Why a task of this kind is put aside. */
+  readonly skipReasons: readonly SkipChoice[];
+  /** The content as it is now. */
+  content(): Content;
+  /** Puts this content in the place of what there is, as one step of undo. */
+  take(content: Content, label: string): void;
+  /** "3 boxes": the content in a few words. */
+  summary(content: Content): string;
+  /** Fetches what is to be seen or heard of a task. */
+  load(state: State): Promise<Media>;
   /** Shows another task in place of this one. */
-  show(ready: Ready): void;
-  /** Takes away the picture, the boxes and the name of what was erased. */
+  show(ready: Ready<Media>): void;
+  /** Takes away the media, the content and the name of what was erased. */
   clear(): void;
 }
 
-export class Task {
+export class Task<Media> {
   private readonly draft: Draft | null;
   private readonly lease: Lease | null;
   private readonly activity = new Activity();
@@ -45,13 +53,13 @@ export class Task {
   private beaten = 0;
   private warned: "calm" | "soon" | "over" = "calm";
   private busy = false;
-  private sending: { readonly key: string; readonly boxes: readonly Box[] } | null = null;
+  private sending: { readonly key: string; readonly content: Content } | null = null;
   private asking = false;
 
   constructor(
     private readonly scope: Scope,
     private readonly state: State,
-    private readonly bench: Bench,
+    private readonly bench: Bench<Media>,
   ) {
     const now = Date.now();
     this.lease = state.leaseUntil === null ? null : new Lease(state.leaseUntil, Date.parse(state.now) - now, now);
@@ -73,17 +81,17 @@ export class Task {
 
   // ---- draft
 
-  // The draft is there at once: what is drawn in a page's first moments is saved too, also if it is left in them.
+  // The draft is there at once: what is done in a page's first moments is saved too, also if it is left in them.
   private startDraft(): Draft | null {
     const { state, scope, bench } = this;
     if (!bench.server.can("draft")) return null;
     return new Draft(
       state.assignment,
       state.draftVersion,
-      state.boxes,
+      contentOf(state),
       state.now,
       {
-        save: (version, boxes) => bench.server.save(state.assignment, version, boxes),
+        save: (version, content) => bench.server.save(state.assignment, version, content),
         after: (ms, run) => scope.after(ms, run),
         now: () => Date.now(),
         kept: Promise.all([sealer(state.draftKey), openShelf()]).then(([sealer, shelf]) => ({ sealer, shelf })),
@@ -106,35 +114,41 @@ export class Task {
   }
 
   // A page that is loaded again at once can be here before what the last one saved: true where the
-  // server has got it by now and nothing was drawn here since.
+  // server has got it by now and nothing was done here since.
   private async overtaken(): Promise<boolean> {
     const { state, bench, scope } = this;
     const left = takeLeaving(state.assignment);
     if (left > state.draftVersion) bench.status.draft({ kind: "saving" });
     for (let look = 0; look < looks && left > state.draftVersion && !scope.disposed; look++) {
       const now = await bench.server.state().catch(() => null);
-      if (now && now.draftVersion >= left) return sameBoxes(bench.editor().boxes.all, state.boxes);
+      if (now && now.draftVersion >= left) return sameContent(bench.content(), contentOf(state));
       await new Promise<void>((go) => scope.after(lookPause, go));
     }
     return false;
   }
 
-  // Boxes that an earlier page had to keep in the browser.
+  // What an earlier page had to keep in the browser.
   private async bringBack(draft: Draft): Promise<void> {
     const kept = await draft.restore().catch(() => null);
-    if (!kept || this.scope.disposed || sameBoxes(kept.boxes, this.state.boxes)) {
+    if (!kept || this.scope.disposed || sameContent(kept, contentOf(this.state))) {
       if (kept) await draft.forget();
       return;
     }
-    this.bench.editor().replaceAll(kept.boxes, "Brought back");
+    this.bench.take(kept, "Brought back");
     if (kept.version === this.state.draftVersion) {
       emit(this.bench.root, "notice", { tone: "info", text: "Brought back what could not be saved before. Undo takes it away again." });
-    } else draft.contest({ version: this.state.draftVersion, boxes: this.state.boxes });
+    } else draft.contest({ version: this.state.draftVersion, ...contentOf(this.state) });
   }
 
-  /** The boxes are different now. */
-  changed(boxes: readonly Box[]): void {
-    this.draft?.change(boxes);
+  /** The content is different now. */
+  changed(content: Content): void {
+    this.draft?.change(content);
+  }
+
+  /** Waits until the server has the content as it is now; false where it could not be saved. */
+  async saved(): Promise<boolean> {
+    await this.draft?.flush();
+    return this.draft === null || this.draft.state.kind === "saved";
   }
 
   private told(s: DraftState): void {
@@ -149,18 +163,18 @@ export class Task {
 
   private async settle(): Promise<void> {
     const { draft } = this;
-    const editor = this.bench.editor();
+    const { bench } = this;
     if (this.asking || draft?.state.kind !== "conflict") return;
     const { theirs } = draft.state;
     this.asking = true;
-    const choice = await askConflict(editor.boxes.all.length, theirs.boxes.length);
+    const choice = await askConflict(bench.summary(bench.content()), bench.summary(theirs));
     this.asking = false;
     if (choice === null) {
       return this.bench.status.notice("warn", "This draft was also changed elsewhere. Nothing is saved until you choose.", { label: "Choose", run: () => void this.settle() });
     }
     this.bench.status.notice("", "");
     draft.settle(choice);
-    if (choice === "theirs") editor.replaceAll(theirs.boxes, "Theirs taken");
+    if (choice === "theirs") bench.take(theirs, "Theirs taken");
   }
 
   // ---- lease
@@ -224,16 +238,16 @@ export class Task {
 
   submit(): Promise<void> {
     return this.finish(() => {
-      const boxes = this.bench.editor().boxes.all;
-      // The same boxes sent again are the same submit; others are another.
-      if (this.sending?.boxes !== boxes) this.sending = { key: newId(), boxes };
+      const content = this.bench.content();
+      // The same content sent again is the same submit; any other is another.
+      if (!this.sending || !sameContent(this.sending.content, content)) this.sending = { key: newId(), content };
       const version = this.draft?.version ?? this.state.draftVersion;
-      return this.bench.server.submit(this.state.assignment, version, boxes, this.activity.milliseconds, this.sending.key);
+      return this.bench.server.submit(this.state.assignment, version, content, this.activity.milliseconds, this.sending.key);
     }, { task: this.state.task, title: this.state.title });
   }
 
   async skip(): Promise<void> {
-    const answer = await askSkip();
+    const answer = await askSkip(this.bench.skipReasons);
     if (answer) await this.finish(() => this.bench.server.skip(this.state.assignment, answer.reason, answer.note), this.state.recallable);
   }
 
@@ -269,7 +283,7 @@ export class Task {
     const ready = await next.take();
     if (ready) return this.bench.show({ ...ready, state: { ...ready.state, recallable } });
     const state = server.can("next") ? await server.next(this.state.assignment).catch(() => null) : null;
-    if (state) return this.bench.show({ state, image: await picture(state) });
+    if (state) return this.bench.show({ state, media: await this.bench.load(state) });
     location.assign(done.next ?? this.state.urls.queue ?? "/queue");
   }
 
@@ -290,7 +304,7 @@ export class Task {
       void this.draft?.forget();
     }
     if (theirs) this.draft?.contest(theirs);
-    else if (refused.status === 0) this.bench.status.notice("warn", `Not submitted: ${refused.message} Your boxes are kept; submit again when the connection is back.`);
+    else if (refused.status === 0) this.bench.status.notice("warn", `Not submitted: ${refused.message} What you did is kept; submit again when the connection is back.`);
     else this.bench.status.notice("bad", `Not submitted: ${refused.message}`);
   }
 
@@ -302,7 +316,7 @@ export class Task {
       await this.draft?.flush();
       const state = await this.bench.server.recall(this.state.assignment, recallable.task);
       this.bench.next.drop();
-      this.bench.show({ state, image: await picture(state) });
+      this.bench.show({ state, media: await this.bench.load(state) });
     } catch (error) {
       this.bench.status.notice("warn", error instanceof Refused ? error.message : String(error));
     } finally {
