@@ -85,10 +85,19 @@ DO $$ BEGIN
     FOR i IN 0..7 LOOP
         EXECUTE format('CREATE TABLE transcripts_%s PARTITION OF transcripts FOR VALUES WITH (MODULUS 8, REMAINDER %s)', i, i);
         EXECUTE format('CREATE TABLE hypotheses_%s PARTITION OF hypotheses FOR VALUES WITH (MODULUS 8, REMAINDER %s)', i, i);
+        -- The planner's statistics would be another place with words in it.
+        EXECUTE format('ALTER TABLE transcripts_%s ALTER COLUMN segments SET STATISTICS 0', i);
+        EXECUTE format('ALTER TABLE hypotheses_%s ALTER COLUMN text SET STATISTICS 0, ALTER COLUMN words SET STATISTICS 0', i);
     END LOOP;
 END $$;
 -- +goose StatementEnd
+ALTER TABLE transcripts ALTER COLUMN segments SET STATISTICS 0;
+ALTER TABLE hypotheses ALTER COLUMN text SET STATISTICS 0, ALTER COLUMN words SET STATISTICS 0;
 CREATE INDEX hypotheses_prediction_idx ON hypotheses (prediction_id);
+
+-- Whose sound an erased item was: ids alone.
+ALTER TABLE erasure_items ADD COLUMN recording_id bigint;
+CREATE INDEX erasure_items_recording_idx ON erasure_items (recording_id) WHERE recording_id IS NOT NULL;
 
 -- What a plan chooses by, beside the content: the mean confidence of a hypothesis and how many words it has.
 ALTER TABLE predictions ADD COLUMN confidence real CHECK (confidence BETWEEN 0 AND 1);
@@ -329,6 +338,7 @@ DROP INDEX media_reads_sound_key;
 DROP TABLE wider_contexts, hypothesis_views;
 DROP INDEX predictions_confidence_idx;
 ALTER TABLE predictions DROP COLUMN words, DROP COLUMN confidence;
+ALTER TABLE erasure_items DROP COLUMN recording_id;
 DROP TABLE hypotheses, transcripts;
 DROP INDEX items_recording_idx;
 ALTER TABLE items DROP CONSTRAINT items_span, DROP COLUMN ends, DROP COLUMN begins, DROP COLUMN channel, DROP COLUMN recording_id;

@@ -258,7 +258,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"counts", "erased", "touched", "proof", "receipt", "signature", "hold_id", "told_at", "error",
 		}, OfNobody, ""},
 		{"erasure_lists", []string{"erasure_id", "item_id", "state"}, OfItem, OnceDone},
-		{"erasure_items", []string{"item_id", "erasure_id", "project_id", "source_id", "task_id", "key_hash", "erased_at"}, OfNobody, ""},
+		{"erasure_items", []string{"item_id", "erasure_id", "project_id", "source_id", "task_id", "key_hash", "erased_at", "recording_id"}, OfNobody, ""},
 		{"legal_holds", []string{
 			"id", "source_id", "group_id", "item_id", "reason", "placed_by", "placed_token", "placed_at", "lifted_by", "lifted_token", "lifted_at",
 			"lift_reason",

@@ -26,6 +26,8 @@ func rewritings() []rewriting {
 		{"item_salts", "item_id"},
 		{"item_notes", "item_id"},
 		{"comment_texts", "item_id"},
+		{"transcripts", "item_id"},
+		{"hypotheses", "item_id"},
 		{"import_results", ""},
 		{"import_files", ""},
 		{"groups", ""},

@@ -1,7 +1,7 @@
 INSERT INTO projects (slug, name, kind, key_secret) VALUES ('calls', 'Calls', 'audio', decode(repeat('0c', 32), 'hex'));
 INSERT INTO recordings (project_id, source_id, key_hash, state, encoding, rate, channels, frames)
     SELECT id, 1, '\x0c', 'ready', 'pcm16', 16000, 2, 160000 FROM projects WHERE slug = 'calls';
-INSERT INTO recording_assets (recording_id, kind, content_type, bytes, sha256) VALUES (1, 'original', 'audio/wav', 640044, '\x0c');
+INSERT INTO recording_assets (recording_id, kind, content_type, bytes, sha256) VALUES (1, 'original', 'audio/wav', 640044, sha256('call'));
 INSERT INTO recording_reservations (recording_id, import_id) VALUES (1000, 3);
 INSERT INTO recording_silences (recording_id, channel, begins, ends) VALUES (1, 1, 2.5, 3.5);
 INSERT INTO items (project_id, source_id, key_hash, recording_id, channel, begins, ends)
@@ -37,3 +37,4 @@ INSERT INTO model_training (model_version_id, version_id) SELECT v.id, d.id FROM
 INSERT INTO item_sounds (item_id, recording_version, sha256) SELECT item_id, 1, '\x0c02' FROM plan_items;
 INSERT INTO item_agreements (item_id, project_id, task_id, answers, truth_id, objects, score, worst, wer, word_errors, words, truth_wer, truth_word_errors, truth_words)
     SELECT t.item_id, t.project_id, t.id, 2, u.id, 0, 0.5, 'words', 0.5, 1, 4, 0, 0, 2 FROM tasks t JOIN truths u ON u.item_id = t.item_id WHERE t.plan_id = 1;
+UPDATE erasure_items SET recording_id = 99;

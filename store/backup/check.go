@@ -25,6 +25,7 @@ type Checked struct {
 func CheckObjects(ctx context.Context, pool *pgxpool.Pool, bucket *blob.Bucket) (c Checked, err error) {
 	const query = `
 		SELECT 'items/' || item_id || '/' || kind, sha256 FROM assets
+		UNION ALL SELECT 'recordings/' || recording_id || '/' || kind, sha256 FROM recording_assets
 		UNION ALL SELECT 'exports/' || id, sha256 FROM exports WHERE state = 'done'`
 	rows, err := pool.Query(ctx, query) //nolint:rowserrcheck // ForEachRow does
 	if err != nil {

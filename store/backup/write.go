@@ -167,8 +167,19 @@ const objectKeys = `
 	UNION ALL SELECT 'exports/' || id FROM exports WHERE state = 'done'
 	UNION ALL SELECT 'imports/' || id || '/' FROM imports WHERE state IN ('uploading', 'queued', 'running')`
 
+// recordingKeys are more of them, of a schema that knows recordings.
+const recordingKeys = ` UNION ALL SELECT 'recordings/' || recording_id || '/' || kind FROM recording_assets`
+
 func (a *writer) objects(tx pgx.Tx) error {
-	if _, err := tx.Exec(a.ctx, objectKeys); err != nil {
+	var sound bool
+	if err := tx.QueryRow(a.ctx, `SELECT to_regclass('recording_assets') IS NOT NULL`).Scan(&sound); err != nil {
+		return err
+	}
+	declare := objectKeys
+	if sound {
+		declare += recordingKeys
+	}
+	if _, err := tx.Exec(a.ctx, declare); err != nil {
 		return err
 	}
 	for {
