@@ -11,8 +11,8 @@ type Stretch struct {
 	First, End int64
 }
 
-// silence is the byte that silence consists of, in each encoding of one and of several bytes.
-func (f Format) silence() byte {
+// quiet is the byte that silence consists of, in each encoding of one and of several bytes.
+func (f Format) quiet() byte {
 	switch f.Encoding {
 	case Unsigned:
 		return 0x80
@@ -51,7 +51,7 @@ func (s *silencer) Read(p []byte) (n int, err error) {
 
 // overwrite silences what a block, which begins where the silencer is, has of a stretch.
 func (s *silencer) overwrite(block []byte, stretch Stretch) {
-	frame, silence := s.sound.frame(), s.sound.silence()
+	frame, silence := s.sound.frame(), s.sound.quiet()
 	begin := max(s.sound.start+stretch.First*frame, s.at) - s.at
 	end := min(s.sound.start+min(stretch.End, s.sound.Frames)*frame, s.at+int64(len(block))) - s.at
 	first, last := int64(0), frame
@@ -71,11 +71,11 @@ func (s *Sound) Silent(stretch Stretch) (bool, error) {
 	decoder := s.Decode(stretch.First, stretch.End)
 	samples := make([]float32, s.Channels*max(1, blockBytes/(4*s.Channels)))
 	var nothing [1]float32
-	quiet := make([]byte, s.Bytes)
-	for i := range quiet {
-		quiet[i] = s.silence()
+	nothingRaw := make([]byte, s.Bytes)
+	for i := range nothingRaw {
+		nothingRaw[i] = s.quiet()
 	}
-	s.decode(nothing[:], quiet)
+	s.decode(nothing[:], nothingRaw)
 	for {
 		n, err := decoder.Read(samples)
 		if errors.Is(err, io.EOF) {
