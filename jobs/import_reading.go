@@ -42,6 +42,9 @@ type importReading struct {
 	pictures int
 	losses   []store.ImportResult // what was refused or lost beside the records
 	dropped  map[string]int       // marks of boxes that are not kept
+
+	speech    speechReading // of an import of sound
+	converter func() media.Converter
 }
 
 func newImportReading(run *store.ImportRun, pixels *semaphore.Weighted) (*importReading, error) {
@@ -49,7 +52,7 @@ func newImportReading(run *store.ImportRun, pixels *semaphore.Weighted) (*import
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	return &importReading{run: run, spool: spool, pixels: pixels, dropped: map[string]int{}}, nil
+	return &importReading{run: run, spool: spool, pixels: pixels, dropped: map[string]int{}, speech: speechReading{dropped: map[string]int{}, names: map[string]int{}}}, nil
 }
 
 // Close removes the copies of what was uploaded.
@@ -64,7 +67,7 @@ func (r *importReading) refused() []store.ImportResult {
 		reason := fmt.Sprintf("left out: %s, which is not kept (of %d boxes)", mark, r.dropped[mark])
 		results = append(results, store.ImportResult{Name: "All labels", Outcome: store.OutcomeLost, Reason: reason})
 	}
-	return results
+	return append(results, r.speech.losses()...)
 }
 
 // drop counts what a box says that is not kept with it.
@@ -95,6 +98,9 @@ func (r *importReading) refuse(name, reason string) {
 func (r *importReading) read(ctx context.Context) error {
 	if err := r.run.Expect(ctx, len(r.folder.files)); err != nil {
 		return err
+	}
+	if r.run.Kind == "audio" {
+		return r.readSpeech(ctx)
 	}
 	var err error
 	switch r.run.Format {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"fiducial/internal/jobargs"
+	"fiducial/jobs/media"
 	"fiducial/store"
 )
 
@@ -25,7 +26,8 @@ type runImport struct {
 	river.WorkerDefaults[jobargs.RunImport]
 	deps
 
-	pixels *semaphore.Weighted
+	pixels    *semaphore.Weighted
+	converter func() media.Converter
 }
 
 // Timeout lets an import take as long as it takes.
@@ -58,6 +60,7 @@ func (w *runImport) run(ctx context.Context, id int64) (err error) {
 	if err != nil {
 		return err
 	}
+	reading.converter = w.converter
 	defer func() { err = errors.Join(err, reading.Close()) }()
 	if err := reading.folder.open(ctx, run); err != nil {
 		return err

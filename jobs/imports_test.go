@@ -19,6 +19,7 @@ import (
 
 	"fiducial/internal/formats"
 	"fiducial/internal/jobargs"
+	"fiducial/jobs/media"
 	"fiducial/store"
 	"fiducial/store/blob"
 	"fiducial/store/storetest"
@@ -32,16 +33,23 @@ type importing struct {
 	blobs *blob.Bucket
 	store *store.Store
 	slug  string
+
+	converter media.Converter // none, unless a test sets it
 }
 
 func newImporting(tb testing.TB) *importing {
+	tb.Helper()
+	return newImportingInto(tb, store.NewProject{Slug: "strip", Name: "Strip", Kind: "image", AcceptsTruth: true})
+}
+
+func newImportingInto(tb testing.TB, into store.NewProject) *importing {
 	tb.Helper()
 	pool, blobs := storetest.Pool(tb), storetest.Bucket(tb)
 	st, err := store.New(pool, blobs)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	project, err := st.AddProject(tb.Context(), store.System(), store.NewProject{Slug: "strip", Name: "Strip", Kind: "image", AcceptsTruth: true})
+	project, err := st.AddProject(tb.Context(), store.System(), into)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -83,7 +91,10 @@ func (im *importing) send(id int64, name string, content []byte) {
 }
 
 func (im *importing) work(ctx context.Context, id int64) error {
-	w := &runImport{deps: deps{store: im.store, blobs: im.blobs, log: slog.New(slog.DiscardHandler)}, pixels: semaphore.NewWeighted(pixelsAtOnce)}
+	w := &runImport{
+		deps: deps{store: im.store, blobs: im.blobs, log: slog.New(slog.DiscardHandler)}, pixels: semaphore.NewWeighted(pixelsAtOnce),
+		converter: func() media.Converter { return im.converter },
+	}
 	return w.Work(ctx, &river.Job[jobargs.RunImport]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobargs.RunImport{ImportID: id}})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"fiducial/internal/jobargs"
 	"fiducial/internal/webhook"
+	"fiducial/jobs/media"
 	"fiducial/store"
 	"fiducial/store/blob"
 )
@@ -43,7 +44,8 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	d := deps{store: st, blobs: blobs, log: cfg.Log}
 	river.AddWorker(workers, &sweepUploads{deps: d})
 	pixels := semaphore.NewWeighted(pixelsAtOnce)
-	river.AddWorker(workers, &runImport{deps: d, pixels: pixels})
+	river.AddWorker(workers, &runImport{deps: d, pixels: pixels, converter: media.FindConverter})
+	river.AddWorker(workers, &readRecording{deps: d, converter: media.FindConverter})
 	river.AddWorker(workers, &releaseLeases{deps: d})
 	river.AddWorker(workers, &dropMetadata{deps: d})
 	river.AddWorker(workers, &moveDates{deps: d})

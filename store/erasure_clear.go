@@ -218,7 +218,8 @@ func (r *erasureRun) clearBeside(ctx context.Context) error {
 	}
 	rows, err = r.pool.Query(ctx, `
 		SELECT i.id FROM imports i WHERE i.source_id = $1 AND i.state IN ('done', 'failed', 'cancelled')
-		  AND (EXISTS (SELECT FROM import_files f WHERE f.import_id = i.id) OR EXISTS (SELECT FROM import_reservations v WHERE v.import_id = i.id))`, r.SourceID)
+		  AND (EXISTS (SELECT FROM import_files f WHERE f.import_id = i.id) OR EXISTS (SELECT FROM import_reservations v WHERE v.import_id = i.id)
+			OR EXISTS (SELECT FROM recording_reservations v WHERE v.import_id = i.id))`, r.SourceID)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +30,7 @@ type ImportRun struct {
 	store   *Store
 	groupOf func(key string) string
 	secret  []byte
+	kept    []string      // the keys of metadata that the project keeps
 	conn    *pgxpool.Conn // holds the lock of the run
 
 	done     map[string]bool  // names of records that have a result, of an earlier attempt too
@@ -36,6 +38,10 @@ type ImportRun struct {
 	files    *itemNames
 	labels   *itemNames
 	reserved []int64
+
+	// Of sound: the names of recordings and of their items, and the ids that new recordings get.
+	soundPaths, soundKeys *soundNames
+	reservedRecordings    []int64
 
 	// What a dry run would have made: the record of each item by the hash of its key, and pictures by their hash.
 	pretendedItems map[string]string
@@ -91,7 +97,7 @@ func (r *ImportRun) load(ctx context.Context, id int64) (err error) {
 	if r.groupOf, err = r.Options.grouping(); err != nil {
 		return err
 	}
-	if err := r.conn.QueryRow(ctx, `SELECT key_secret FROM projects WHERE id = $1`, r.ProjectID).Scan(&r.secret); err != nil {
+	if err := r.conn.QueryRow(ctx, `SELECT key_secret, metadata_keys FROM projects WHERE id = $1`, r.ProjectID).Scan(&r.secret, &r.kept); err != nil {
 		return err
 	}
 	//nolint:rowserrcheck // ForEachRow checks it
@@ -131,6 +137,9 @@ func (r *ImportRun) Close() {
 
 // Done tells whether the record of this name has its result already, from an attempt before.
 func (r *ImportRun) Done(name string) bool { return r.done[name] }
+
+// Keeps tells whether the project keeps metadata under this key.
+func (r *ImportRun) Keeps(key string) bool { return slices.Contains(r.kept, key) }
 
 // Files returns the uploaded files by name.
 func (r *ImportRun) Files(ctx context.Context) ([]ImportFile, error) {
@@ -256,10 +265,28 @@ func (s *Store) dropReservations(ctx context.Context, id int64) error {
 				return err
 			}
 		}
-		return nil
+		return s.dropRecordings(ctx, tx, id)
 	})
 	if err != nil {
 		return fmt.Errorf("reservations of import %d: %w", id, err)
+	}
+	return nil
+}
+
+// dropRecordings deletes sounds whose recordings were never made.
+func (s *Store) dropRecordings(ctx context.Context, tx pgx.Tx, id int64) error {
+	rows, err := tx.Query(ctx, `DELETE FROM recording_reservations WHERE import_id = $1 RETURNING recording_id`, id)
+	if err != nil {
+		return err
+	}
+	recordings, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	for _, recording := range recordings {
+		if _, err := s.blobs.DeletePrefix(ctx, recordingPrefix(recording)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -275,7 +302,8 @@ func (s *Store) SweepImports(ctx context.Context, before time.Time) error {
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT i.id FROM imports i WHERE i.state IN ('done', 'failed', 'cancelled')
-		  AND (EXISTS (SELECT FROM import_files f WHERE f.import_id = i.id) OR EXISTS (SELECT FROM import_reservations r WHERE r.import_id = i.id))`)
+		  AND (EXISTS (SELECT FROM import_files f WHERE f.import_id = i.id) OR EXISTS (SELECT FROM import_reservations r WHERE r.import_id = i.id)
+			OR EXISTS (SELECT FROM recording_reservations r WHERE r.import_id = i.id))`)
 	if err != nil {
 		return fmt.Errorf("sweep imports: %w", err)
 	}

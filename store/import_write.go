@@ -148,11 +148,16 @@ func (b *importBatch) writeItems(ctx context.Context) error {
 	if err := b.copy(ctx, "items", columns, rows); err != nil || len(ids) == 0 {
 		return err
 	}
+	return retainItems(ctx, b.tx, b.run.SourceID, ids)
+}
+
+// retainItems gives new items of a source the date until which they may be kept.
+func retainItems(ctx context.Context, tx pgx.Tx, source int64, ids []int64) error {
 	// The lock makes a change of the policy wait: it must find these items, or these must find it.
-	_, err = b.tx.Exec(ctx, `
+	_, err := tx.Exec(ctx, `
 		WITH policy AS MATERIALIZED (SELECT id, retention_days FROM sources WHERE id = $1 FOR SHARE)
 		UPDATE items i SET retain_until = item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, p.retention_days)
-		FROM policy p WHERE i.source_id = p.id AND p.retention_days IS NOT NULL AND i.id = ANY($2)`, b.run.SourceID, ids)
+		FROM policy p WHERE i.source_id = p.id AND p.retention_days IS NOT NULL AND i.id = ANY($2)`, source, ids)
 	if err != nil {
 		return fmt.Errorf("retention of items: %w", err)
 	}
@@ -173,13 +178,18 @@ func (b *importBatch) groups(ctx context.Context) (map[string]int64, error) {
 	if len(names) == 0 {
 		return ids, nil
 	}
+	return ids, fillGroups(ctx, b.tx, b.run.SourceID, names, ids)
+}
+
+// fillGroups finds or makes the groups of these names.
+func fillGroups(ctx context.Context, tx pgx.Tx, source int64, names []string, ids map[string]int64) error {
 	slices.Sort(names) // the same order everywhere, so that two projects of one source never wait in a circle
 	//nolint:rowserrcheck // ForEachRow checks it
-	rows, err := b.tx.Query(ctx, `
+	rows, err := tx.Query(ctx, `
 		INSERT INTO groups (source_id, name) SELECT $1, unnest($2::text[])
-		ON CONFLICT (source_id, name) DO UPDATE SET name = EXCLUDED.name RETURNING name, id`, b.run.SourceID, names)
+		ON CONFLICT (source_id, name) DO UPDATE SET name = EXCLUDED.name RETURNING name, id`, source, names)
 	if err != nil {
-		return nil, fmt.Errorf("groups: %w", err)
+		return fmt.Errorf("groups: %w", err)
 	}
 	var name string
 	var id int64
@@ -188,9 +198,9 @@ func (b *importBatch) groups(ctx context.Context) (map[string]int64, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("groups: %w", err)
+		return fmt.Errorf("groups: %w", err)
 	}
-	return ids, nil
+	return nil
 }
 
 func orNullInt(n int) *int {
@@ -393,17 +403,22 @@ func (b *importBatch) writeTasks(ctx context.Context) error {
 			open = append(open, p.id)
 		}
 	}
-	_, err := b.tx.Exec(ctx, `
+	return importTasks(ctx, b.tx, b.run.ProjectID, open, decided)
+}
+
+// importTasks puts open items into the queue, and those that are decided beside it.
+func importTasks(ctx context.Context, tx pgx.Tx, project int64, open, decided []int64) error {
+	_, err := tx.Exec(ctx, `
 		INSERT INTO tasks (project_id, item_id, state, overlap)
 		SELECT p.id, item, 'adjudicated', p.overlap
 		FROM (SELECT id, overlap FROM projects WHERE id = $1 FOR SHARE) p, unnest($2::bigint[]) AS u (item)
 		ON CONFLICT (item_id) DO UPDATE SET state = 'adjudicated', version = tasks.version + 1, changed_at = now() WHERE tasks.state = 'open'`,
-		b.run.ProjectID, decided)
+		project, decided)
 	if err != nil {
 		return fmt.Errorf("close tasks: %w", err)
 	}
 	if len(open) == 0 {
 		return nil
 	}
-	return addTasks(ctx, b.tx, b.run.ProjectID, open, 0)
+	return addTasks(ctx, tx, project, open, 0)
 }

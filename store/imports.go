@@ -24,6 +24,16 @@ const (
 	// FormatLabelStudio is Label Studio's own JSON.
 	FormatLabelStudio = "labelstudio"
 
+	// FormatAudio and those after it are of projects of sound.
+	FormatAudio      = "audio"
+	FormatNeMo       = "nemo"
+	FormatCTM        = "ctm"
+	FormatSTM        = "stm"
+	FormatVTT        = "vtt"
+	FormatSRT        = "srt"
+	FormatTextGrid   = "textgrid"
+	FormatHypotheses = "hypotheses"
+
 	PurposeMedia      = "media"
 	PurposeTruth      = "truth"
 	PurposePrefill    = "prefill"
@@ -37,8 +47,17 @@ const (
 	ImportCancelled = "cancelled"
 )
 
-// importFormats lists what can be imported.
-var importFormats = []string{FormatImages, FormatCOCO, FormatVOC, FormatYOLO, FormatCVAT, FormatLabelStudio}
+// importFormats lists what can be imported, by the kind of the project.
+var importFormats = map[string][]string{
+	"image": {FormatImages, FormatCOCO, FormatVOC, FormatYOLO, FormatCVAT, FormatLabelStudio},
+	"audio": {FormatAudio, FormatNeMo, FormatCTM, FormatSTM, FormatVTT, FormatSRT, FormatTextGrid, FormatLabelStudio, FormatHypotheses},
+}
+
+// What becomes an item of a transcript that has several segments.
+const (
+	PerRecording = "recording"
+	PerSegment   = "segment"
+)
 
 // ImportOptions are the choices of an import that change how its files are read.
 type ImportOptions struct {
@@ -46,7 +65,9 @@ type ImportOptions struct {
 	GroupBy string `json:"group_by,omitempty"` // how items fall into groups, which stay on one side of a split; "" for no groups
 	// GroupPattern is the regular expression of GroupByName: its first group is the item's, or else all that it finds.
 	GroupPattern string `json:"group_pattern,omitempty"`
-	AddClasses   bool   `json:"add_classes"` // classes that the project lacks are added; else what names them is refused
+	// Per says what becomes an item of a transcript with segments: the recording, which is what "" means, or each segment.
+	Per        string `json:"per,omitempty"`
+	AddClasses bool   `json:"add_classes"` // classes that the project lacks are added; else what names them is refused
 	// AllowErased lets keys come in again whose items were erased: the customer came back, or a wrong item was erased. Whoever imports says
 	// so for this import alone, and the audit log keeps it; otherwise the next delivery of a folder would undo an erasure.
 	AllowErased bool   `json:"allow_erased,omitempty"`
@@ -59,6 +80,7 @@ type Import struct {
 	ID         int64
 	ProjectID  int64
 	Project    string // its slug
+	Kind       string // of the project
 	Format     string
 	Purpose    string
 	Model      string // NAME@VERSION, or ""
@@ -80,14 +102,14 @@ func (i Import) Open() bool {
 	return i.State == ImportUploading || i.State == ImportQueued || i.State == ImportRunning
 }
 
-const importColumns = `i.id, i.project_id, p.slug, i.format, i.purpose, coalesce(m.name || '@' || v.version, ''), coalesce(i.source_id, 0),
+const importColumns = `i.id, i.project_id, p.slug, p.kind, i.format, i.purpose, coalesce(m.name || '@' || v.version, ''), coalesce(i.source_id, 0),
 	coalesce(s.name, i.options->>'source', ''), i.options, i.state, i.error, i.expected, i.new_classes, i.created_at, i.finished_at, coalesce(i.model_version_id, 0)`
 
 const importTables = `imports i JOIN projects p ON p.id = i.project_id LEFT JOIN sources s ON s.id = i.source_id
 	LEFT JOIN model_versions v ON v.id = i.model_version_id LEFT JOIN models m ON m.id = v.model_id`
 
 func scanImport(row pgx.CollectableRow) (i Import, err error) {
-	err = row.Scan(&i.ID, &i.ProjectID, &i.Project, &i.Format, &i.Purpose, &i.Model, &i.SourceID, &i.Source,
+	err = row.Scan(&i.ID, &i.ProjectID, &i.Project, &i.Kind, &i.Format, &i.Purpose, &i.Model, &i.SourceID, &i.Source,
 		&i.Options, &i.State, &i.Error, &i.Expected, &i.NewClasses, &i.CreatedAt, &i.FinishedAt, &i.modelVersion)
 	return i, err
 }
@@ -105,14 +127,18 @@ func (n *NewImport) check(project Project) error {
 		n.Source = project.Name
 	}
 	switch {
-	case project.Kind != "image":
-		return invalid("format", "This project holds recordings; images and boxes go into a project of images.")
-	case !slices.Contains(importFormats, n.Format):
-		return invalid("format", "Choose one of "+strings.Join(importFormats, ", ")+".")
+	case !slices.Contains(importFormats[project.Kind], n.Format):
+		return invalid("format", "This is a project of "+kindWord(project.Kind)+". Choose one of "+strings.Join(importFormats[project.Kind], ", ")+".")
 	case n.Purpose != PurposeMedia && n.Purpose != PurposeTruth && n.Purpose != PurposePrefill && n.Purpose != PurposePrediction:
 		return invalid("purpose", "Choose media, truth, prefill or prediction.")
 	case n.Format == FormatImages && n.Purpose != PurposeMedia:
 		return invalid("purpose", "Images alone hold no labels: import them as media, or choose the format of the labels.")
+	case n.Format == FormatAudio && n.Purpose != PurposeMedia:
+		return invalid("purpose", "Recordings alone hold no text: import them as media, or choose the format of what was written down.")
+	case n.Format == FormatHypotheses && n.Purpose != PurposePrefill && n.Purpose != PurposePrediction:
+		return invalid("purpose", "Hypotheses are what a model heard: import them as predictions, or as prefill.")
+	case n.Format == FormatHypotheses && n.Model == "":
+		return invalid("model", "Say which model version heard this, as NAME@VERSION.")
 	case n.Purpose == PurposeTruth && !project.AcceptsTruth:
 		return invalid("purpose", "This project takes no imported truth. An admin can allow it in the project's settings.")
 	case n.Purpose == PurposePrediction && n.Model == "":
@@ -121,8 +147,29 @@ func (n *NewImport) check(project Project) error {
 		return invalid("model", "A model belongs to predictions and prefills only.")
 	case n.Options.VOCBase != 0 && n.Options.VOCBase != 1:
 		return invalid("voc_base", "Pascal VOC counts corners from 0 or from 1.")
+	case n.Options.Per != "" && n.Options.Per != PerRecording && n.Options.Per != PerSegment:
+		return invalid("per", "Make an item of each recording or of each segment.")
+	case n.Options.Per == PerSegment && !hasSegments(n.Format):
+		return invalid("per", "This format has no segments to make items of: leave it at recording.")
 	}
 	return n.Options.checkGroups()
+}
+
+// kindWord is what a project of this kind holds.
+func kindWord(kind string) string {
+	if kind == "audio" {
+		return "recordings"
+	}
+	return "images"
+}
+
+// hasSegments tells whether a file of this format may hold several segments of one recording.
+func hasSegments(format string) bool {
+	switch format {
+	case FormatCTM, FormatSTM, FormatVTT, FormatSRT, FormatTextGrid, FormatLabelStudio:
+		return true
+	}
+	return false
 }
 
 // AddImport begins an import into the project with this slug; its files are to be uploaded next.
@@ -142,7 +189,7 @@ func (s *Store) AddImport(ctx context.Context, actor Actor, slug string, n NewIm
 		if err != nil {
 			return err
 		}
-		version, err := importModel(ctx, tx, n.Model)
+		version, err := importModel(ctx, tx, n.Model, project.Kind)
 		if err != nil {
 			return err
 		}
@@ -189,20 +236,24 @@ func importSource(ctx context.Context, tx pgx.Tx, actor Actor, n *NewImport) (id
 	return id, audit(ctx, tx, actor, auditEvent{Action: "source.add", ObjectType: "source", ObjectID: id})
 }
 
-// importModel finds NAME@VERSION; nil for the empty name.
-func importModel(ctx context.Context, q querier, model string) (*int64, error) {
+// importModel finds NAME@VERSION for a project of this kind; nil for the empty name.
+func importModel(ctx context.Context, q querier, model, kind string) (*int64, error) {
 	if model == "" {
 		return nil, nil
 	}
 	name, version, _ := strings.Cut(model, "@")
 	var id int64
+	var is string
 	err := q.QueryRow(ctx, `
-		SELECT v.id FROM model_versions v JOIN models m ON m.id = v.model_id WHERE m.name = $1 AND v.version = $2`, name, version).Scan(&id)
+		SELECT v.id, m.kind FROM model_versions v JOIN models m ON m.id = v.model_id WHERE m.name = $1 AND v.version = $2`, name, version).Scan(&id, &is)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, invalid("model", "There is no model version of that name. Register it first, as NAME@VERSION.")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("model version: %w", err)
+	}
+	if kind == "audio" && is != "asr" {
+		return nil, invalid("model", "This model is of kind "+is+", and what is heard comes from one of kind asr. Choose another.")
 	}
 	return &id, nil
 }

@@ -49,7 +49,7 @@ func (f *Format) encode(tag uint16, align int) error {
 		}
 	default:
 		if name, known := foreignTags[tag]; known {
-			return refuse(Foreign, "The sound is encoded as %s, which needs ffmpeg to be read: install it, or convert the file to PCM.", name)
+			return refuse(Foreign, "The sound is encoded as %s, which needs ffmpeg on the server: install it (apt-get install ffmpeg) and import the file again, or convert it to PCM.", name)
 		}
 		return refuse(Foreign, "The sound has the encoding number 0x%04x, which is not known: convert the file to PCM, for example with ffmpeg.", tag)
 	}
@@ -82,18 +82,18 @@ var containers = []struct{ begins, name string }{
 func foreign(head []byte) error {
 	for _, c := range containers {
 		if bytes.HasPrefix(head, []byte(c.begins)) {
-			return refuse(Foreign, "The file is %s, which needs ffmpeg to be read: install it, or convert the file to WAV.", c.name)
+			return refuse(Foreign, "The file is %s, which needs ffmpeg on the server: install it (apt-get install ffmpeg) and import the file again, or convert it to WAV.", c.name)
 		}
 	}
 	switch {
 	case len(head) >= 8 && string(head[4:8]) == "ftyp":
-		return refuse(Foreign, "The file is MP4 or M4A, which needs ffmpeg to be read: install it, or convert the file to WAV.")
+		return refuse(Foreign, "The file is MP4 or M4A, which needs ffmpeg on the server: install it (apt-get install ffmpeg) and import the file again, or convert it to WAV.")
 	case len(head) >= 2 && head[0] == 0xff && head[1]&0xe0 == 0xe0:
-		return refuse(Foreign, "The file is MPEG audio (MP3 or AAC), which needs ffmpeg to be read: install it, or convert the file to WAV.")
+		return refuse(Foreign, "The file is MPEG audio (MP3 or AAC), which needs ffmpeg on the server: install it (apt-get install ffmpeg) and import the file again, or convert it to WAV.")
 	case len(head) < 12:
 		return refuse(Damaged, "The file has %d bytes, which is no sound: copy it again from where it was recorded.", len(head))
 	}
-	return refuse(Foreign, "The file is not WAV. Raw telephone audio (G.722, GSM) needs ffmpeg to be read: install it, or convert the file to WAV.")
+	return refuse(Foreign, "The file is not WAV. Raw telephone audio (G.722, GSM) needs ffmpeg on the server: install it (apt-get install ffmpeg) and import the file again, or convert it to WAV.")
 }
 
 // decode writes the samples that raw holds, each from -1 to 1, into samples; those of floating point may go beyond.

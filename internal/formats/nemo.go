@@ -71,7 +71,7 @@ func parseNeMo(report *Report, place string, line []byte) (Recording, error) {
 	}
 	s := Segment{
 		Start: entry.Offset, End: endOf(entry.Offset, *entry.Duration), Language: cleanSpeech(entry.Language),
-		Speaker: scalar(fields["speaker"]), Predicted: cleanSpeech(entry.Predicted),
+		Speaker: scalar(fields["speaker"]), Predicted: cleanSpeech(entry.Predicted), Unwritten: entry.Text == nil,
 	}
 	if entry.Text != nil {
 		s.Text = cleanSpeech(*entry.Text)

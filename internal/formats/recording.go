@@ -33,6 +33,8 @@ type Segment struct {
 	Channel  int
 	Speaker  string
 	Language string
+	// Unwritten marks one without a text, where that differs from an empty one.
+	Unwritten bool
 	// Ignored marks a span that is not to be scored, such as one that was erased.
 	Ignored bool
 }

@@ -12,6 +12,14 @@ type RenderItem struct {
 // Kind implements river.JobArgs.
 func (RenderItem) Kind() string { return "render_item" }
 
+// ReadRecording reads one recording from its original, and makes what pages need to draw and play it.
+type ReadRecording struct {
+	RecordingID int64 `json:"recording_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (ReadRecording) Kind() string { return "read_recording" }
+
 // RunImport reads what was uploaded for one import and brings it in.
 type RunImport struct {
 	ImportID int64 `json:"import_id" river:"unique"`
