@@ -11,15 +11,6 @@ import (
 	"fiducial/internal/speech"
 )
 
-// RecordingKey is the object under which bytes of a recording are stored: original, sound or peaks.
-func RecordingKey(recording int64, kind string) string {
-	return fmt.Sprintf("%s%s", recordingPrefix(recording), kind)
-}
-
-func recordingPrefix(recording int64) string {
-	return "recordings/" + strconv.FormatInt(recording, 10) + "/"
-}
-
 // UnreadRecording is a recording whose original is to be read.
 type UnreadRecording struct {
 	State       string
