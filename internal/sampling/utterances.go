@@ -181,6 +181,8 @@ type Pick struct {
 	Confidence float32
 	Seconds    float32
 	Expires    int32
+
+	lot uint64 // its place in line
 }
 
 // Selection is what a choice comes to.
@@ -196,10 +198,16 @@ type Selection struct {
 	Short   int     // not taken since they are shorter than is wanted
 }
 
+// fine is how many bins confidences are counted by on the way to the lowest.
+const fine = 4096
+
+func fineBin(confidence float32) int { return min(int(confidence*fine), fine-1) }
+
 // stratum is one while it is chosen from.
 type stratum struct {
-	of        []int32 // places in the utterances
-	quantiles [9]float32
+	of        []int32         // places in the utterances, bin by bin
+	bins      [fine + 1]int32 // where in it each bin begins
+	quantiles [9]float32      // the confidences that end the first to ninth tenth
 	seconds   float64
 }
 
@@ -221,7 +229,10 @@ func Select(all []Utterance, c Choice) Selection {
 	}
 	d.sort()
 	candidates := d.candidates()
-	control := d.control(len(d.capped(slices.Clone(candidates), nil)))
+	var control []int32
+	if c.Control > 0 {
+		control = d.control(len(d.capped(slices.Clone(candidates), nil)))
+	}
 	sources := map[int64]int{}
 	for _, place := range control {
 		sources[all[place].Source]++
@@ -263,24 +274,34 @@ func (d *draw) sort() {
 	}
 	d.taken = make([]bool, len(d.all))
 	for i := range d.strata {
-		d.strata[i].quantiles = d.quantilesOf(d.strata[i].of)
+		d.bin(&d.strata[i])
 	}
 }
 
-// quantilesOf are the confidences that end the first to ninth tenth.
-func (d *draw) quantilesOf(of []int32) (q [9]float32) {
-	if len(of) == 0 {
-		return q
+// bin deals a stratum's utterances to their bins, and reads its quantiles off them.
+func (d *draw) bin(s *stratum) {
+	for _, place := range s.of {
+		s.bins[fineBin(d.all[place].Confidence)+1]++
 	}
-	sorted := make([]float32, len(of))
-	for i, place := range of {
-		sorted[i] = d.all[place].Confidence
+	for i := range fine {
+		s.bins[i+1] += s.bins[i]
 	}
-	slices.Sort(sorted)
-	for i := range q {
-		q[i] = sorted[((i+1)*len(of)+9)/10-1]
+	dealt, next := make([]int32, len(s.of)), s.bins
+	for _, place := range s.of {
+		bin := fineBin(d.all[place].Confidence)
+		dealt[next[bin]] = place
+		next[bin]++
 	}
-	return q
+	s.of = dealt
+	if len(dealt) == 0 {
+		return
+	}
+	for i := range s.quantiles {
+		rank := ((i+1)*len(dealt)+9)/10 - 1
+		bin := fineBin(d.all[dealt[rank]].Confidence)
+		slices.SortFunc(dealt[s.bins[bin]:s.bins[bin+1]], d.compare)
+		s.quantiles[i] = d.all[dealt[rank]].Confidence
+	}
 }
 
 // decile of a confidence within the stratum, from 1.
@@ -309,16 +330,16 @@ func (d *draw) candidates() (list []candidate) {
 		var places []int32
 		switch d.Method {
 		case Below:
-			places = d.lowest(s.of, func(u *Utterance, _ int, _ float64) bool { return float64(u.Confidence) >= d.Below })
+			places = d.lowest(s, func(u *Utterance, _ int, _ float64) bool { return float64(u.Confidence) >= d.Below })
 		case Lowest:
 			wanted := shareOf(d.Share, len(s.of))
-			places = d.lowest(s.of, func(_ *Utterance, n int, _ float64) bool { return n >= wanted })
+			places = d.lowest(s, func(_ *Utterance, n int, _ float64) bool { return n >= wanted })
 		case Hours:
 			budget := 0.0
 			if total > 0 {
 				budget = d.Hours * 3600 * s.seconds / total
 			}
-			places = d.lowest(s.of, func(u *Utterance, _ int, seconds float64) bool { return seconds+float64(u.Seconds) > budget*(1+1e-9) })
+			places = d.lowest(s, func(u *Utterance, _ int, seconds float64) bool { return seconds+float64(u.Seconds) > budget*(1+1e-9) })
 		case Spread:
 			places = d.spread(s)
 		}
@@ -329,51 +350,39 @@ func (d *draw) candidates() (list []candidate) {
 	return list
 }
 
-// fine is how many bins confidences are counted by on the way to the lowest.
-const fine = 4096
-
-func fineBin(confidence float32) int { return min(int(confidence*fine), fine-1) }
-
-// lowest takes the least sure ones, in order, until full says that the next one, after n of so many seconds, is too many. Those of
-// the same confidence come in the order of their lots. Only as many are sorted as are taken.
-func (d *draw) lowest(of []int32, full func(next *Utterance, n int, seconds float64) bool) []int32 {
-	var bins [fine + 1]int32 // where each bin begins
-	for _, place := range of {
-		bins[fineBin(d.all[place].Confidence)+1]++
-	}
-	for i := range fine {
-		bins[i+1] += bins[i]
-	}
-	dealt, next := make([]int32, len(of)), bins
-	for _, place := range of {
-		bin := fineBin(d.all[place].Confidence)
-		dealt[next[bin]] = place
-		next[bin]++
-	}
+// lowest takes the least sure ones of a stratum, in order, until full says that the next one, after n of so many seconds, is too
+// many. Those of the same confidence come in the order of their lots. Only as many are sorted as are taken.
+func (d *draw) lowest(s *stratum, full func(next *Utterance, n int, seconds float64) bool) []int32 {
 	seconds := 0.0
 	for bin := range fine {
-		part := dealt[bins[bin]:bins[bin+1]]
+		part := s.of[s.bins[bin]:s.bins[bin+1]]
 		slices.SortFunc(part, d.compare)
 		for i, place := range part {
 			u := &d.all[place]
-			n := int(bins[bin]) + i
+			n := int(s.bins[bin]) + i
 			if full(u, n, seconds) {
-				return dealt[:n]
+				return s.of[:n]
 			}
 			seconds += float64(u.Seconds)
 		}
 	}
-	return dealt
+	return s.of
 }
 
 // compare orders by confidence, then by lot.
 func (d *draw) compare(a, b int32) int {
-	return cmp.Or(cmp.Compare(d.all[a].Confidence, d.all[b].Confidence), d.byLot(d.Seed, a, b))
+	if by := cmp.Compare(d.all[a].Confidence, d.all[b].Confidence); by != 0 {
+		return by
+	}
+	return d.byLot(d.Seed, a, b)
 }
 
 func (d *draw) byLot(seed int64, a, b int32) int {
 	one, other := d.all[a].Item, d.all[b].Item
-	return cmp.Or(cmp.Compare(lot(seed, one), lot(seed, other)), cmp.Compare(one, other))
+	if by := cmp.Compare(lot(seed, one), lot(seed, other)); by != 0 {
+		return by
+	}
+	return cmp.Compare(one, other)
 }
 
 // spread draws the share of every tenth.
@@ -404,7 +413,12 @@ func (d *draw) capped(list []candidate, sources map[int64]int) []candidate {
 	if sources == nil {
 		sources = map[int64]int{}
 	}
-	slices.SortFunc(list, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.at, b.at), d.byLot(d.Seed, a.place, b.place)) })
+	slices.SortFunc(list, func(a, b candidate) int {
+		if by := cmp.Compare(a.at, b.at); by != 0 {
+			return by
+		}
+		return d.byLot(d.Seed, a.place, b.place)
+	})
 	kept := list[:0:0]
 	for _, c := range list {
 		source := d.all[c.place].Source
@@ -468,6 +482,7 @@ func (d *draw) pick(place int32, control bool) {
 	d.out.Seconds += float64(u.Seconds)
 	d.out.Picks = append(d.out.Picks, Pick{
 		Item: u.Item, Control: control, Stratum: at, Decile: d.strata[at].decile(u.Confidence), Confidence: u.Confidence, Seconds: u.Seconds, Expires: u.Expires,
+		lot: lot(d.Seed, u.Item),
 	})
 }
 
@@ -480,6 +495,6 @@ func (d *draw) order() {
 		return NeverExpires
 	}
 	slices.SortFunc(d.out.Picks, func(a, b Pick) int {
-		return cmp.Or(cmp.Compare(soon(&a), soon(&b)), cmp.Compare(lot(d.Seed, a.Item), lot(d.Seed, b.Item)), cmp.Compare(a.Item, b.Item))
+		return cmp.Or(cmp.Compare(soon(&a), soon(&b)), cmp.Compare(a.lot, b.lot), cmp.Compare(a.Item, b.Item))
 	})
 }
