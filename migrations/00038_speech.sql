@@ -57,6 +57,9 @@ ALTER TABLE items ADD COLUMN begins double precision CHECK (begins >= 0);
 ALTER TABLE items ADD COLUMN ends double precision;
 ALTER TABLE items ADD CONSTRAINT items_span CHECK ((begins IS NULL OR recording_id IS NOT NULL) AND (ends IS NULL OR ends > begins));
 CREATE INDEX items_recording_idx ON items (recording_id, begins) WHERE recording_id IS NOT NULL;
+-- All that a choice among the utterances of a project looks at, so that it reads no row of a million.
+CREATE INDEX items_utterances_idx ON items (project_id, id) INCLUDE (source_id, begins, ends, retain_until)
+    WHERE recording_id IS NOT NULL AND state = 'ready';
 
 -- A moment is a class on a stretch of time. It is kept as a box is (annotation_boxes, prediction_boxes, truth_boxes, drafts), so that
 -- it is matched, reviewed, counted, sent back and frozen as every label: x and w are seconds from the beginning of the
@@ -340,6 +343,7 @@ DROP INDEX predictions_confidence_idx;
 ALTER TABLE predictions DROP COLUMN words, DROP COLUMN confidence;
 ALTER TABLE erasure_items DROP COLUMN recording_id;
 DROP TABLE hypotheses, transcripts;
+DROP INDEX items_utterances_idx;
 DROP INDEX items_recording_idx;
 ALTER TABLE items DROP CONSTRAINT items_span, DROP COLUMN ends, DROP COLUMN begins, DROP COLUMN channel, DROP COLUMN recording_id;
 DROP TABLE recording_reservations, recording_silences, recording_assets, recordings;
