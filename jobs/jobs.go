@@ -69,6 +69,8 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &scoreProject{deps: d})
 	river.AddWorker(workers, &settleBatch{deps: d})
 	river.AddWorker(workers, &drawRound{deps: d})
+	river.AddWorker(workers, &drawPlan{deps: d})
+	river.AddWorker(workers, &reportPlan{deps: d})
 	river.AddWorker(workers, &refreshBatches{deps: d})
 	river.AddWorker(workers, &summarizeProject{deps: d})
 	river.AddWorker(workers, &rewriteErased{deps: d})

@@ -77,6 +77,8 @@ type madeBatch struct {
 	Title       string
 	Owner       int64
 	Due         *time.Time
+	Plan        int64 // 0 for none
+	Overlap     int   // how often the plan wants each item answered
 }
 
 // makeBatch writes a batch of these items, in this order. It comes last in its transaction.
@@ -102,6 +104,15 @@ func makeBatch(ctx context.Context, tx pgx.Tx, actor Actor, m madeBatch, items [
 	}
 	if len(tasks) == 0 {
 		return 0, invalid("", "Somebody put these items into another batch meanwhile.")
+	}
+	if m.Plan != 0 {
+		// A task keeps at least the places that it has.
+		_, err := tx.Exec(ctx, `
+			UPDATE tasks SET plan_id = $2, overlap = CASE WHEN state = 'open' THEN greatest($3, live + votes) ELSE overlap END WHERE id = ANY($1)`,
+			tasks, m.Plan, m.Overlap)
+		if err != nil {
+			return 0, fmt.Errorf("tasks of a plan: %w", err)
+		}
 	}
 	if err := notifyOthers(ctx, tx, actor, []int64{m.Owner}, BatchYours, id, m.Project); err != nil {
 		return 0, err

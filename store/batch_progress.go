@@ -14,9 +14,14 @@ import (
 // minute, prepares their figures anew and lets the states follow. So no labeler ever waits for another one's batch, and
 // whatever changes a task need not know of batches.
 
-// RefreshBatches prepares the figures of every batch whose tasks moved on, and says how many those were.
+// RefreshBatches prepares the figures of every batch whose tasks moved on, and says how many those were. Plans whose batch came to be
+// approved are reported on.
 func (s *Store) RefreshBatches(ctx context.Context) (int, error) {
-	return s.refreshSome(ctx, `SELECT DISTINCT batch_id FROM batch_changes`)
+	n, err := s.refreshSome(ctx, `SELECT DISTINCT batch_id FROM batch_changes`)
+	if err == nil {
+		err = s.askForReports(ctx)
+	}
+	return n, err
 }
 
 // refreshBatches is RefreshBatches for one project.

@@ -150,6 +150,9 @@ func (c *clearing) askAgain(ctx context.Context, s *Store) error {
 	if err != nil {
 		return fmt.Errorf("summaries of what was erased: %w", err)
 	}
+	if err := s.reportAgain(ctx, c.tx, c.projects); err != nil {
+		return err
+	}
 	if len(again) == 0 {
 		return nil
 	}

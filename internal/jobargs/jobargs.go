@@ -169,6 +169,23 @@ type DrawRound struct {
 // Kind implements river.JobArgs.
 func (DrawRound) Kind() string { return "draw_round" }
 
+// DrawPlan chooses the utterances of a sampling plan and makes its batch.
+type DrawPlan struct {
+	PlanID int64 `json:"plan_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (DrawPlan) Kind() string { return "draw_plan" }
+
+// ReportPlan compares what the transcripts of a plan's utterances say with what models heard. It is not unique: one that is at work
+// may have read already.
+type ReportPlan struct {
+	PlanID int64 `json:"plan_id"`
+}
+
+// Kind implements river.JobArgs.
+func (ReportPlan) Kind() string { return "report_plan" }
+
 // RefreshBatches prepares the figures of batches whose items moved on.
 type RefreshBatches struct{}
 
