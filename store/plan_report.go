@@ -100,10 +100,7 @@ type transcribed struct {
 }
 
 func (p reportedPlan) report(ctx context.Context, tx pgx.Tx) (report PlanReport, err error) {
-	normalizer, known := speech.NormalizerOf(p.Normalizer)
-	if !known {
-		normalizer, _ = speech.NormalizerOf(defaultNormalizer)
-	}
+	normalizer := speech.ProjectNormalizer(p.Normalizer)
 	list, err := p.transcribed(ctx, tx, normalizer)
 	if err != nil {
 		return report, err
@@ -128,9 +125,6 @@ func (p reportedPlan) report(ctx context.Context, tx pgx.Tx) (report PlanReport,
 	}
 	return report, nil
 }
-
-// defaultNormalizer is that of projects that name none.
-const defaultNormalizer = "basic-1"
 
 // transcribed reads the plan's utterances that have a transcript as truth.
 func (p reportedPlan) transcribed(ctx context.Context, tx pgx.Tx, normalizer speech.Normalizer) ([]transcribed, error) {
