@@ -22,9 +22,11 @@ const expiryReason = "The time for which they may be kept has run out."
 // ExpireDue has everything erased whose last moment has come, by the database's clock, but for what a legal hold keeps: one erasure
 // for each source, which is done by the job of all erasures. A run that was stopped is made good by the next one, and a second
 // run at the same moment finds nothing: what is on the list of an erasure that is under way is not listed again. An erasure that
-// failed is not under way.
+// failed is not under way. A source whose dates a change of its policy is moving waits until all are moved: a longer
+// retention must not come too late for the items that it has not reached.
 func (s *Store) ExpireDue(ctx context.Context) (done Expiry, err error) {
-	rows, err := s.pool.Query(ctx, `SELECT DISTINCT i.source_id FROM items i WHERE i.retain_until <= now() AND NOT coalesce(`+heldItem+`, false) ORDER BY 1`)
+	rows, err := s.pool.Query(ctx, `
+		SELECT DISTINCT i.source_id FROM items i WHERE i.retain_until <= now() AND NOT coalesce(`+heldItem+`, false) AND `+settledSource+` ORDER BY 1`)
 	if err != nil {
 		return done, fmt.Errorf("expire: %w", err)
 	}
@@ -46,6 +48,9 @@ func (s *Store) ExpireDue(ctx context.Context) (done Expiry, err error) {
 	return done, errors.Join(failed...)
 }
 
+// settledSource is true of an item whose source's dates are not being moved.
+const settledSource = `NOT EXISTS (SELECT FROM source_changes c WHERE c.source_id = i.source_id AND c.state = 'moving')`
+
 // expireSource makes the erasure of what is due of a source; id is 0 if nothing is.
 func (s *Store) expireSource(ctx context.Context, source int64) (id int64, listed int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
@@ -55,7 +60,7 @@ func (s *Store) expireSource(ctx context.Context, source int64) (id int64, liste
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			SELECT i.id FROM items i WHERE i.source_id = $1 AND i.retain_until <= now() AND NOT coalesce(`+heldItem+`, false)
+			SELECT i.id FROM items i WHERE i.source_id = $1 AND i.retain_until <= now() AND NOT coalesce(`+heldItem+`, false) AND `+settledSource+`
 			  AND NOT EXISTS (SELECT FROM erasure_lists l JOIN erasures e ON e.id = l.erasure_id AND e.state IN ('queued', 'erasing', 'held') WHERE l.item_id = i.id)
 			ORDER BY i.id`, source)
 		if err != nil {

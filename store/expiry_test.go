@@ -44,6 +44,12 @@ func TestExpiryTakesWhatIsDueAndNothingElse(t *testing.T) {
 	g.exec(t, `UPDATE items SET retain_until = now() + interval '1 hour' WHERE id = $1`, later.item)
 	g.exec(t, `INSERT INTO legal_holds (source_id, reason) VALUES ($1, 'a dispute')`, held.source)
 
+	moving := []int64{due.source, other.source}
+	g.exec(t, `INSERT INTO source_changes (source_id, version, before, after, state) SELECT unnest($1::bigint[]), 2, '{}', '{}', 'moving'`, moving)
+	if done := g.expire(t); len(done.Erasures) != 0 {
+		t.Fatalf("%+v while the dates are moved", done)
+	}
+	g.exec(t, `UPDATE source_changes SET state = 'done'`)
 	if done := g.expire(t); len(done.Erasures) != 2 || done.Items != 2 {
 		t.Fatalf("%+v", done)
 	}
