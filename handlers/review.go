@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -30,6 +31,7 @@ func (s *Server) reviewRoutes(r router) {
 	r.get("/review/next", access.Review, s.nextReview)
 	r.get("/review/{item}", access.Review, s.showReview)
 	r.post("/review/{item}", access.Review, s.adjudicate)
+	r.post("/review/{item}/models", access.Review, s.showModels)
 	r.post("/review/decisions/{decision}/undo", access.Review, s.undoDecision)
 }
 
@@ -136,6 +138,13 @@ func (s *Server) renderReview(w http.ResponseWriter, r *http.Request, status int
 	} else if refused != nil {
 		_, v.Error = statusOf(refused)
 	}
+	if reviewed.Kind == "audio" {
+		hearing, err := s.hearingPage(r, v, reviewed, classes)
+		if err != nil {
+			return err
+		}
+		return render(w, r, status, web.HearingPage(hearing))
+	}
 	return render(w, r, status, web.ReviewPage(v))
 }
 
@@ -164,6 +173,8 @@ type adjudicationBody struct {
 	Decision   string           `json:"decision"`
 	Annotation int64            `json:"annotation"`
 	Boxes      []store.DraftBox `json:"boxes"`
+	// Transcript is that of an amendment, where the item is sound.
+	Transcript speech.Transcript `json:"transcript"`
 	Marks      []struct {
 		Annotation int64    `json:"annotation"`
 		Position   *int     `json:"position"`
@@ -178,7 +189,7 @@ type adjudicationBody struct {
 
 func (b adjudicationBody) adjudication(item int64) store.Adjudication {
 	a := store.Adjudication{
-		Item: item, Version: b.Version, Kind: store.DecisionKind(b.Decision), Annotation: b.Annotation, Boxes: b.Boxes, Note: b.Note, ActiveMS: b.ActiveMS,
+		Item: item, Version: b.Version, Kind: store.DecisionKind(b.Decision), Annotation: b.Annotation, Boxes: b.Boxes, Transcript: b.Transcript, Note: b.Note, ActiveMS: b.ActiveMS,
 	}
 	for _, m := range b.Marks {
 		a.Marks = append(a.Marks, store.NewMark{Annotation: cmp.Or(m.Annotation, b.Annotation), Position: m.Position, X: m.X, Y: m.Y, Fault: store.Fault(m.Fault), Note: m.Note})

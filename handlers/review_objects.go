@@ -28,17 +28,22 @@ type matched struct {
 	classes  map[int64]store.Class
 	matching agreement.Matching
 	proposed map[agreement.Box]bool
+	thing    string // what is matched: box, or moment
+	things   string
 }
 
 func matchAnswers(r store.Reviewed, classes []store.Class) *matched {
-	m := &matched{classes: map[int64]store.Class{}, proposed: map[agreement.Box]bool{}}
+	m := &matched{classes: map[int64]store.Class{}, proposed: map[agreement.Box]bool{}, thing: thingWord(r.Kind), things: "boxes"}
+	if r.Kind == "audio" {
+		m.things = "moments"
+	}
 	for _, a := range r.Answers {
 		m.answers = append(m.answers, a.Boxes)
 	}
 	for _, c := range classes {
 		m.classes[c.ID] = c
 	}
-	m.matching = store.MatchAnswers(m.answers, agreement.Limits{Loose: r.LooseLimit})
+	m.matching = store.MatchAnswers(m.answers, agreement.Limits{Loose: r.LooseLimit, Moments: r.Kind == "audio"})
 	for _, b := range m.matching.Proposal() {
 		m.proposed[b] = true
 	}
@@ -194,7 +199,7 @@ func (m *matched) finding(o agreement.Object) string {
 		if len(o.Parts) > 0 {
 			return "Needs splitting"
 		}
-		return "In a wide box"
+		return "In a wide " + m.thing
 	case agreement.Missed:
 		if len(o.Members) == 1 {
 			return "Only " + letter(o.Members[0].Answer)
@@ -233,7 +238,7 @@ func (m *matched) also(o agreement.Object) string {
 		}
 	}
 	if o.Worst() == agreement.Loose {
-		more = append(more, "the box of "+answerLetters(answersOf(o.Loose)))
+		more = append(more, "the "+m.thing+" of "+answerLetters(answersOf(o.Loose)))
 	}
 	return strings.Join(more, "; ")
 }
@@ -293,7 +298,7 @@ func (m *matched) has(o agreement.Object, answer int) web.ReviewHasView {
 	}
 	switch {
 	case ok && len(o.Parts) > 0:
-		v.Icon, v.Word, v.Tone = "split", "one wide box", ui.Bad
+		v.Icon, v.Word, v.Tone = "split", "one wide "+m.thing, ui.Bad
 	case ok && m.fault(o, r) == store.WrongClass:
 		v.Icon, v.Word, v.Tone = "shuffle", "another class", ui.Bad
 	case ok && m.fault(o, r) == store.LooseBox:
@@ -301,41 +306,65 @@ func (m *matched) has(o agreement.Object, answer int) web.ReviewHasView {
 	case ok:
 		v.Icon, v.Word = "check", "has it"
 	case among(o.Wide):
-		v.Icon, v.Word, v.Tone = "split", "in a wide box", ui.Bad
+		v.Icon, v.Word, v.Tone = "split", "in a wide "+m.thing, ui.Bad
 	case among(o.Parts):
-		v.Icon, v.Word = "layers", "several boxes"
+		v.Icon, v.Word = "layers", "several "+m.things
 	default:
 		v.Icon, v.Word, v.Tone = "minus", "nothing here", ui.Warn
 	}
 	return v
 }
 
-// originsText says where the boxes of a decision came from; answers are the letters of those that are shown.
-func originsText(o *store.Origins, answers map[int64]string) string {
+// originsText says where a decision came from; answers are the letters of those that are shown.
+func originsText(o *store.Origins, answers map[int64]string, kind string) string {
 	if o == nil || len(o.Answers) < 2 {
 		return ""
 	}
+	drawn, things := "drawn or changed", "Boxes"
+	if kind == "audio" {
+		drawn, things = "marked or changed", "Moments"
+	}
+	boxes := originParts(o.Answers, answers, o.Merged, o.Taken)
+	if o.Kept > 0 {
+		boxes = append(boxes, fmt.Sprintf("%d of the truth before", o.Kept))
+	}
+	if o.Drawn > 0 {
+		boxes = append(boxes, fmt.Sprintf("%d %s", o.Drawn, drawn))
+	}
+	if o.Words == nil {
+		if len(boxes) == 0 {
+			return "No boxes"
+		}
+		return "Boxes: " + strings.Join(boxes, ", ")
+	}
+	words := originParts(o.Answers, answers, o.Words.Merged, o.Words.Taken)
+	if o.Words.Written > 0 {
+		words = append(words, fmt.Sprintf("%d written", o.Words.Written))
+	}
+	text := "No words"
+	if len(words) > 0 {
+		text = "Words: " + strings.Join(words, ", ")
+	}
+	if len(boxes) > 0 {
+		text += ". " + things + ": " + strings.Join(boxes, ", ")
+	}
+	return text
+}
+
+// originParts says how many are what several answers make together, and how many are one's.
+func originParts(from []int64, answers map[int64]string, merged int, taken map[int64]int) (parts []string) {
 	name := func(id int64) string { return cmp.Or(answers[id], "an earlier answer") }
-	var parts, from []string
-	for _, id := range o.Answers {
-		from = append(from, name(id))
+	var names []string
+	for _, id := range from {
+		names = append(names, name(id))
 	}
-	if o.Merged > 0 {
-		parts = append(parts, fmt.Sprintf("%d merged from %s", o.Merged, listed(slices.Compact(from))))
+	if merged > 0 {
+		parts = append(parts, fmt.Sprintf("%d merged from %s", merged, listed(slices.Compact(names))))
 	}
-	for _, id := range o.Answers {
-		if n := o.Taken[id]; n > 0 {
+	for _, id := range from {
+		if n := taken[id]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d of %s", n, name(id)))
 		}
 	}
-	if o.Kept > 0 {
-		parts = append(parts, fmt.Sprintf("%d of the truth before", o.Kept))
-	}
-	if o.Drawn > 0 {
-		parts = append(parts, fmt.Sprintf("%d drawn or changed", o.Drawn))
-	}
-	if len(parts) == 0 {
-		return "No boxes"
-	}
-	return "Boxes: " + strings.Join(parts, ", ")
+	return parts
 }

@@ -57,7 +57,7 @@ func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
 		names[c.ID] = c.Name
 	}
 	for i, b := range base {
-		v.Boxes = append(v.Boxes, ui.Option{Value: strconv.Itoa(i), Label: fmt.Sprintf("box %d, %s", i+1, names[b.ClassID])})
+		v.Boxes = append(v.Boxes, ui.Option{Value: strconv.Itoa(i), Label: fmt.Sprintf("%s %d, %s", thingWord(r.Kind), i+1, names[b.ClassID])})
 	}
 	for i, a := range r.Answers {
 		answers[a.ID] = letter(i)
@@ -81,13 +81,13 @@ func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
 	for _, skip := range r.Skips {
 		reason := "Cannot decide"
 		if skip.Reason == string(store.BrokenImage) {
-			reason = "The image is broken"
+			reason = map[bool]string{true: "The recording is broken", false: "The image is broken"}[r.Kind == "audio"]
 		}
 		v.Skips = append(v.Skips, web.ReviewSkipView{Reason: reason, Note: skip.Note, At: skip.At})
 	}
 	for _, d := range r.Decisions {
-		decision := decisionView(d)
-		decision.Origins = originsText(d.Origins, answers)
+		decision := decisionView(d, r.Kind)
+		decision.Origins = originsText(d.Origins, answers, r.Kind)
 		v.Decisions = append(v.Decisions, decision)
 	}
 	return v
@@ -174,14 +174,19 @@ func reviewWord(r store.Reviewed) (word string, tone ui.Tone) {
 }
 
 func reviewAnswerView(a store.ReviewAnswer, i int) web.ReviewAnswerView {
-	facts := []string{fmt.Sprintf("%d boxes", len(a.Boxes))}
-	if len(a.Boxes) == 1 {
-		facts[0] = "1 box"
+	facts := []string{someOf(len(a.Boxes), "box", "boxes")}
+	if a.Transcript != nil {
+		facts[0] = answerWords(a)
 	}
 	if took := hoursMinutes(a.ActiveMS); took != "" {
 		facts = append(facts, "in "+took)
 	}
-	if a.Prefilled {
+	switch {
+	case a.Mode == "edit":
+		facts = append(facts, "from a hypothesis")
+	case a.Mode == "reveal" && a.Revealed:
+		facts = append(facts, "saw a hypothesis")
+	case a.Mode == "" && a.Prefilled:
 		facts = append(facts, "from a prefill")
 	}
 	if a.Reason == "rework" {
@@ -199,7 +204,15 @@ func reviewAnswerView(a store.ReviewAnswer, i int) web.ReviewAnswerView {
 	return v
 }
 
-func decisionView(d store.Decision) web.DecisionView {
+// thingWord is what is marked on an item of a project of this kind.
+func thingWord(kind string) string {
+	if kind == "audio" {
+		return "moment"
+	}
+	return "box"
+}
+
+func decisionView(d store.Decision, kind string) web.DecisionView {
 	v := web.DecisionView{
 		Word: decisionWords[d.Kind].word, Tone: decisionWords[d.Kind].tone, Reviewer: d.Reviewer, At: d.At, Note: d.Note, Undone: d.Undone,
 	}
@@ -213,7 +226,9 @@ func decisionView(d store.Decision) web.DecisionView {
 		mark := web.ReviewMarkView{Fault: faultWords[m.Fault], Note: m.Note, Dispute: m.Dispute, Where: "about the whole answer"}
 		switch {
 		case m.Position != nil:
-			mark.Where = fmt.Sprintf("box %d, %s", *m.Position+1, m.ClassName)
+			mark.Where = fmt.Sprintf("%s %d, %s", thingWord(kind), *m.Position+1, m.ClassName)
+		case m.X != nil && kind == "audio":
+			mark.Where = "at " + soundClock(*m.X)
 		case m.X != nil:
 			mark.Where = fmt.Sprintf("at %.0f, %.0f", *m.X, *m.Y)
 		}

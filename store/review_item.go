@@ -36,13 +36,15 @@ type Reviewed struct {
 	Channels    int     // how many the recording has
 	Begins      float64 // seconds of the recording
 	Seconds     float64
-	Context     float64        // seconds that can be heard around it
-	Hypotheses  int            // how many models heard it
-	SawThem     bool           `db:"-"` // the actor looked at these since their last decision about it
-	Answers     []ReviewAnswer `db:"-"` // those that count, the first submitted first
-	Skips       []ReviewSkip   `db:"-"`
-	Truth       *Truth         `db:"-"` // the current one, nil for none
-	Decisions   []Decision     `db:"-"` // the newest first
+	Context     float64 // seconds that can be heard around it
+	Hypotheses  int     // how many models heard it
+	SawThem     bool    `db:"-"` // the actor looked at these since their last decision about it
+	// Heard are the words of the newest of them, which say when each is spoken. Nobody is shown what they say.
+	Heard     []HeardWord    `db:"-"`
+	Answers   []ReviewAnswer `db:"-"` // those that count, the first submitted first
+	Skips     []ReviewSkip   `db:"-"`
+	Truth     *Truth         `db:"-"` // the current one, nil for none
+	Decisions []Decision     `db:"-"` // the newest first
 }
 
 // Decided reports whether the item has its truth, or none for good.
@@ -139,6 +141,13 @@ func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Revi
 	if r.Hypotheses > 0 && actor.PersonID != 0 {
 		if r.SawThem, err = sawHypotheses(ctx, tx, item, actor.PersonID); err != nil {
 			return Reviewed{}, err
+		}
+		heard, err := reviewHypotheses(ctx, tx, item)
+		if err != nil {
+			return Reviewed{}, err
+		}
+		if len(heard) > 0 {
+			r.Heard = heard[0].Words
 		}
 	}
 	truth, err := currentTruth(ctx, tx, item)

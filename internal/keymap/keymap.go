@@ -11,13 +11,16 @@ import (
 // Mode is what the workbench is opened for: one chord may start one action in each.
 type Mode uint8
 
-// The modes, and those in which boxes can be changed.
+// The modes, and those that share actions. Hear is the review of an utterance.
 const (
 	Label Mode = 1 << iota
 	Review
 	View
-	edit = Label | Review
-	all  = edit | View
+	Hear
+	edit   = Label | Review
+	all    = edit | View
+	judge  = Review | Hear
+	sheets = all | Hear
 )
 
 // Key is one action of the workbench with the chord that starts it, such as "b" or "Ctrl Shift Z".
@@ -64,19 +67,32 @@ var table = []Key{
 	{ID: "softer", Chord: ",", Label: "Less contrast", Group: "See", Modes: all},
 	{ID: "harder", Chord: ".", Label: "More contrast", Group: "See", Modes: all},
 	{ID: "neutral", Chord: "n", Label: "Brightness and contrast as they were", Group: "See", Modes: all},
-	{ID: "approve", Chord: "a", Label: "Approve, and show the next", Group: "Review", Modes: Review},
-	{ID: "reject", Chord: "r", Label: "Send back, with a reason", Group: "Review", Modes: Review},
+	{ID: "approve", Chord: "a", Label: "Approve, and show the next", Group: "Review", Modes: judge},
+	{ID: "reject", Chord: "r", Label: "Send back, with a reason", Group: "Review", Modes: judge},
 	{ID: "next-object", Chord: "j", Label: "Next object", Group: "Review", Modes: Review},
 	{ID: "previous-object", Chord: "k", Label: "Previous object", Group: "Review", Modes: Review},
 	{ID: "take", Chord: "Digits", Label: "Take an answer: whole, or for the object chosen", Group: "Review", Modes: Review, Fixed: true},
 	{ID: "take-merged", Chord: "m", Label: "Take the merged boxes: all, or for the object chosen", Group: "Review", Modes: Review},
 	{ID: "leave-out", Chord: "0", Label: "Leave the object chosen out", Group: "Review", Modes: Review},
-	{ID: "discard", Chord: "x", Label: "Discard the item", Group: "Review", Modes: Review},
-	{ID: "undo-decision", Chord: "u", Label: "Take the last decision back", Group: "Review", Modes: Review},
+	{ID: "discard", Chord: "x", Label: "Discard the item", Group: "Review", Modes: judge},
+	{ID: "undo-decision", Chord: "u", Label: "Take the last decision back", Group: "Review", Modes: judge},
+	{ID: "hear-play", Chord: "Space", Label: "Play, or stop", Group: "Listen", Modes: Hear},
+	{ID: "hear-place", Chord: "p", Label: "Play the place chosen", Group: "Listen", Modes: Hear},
+	{ID: "hear-back", Chord: "b", Label: "Back by 2 seconds", Group: "Listen", Modes: Hear},
+	{ID: "hear-slower", Chord: ",", Label: "Slower", Group: "Listen", Modes: Hear},
+	{ID: "hear-faster", Chord: ".", Label: "Faster", Group: "Listen", Modes: Hear},
+	{ID: "hear-next", Chord: "j", Also: []string{"F3", "ArrowRight", "ArrowDown"}, Label: "Next place where the answers differ", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-previous", Chord: "k", Also: []string{"F2", "ArrowLeft", "ArrowUp"}, Label: "Previous place where they differ", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-take", Chord: "Digits", Label: "Take a variant of the place chosen, or a whole answer where none is", Group: "Review of sound", Modes: Hear, Fixed: true},
+	{ID: "hear-merged", Chord: "m", Label: "Take what most have: all, or at the place chosen", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-out", Chord: "0", Label: "Leave the words or the moment chosen out", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-write", Chord: "e", Label: "Write in the text", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-models", Chord: "y", Label: "Show what models heard", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-leave", Chord: "Escape", Label: "Let the place go, or leave the text", Group: "Review of sound", Modes: Hear},
 	{ID: "submit", Chord: "Ctrl Enter", Label: "Submit, and show the next", Group: "Task", Modes: Label},
 	{ID: "skip", Chord: "x", Label: "Cannot decide", Group: "Task", Modes: Label},
 	{ID: "recall", Chord: "u", Label: "Take the last submit back", Group: "Task", Modes: Label},
-	{ID: "keys", Chord: "?", Label: "This sheet", Group: "Task", Modes: all},
+	{ID: "keys", Chord: "?", Label: "This sheet", Group: "Task", Modes: sheets},
 }
 
 // Table returns every key, in the order of the workbench's own sheet.

@@ -17,6 +17,7 @@ var row = regexp.MustCompile(`\{ id: "([^"]+)", chord: "([^"]+)",(?: also: \[[^\
 // modes are what keys.ts calls them.
 var modes = map[keymap.Mode]string{
 	keymap.Label: "label", keymap.Review: "review", keymap.Label | keymap.Review: "edit", keymap.Label | keymap.Review | keymap.View: "all",
+	keymap.Hear: "hear", keymap.Review | keymap.Hear: "judge", keymap.Label | keymap.Review | keymap.View | keymap.Hear: "sheets",
 }
 
 // The workbench binds the table of keys.ts; this package knows the same one.

@@ -39,17 +39,7 @@ func Merge(transcripts []Transcript, n Normalizer) Transcript {
 		return nil
 	}
 	net, segments := networkOf(transcripts, n)
-	base := transcripts[net.Base]
-	if len(base) == 0 { // it has no segment to put words into
-		for _, t := range transcripts {
-			if len(t) > len(base) {
-				base = slices.Clone(t)
-				for i := range base {
-					base[i].Text = ""
-				}
-			}
-		}
-	}
+	base := baseOf(transcripts, net.Base)
 	merged := slices.Clone(base)
 	if len(merged) == 0 {
 		return Transcript{}
@@ -74,6 +64,23 @@ func Merge(transcripts []Transcript, n Normalizer) Transcript {
 		}
 	}
 	return merged
+}
+
+// baseOf is the transcript whose segments a merging has; one without a segment has none to put words into.
+func baseOf(transcripts []Transcript, closest int) Transcript {
+	base := transcripts[closest]
+	if len(base) > 0 {
+		return base
+	}
+	for _, t := range transcripts {
+		if len(t) > len(base) {
+			base = slices.Clone(t)
+			for i := range base {
+				base[i].Text = ""
+			}
+		}
+	}
+	return base
 }
 
 // Sources say where the words of a text come from, of which several transcripts were before its writer.

@@ -228,6 +228,17 @@ func (n *Network) key(slot, transcript int) string {
 	return ""
 }
 
+// Text is what one transcript has in a part, as it is written there.
+func (n *Network) Text(p Part, transcript int) string {
+	var texts []string
+	for _, slot := range n.Slots[p.From:p.To] {
+		if place := slot[transcript]; place >= 0 {
+			texts = append(texts, n.Transcripts[transcript][place].Text)
+		}
+	}
+	return strings.Join(texts, " ")
+}
+
 func (n *Network) variants(from, to int) (variants []Variant) {
 	at := map[string]int{}
 	for t, words := range n.Transcripts {
@@ -268,15 +279,7 @@ func (n *Network) Propose() []Choice {
 }
 
 // Proposal is the text of the proposed words.
-func (n *Network) Proposal() string {
-	var texts []string
-	for _, c := range n.Propose() {
-		if c.Text != "" {
-			texts = append(texts, c.Text)
-		}
-	}
-	return strings.Join(texts, " ")
-}
+func (n *Network) Proposal() string { return textOf(n.Propose()) }
 
 type candidate struct {
 	key, text  string

@@ -1,7 +1,7 @@
 // The one table of keys: it binds them, is remapped per person, and is the `?` sheet.
 
-export type Mode = "label" | "review" | "view";
-export type Group = "Draw" | "Class" | "Choose and move" | "See" | "Task" | "Review";
+export type Mode = "label" | "review" | "view" | "hear";
+export type Group = "Draw" | "Class" | "Choose and move" | "See" | "Task" | "Review" | "Listen" | "Review of sound";
 
 export interface Key {
   readonly id: string;
@@ -21,6 +21,10 @@ const all: readonly Mode[] = ["label", "review", "view"];
 const edit: readonly Mode[] = ["label", "review"];
 const label: readonly Mode[] = ["label"];
 const review: readonly Mode[] = ["review"];
+/** The review of an utterance. */
+const hear: readonly Mode[] = ["hear"];
+const judge: readonly Mode[] = ["review", "hear"];
+const sheets: readonly Mode[] = ["label", "review", "view", "hear"];
 
 export const table: readonly Key[] = [
   { id: "draw", chord: "b", label: "Draw boxes", group: "Draw", scope: "canvas", modes: edit },
@@ -61,20 +65,33 @@ export const table: readonly Key[] = [
   { id: "harder", chord: ".", label: "More contrast", group: "See", scope: "canvas", modes: all },
   { id: "neutral", chord: "n", label: "Brightness and contrast as they were", group: "See", scope: "canvas", modes: all },
 
-  { id: "approve", chord: "a", label: "Approve, and show the next", group: "Review", scope: "canvas", modes: review },
-  { id: "reject", chord: "r", label: "Send back, with a reason", group: "Review", scope: "canvas", modes: review },
+  { id: "approve", chord: "a", label: "Approve, and show the next", group: "Review", scope: "canvas", modes: judge },
+  { id: "reject", chord: "r", label: "Send back, with a reason", group: "Review", scope: "canvas", modes: judge },
   { id: "next-object", chord: "j", label: "Next object", group: "Review", scope: "canvas", modes: review },
   { id: "previous-object", chord: "k", label: "Previous object", group: "Review", scope: "canvas", modes: review },
   { id: "take", chord: "Digits", label: "Take an answer: whole, or for the object chosen", group: "Review", scope: "canvas", modes: review, fixed: true },
   { id: "take-merged", chord: "m", label: "Take the merged boxes: all, or for the object chosen", group: "Review", scope: "canvas", modes: review },
   { id: "leave-out", chord: "0", label: "Leave the object chosen out", group: "Review", scope: "canvas", modes: review },
-  { id: "discard", chord: "x", label: "Discard the item", group: "Review", scope: "canvas", modes: review },
-  { id: "undo-decision", chord: "u", label: "Take the last decision back", group: "Review", scope: "canvas", modes: review },
+  { id: "discard", chord: "x", label: "Discard the item", group: "Review", scope: "canvas", modes: judge },
+  { id: "undo-decision", chord: "u", label: "Take the last decision back", group: "Review", scope: "canvas", modes: judge },
+  { id: "hear-play", chord: "Space", label: "Play, or stop", group: "Listen", scope: "canvas", modes: hear },
+  { id: "hear-place", chord: "p", label: "Play the place chosen", group: "Listen", scope: "canvas", modes: hear },
+  { id: "hear-back", chord: "b", label: "Back by 2 seconds", group: "Listen", scope: "canvas", modes: hear },
+  { id: "hear-slower", chord: ",", label: "Slower", group: "Listen", scope: "canvas", modes: hear },
+  { id: "hear-faster", chord: ".", label: "Faster", group: "Listen", scope: "canvas", modes: hear },
+  { id: "hear-next", chord: "j", also: ["F3", "ArrowRight", "ArrowDown"], label: "Next place where the answers differ", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-previous", chord: "k", also: ["F2", "ArrowLeft", "ArrowUp"], label: "Previous place where they differ", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-take", chord: "Digits", label: "Take a variant of the place chosen, or a whole answer where none is", group: "Review of sound", scope: "canvas", modes: hear, fixed: true },
+  { id: "hear-merged", chord: "m", label: "Take what most have: all, or at the place chosen", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-out", chord: "0", label: "Leave the words or the moment chosen out", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-write", chord: "e", label: "Write in the text", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-models", chord: "y", label: "Show what models heard", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-leave", chord: "Escape", label: "Let the place go, or leave the text", group: "Review of sound", scope: "canvas", modes: hear },
 
   { id: "submit", chord: "Ctrl Enter", label: "Submit, and show the next", group: "Task", scope: "page", modes: label },
   { id: "skip", chord: "x", label: "Cannot decide", group: "Task", scope: "canvas", modes: label },
   { id: "recall", chord: "u", label: "Take the last submit back", group: "Task", scope: "canvas", modes: label },
-  { id: "keys", chord: "?", label: "This sheet", group: "Task", scope: "page", modes: all },
+  { id: "keys", chord: "?", label: "This sheet", group: "Task", scope: "page", modes: sheets },
 ];
 
 /** The part of a KeyboardEvent that says which key was pressed. */

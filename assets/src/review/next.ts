@@ -14,7 +14,7 @@ export async function fetchPage(address: string, signal: AbortSignal): Promise<W
   const response = await fetch(address, { headers: { Accept: "text/html" }, signal });
   const found = new DOMParser().parseFromString(await response.text(), "text/html");
   const main = found.querySelector<HTMLElement>("main");
-  if (!response.ok || !main?.querySelector("box-workbench[data-review]")) return null;
+  if (!response.ok || !main?.querySelector("box-workbench[data-review], hearing-desk")) return null;
   const styles = [...found.querySelectorAll<HTMLLinkElement>('link[rel="stylesheet"]')].map((l) => l.getAttribute("href") ?? "");
   const crumbs = found.querySelector(".crumbs");
   const waiting = { address: response.url, title: found.title, main: document.adoptNode(main), crumbs: crumbs && document.adoptNode(crumbs), styles };
