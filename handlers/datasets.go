@@ -109,7 +109,7 @@ func (s *Server) showVersion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderVersion(w, r, http.StatusOK, version, web.NewExportView{Format: firstFormat[version.Kind]})
+	return s.renderVersion(w, r, http.StatusOK, version, web.NewExportView{Format: firstFormat[version.Kind], Personal: store.PersonalMask})
 }
 
 // firstFormat is the format that the form of exports chooses first.

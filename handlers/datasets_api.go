@@ -166,8 +166,11 @@ type exportInput struct {
 	Dataset string `path:"dataset" example:"steel-test"`
 	Number  int    `path:"number" example:"3"`
 	Body    struct {
-		Format string `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface"`
-		Media  bool   `json:"media,omitempty" doc:"With the images."`
+		Format   string `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface,nemo,ctm,stm,vtt,srt,textgrid" doc:"Of utterances: parquet, huggingface, or one from nemo on."`
+		Media    bool   `json:"media,omitempty" doc:"With the images, or the sound cut to each utterance."`
+		Personal string `json:"personal,omitempty" enum:"mask,token,keep" doc:"What becomes of personal data in transcripts and sound; mask if missing."`
+		Decided  bool   `json:"decided,omitempty" doc:"Leave what nobody has decided yet as it stands; else it is treated as confirmed."`
+		Reason   string `json:"personal_reason,omitempty" maxLength:"500" doc:"Why personal data are kept: needed then."`
 	}
 }
 
@@ -176,8 +179,9 @@ type exportJSON struct {
 	ID         int64      `json:"id"`
 	Dataset    string     `json:"dataset"`
 	Number     int        `json:"number"`
-	Format     string     `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface"`
+	Format     string     `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface,nemo,ctm,stm,vtt,srt,textgrid"`
 	Media      bool       `json:"media"`
+	Personal   string     `json:"personal,omitempty" enum:"mask,token,keep" doc:"What became of personal data in transcripts."`
 	State      string     `json:"state" enum:"queued,running,done,failed,deleted"`
 	Error      string     `json:"error,omitempty" doc:"Why it failed."`
 	DoneItems  int        `json:"done_items"`
@@ -294,7 +298,9 @@ func (s *Server) apiAddExport(ctx context.Context, actor store.Actor, in *export
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.Store.AddExport(ctx, actor, version, in.Body.Format, in.Body.Media)
+	e, err := s.Store.AddExport(ctx, actor, version, store.ExportAsk{
+		Format: in.Body.Format, Media: in.Body.Media, Personal: in.Body.Personal, Decided: in.Body.Decided, Reason: in.Body.Reason,
+	})
 	return &made[idMade]{Location: fmt.Sprintf("%s/exports/%d", apiBase, e.ID), Body: idMade{e.ID}}, err
 }
 
@@ -303,7 +309,12 @@ func (s *Server) apiExport(ctx context.Context, actor store.Actor, in *idInput) 
 	if err != nil {
 		return nil, err
 	}
+	personal := ""
+	if version.Kind == "audio" {
+		personal = e.Personal
+	}
 	return &exportOutput{exportJSON{
+		Personal: personal,
 		ID: e.ID, Dataset: version.Dataset, Number: version.Number, Format: e.Format, Media: e.Media, State: e.State, Error: e.Error,
 		DoneItems: e.DoneItems, Items: version.Lines, Bytes: e.Bytes, SHA256: hex.EncodeToString(e.SHA256), Losses: e.Losses, FinishedAt: e.FinishedAt,
 	}}, nil

@@ -198,7 +198,7 @@ func TestATokenOfOneProjectSeesItsVersionsAlone(t *testing.T) {
 	s.withTruth("cold", 5)
 	s.frozen("hot-test", "hot")
 	mixed := s.frozen("mixed", "hot", "cold")
-	export, err := s.AddExport(t.Context(), store.System(), mixed, "coco", false)
+	export, err := s.AddExport(t.Context(), store.System(), mixed, store.ExportAsk{Format: "coco"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,14 +23,17 @@ func (s *Server) exportRoutes(r router) {
 
 func exportRow(e store.Export, v store.DatasetVersion) web.ExportRow {
 	return web.ExportRow{
-		ID: e.ID, Format: e.Format, State: e.State, Media: e.Media, Done: e.DoneItems, Total: v.Lines, Bytes: e.Bytes, Losses: e.Losses, At: e.CreatedAt,
+		ID: e.ID, Format: e.Format, State: e.State, Media: e.Media, Sound: v.Kind == "audio", Personal: e.Personal, Done: e.DoneItems, Total: v.Lines, Bytes: e.Bytes, Losses: e.Losses, At: e.CreatedAt,
 	}
 }
 
 // exportName is what an archive is called when it is saved.
 func exportName(e store.Export, v store.DatasetVersion) string {
 	name := fmt.Sprintf("%s-v%d-%s", v.Dataset, v.Number, e.Format)
-	if e.Media {
+	switch {
+	case e.Media && v.Kind == "audio":
+		name += "-clips"
+	case e.Media:
 		name += "-images"
 	}
 	return name + ".zip"
@@ -41,8 +44,13 @@ func (s *Server) addExport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	form := web.NewExportView{Format: r.PostFormValue("format"), Media: r.PostFormValue("media") != ""}
-	export, err := s.Store.AddExport(r.Context(), actorOf(r), version, form.Format, form.Media)
+	form := web.NewExportView{
+		Format: r.PostFormValue("format"), Media: r.PostFormValue("media") != "", Personal: r.PostFormValue("personal"), Decided: r.PostFormValue("decided") != "",
+		Reason: r.PostFormValue("personal_reason"),
+	}
+	export, err := s.Store.AddExport(r.Context(), actorOf(r), version, store.ExportAsk{
+		Format: form.Format, Media: form.Media, Personal: form.Personal, Decided: form.Decided, Reason: form.Reason,
+	})
 	refused, ok := refusalOf(err)
 	if ok {
 		form.Refused = refused
@@ -67,6 +75,7 @@ func (s *Server) showExport(w http.ResponseWriter, r *http.Request) error {
 	v := web.ExportView{
 		ExportRow: exportRow(export, version), Version: versionRow(version), Error: export.Error, SHA256: hex.EncodeToString(export.SHA256),
 		By: export.CreatedBy, CanDownload: access.Allows(actorOf(r).Role, access.Export), FileName: exportName(export, version),
+		Decided: export.Decided, Reason: export.Reason,
 	}
 	if export.State == store.ExportDone {
 		if err := s.fillLosses(r, export, &v); err != nil {

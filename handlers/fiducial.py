@@ -224,13 +224,19 @@ class Server:
             raise Problem(422, "the version is " + version["state"], version.get("error", ""))
         return version
 
-    def export(self, dataset, number, format, out, media=False):
+    def export(self, dataset, number, format, out, media=False, personal=None, personal_reason=None):
         """Writes a version as a zip to the file out, checked against its checksum, and returns the export.
 
-        format is coco, voc, yolo, yolo-obb, cvat, labelstudio, parquet or huggingface. What it cannot hold stands in the
-        archive's report.json; "losses" counts it.
+        format is coco, voc, yolo, yolo-obb, cvat, labelstudio, parquet or huggingface; of speech nemo, ctm, stm, vtt, srt, textgrid,
+        parquet or huggingface. What it cannot hold stands in the archive's report.json; "losses" counts it. personal says what becomes
+        of personal data in speech: mask (which it is without), token, or keep with a personal_reason.
         """
-        made = self.post("/datasets/%s/versions/%d/exports" % (_name(dataset), number), {"format": format, "media": media})
+        ask = {"format": format, "media": media}
+        if personal is not None:
+            ask["personal"] = personal
+        if personal_reason is not None:
+            ask["personal_reason"] = personal_reason
+        made = self.post("/datasets/%s/versions/%d/exports" % (_name(dataset), number), ask)
         place = "/exports/%d" % made["id"]
         done = self._until(place, ("queued", "running"))
         if done["state"] != "done":
@@ -330,8 +336,11 @@ def main(arguments=None):
     command = commands.add_parser("export", help="write a version as a zip")
     command.add_argument("dataset")
     command.add_argument("number", type=int)
-    command.add_argument("--format", required=True, choices=["coco", "voc", "yolo", "yolo-obb", "cvat", "labelstudio", "parquet", "huggingface"])
-    command.add_argument("--media", action="store_true", help="with the images")
+    command.add_argument("--format", required=True, choices=[
+        "coco", "voc", "yolo", "yolo-obb", "cvat", "labelstudio", "parquet", "huggingface", "nemo", "ctm", "stm", "vtt", "srt", "textgrid"])
+    command.add_argument("--media", action="store_true", help="with the images, or clips of sound")
+    command.add_argument("--personal", choices=["mask", "token", "keep"], help="what becomes of personal data in speech")
+    command.add_argument("--personal-reason", help="why they are kept")
     command.add_argument("--out", required=True, metavar="FILE.zip")
     command = commands.add_parser("agreement", help="how far the labelers of a project agree")
     command.add_argument("project")
@@ -358,7 +367,8 @@ def _run(given):
     elif given.command == "freeze":
         answer = [server.freeze(given.dataset, given.projects)]
     elif given.command == "export":
-        answer = [server.export(given.dataset, given.number, given.format, given.out, media=given.media)]
+        answer = [server.export(given.dataset, given.number, given.format, given.out, media=given.media, personal=given.personal,
+                                personal_reason=given.personal_reason)]
     else:
         answer = [server.agreement(given.project)]
     for row in answer:

@@ -35,7 +35,7 @@ func (im *importing) archive(format string, media bool) (store.Export, []byte) {
 	im.must((&freezeVersion{deps: im.deps()}).Work(ctx, &freeze))
 	version, err = im.store.DatasetVersion(ctx, store.System(), "all", version.Number)
 	im.must(err)
-	export, err := im.store.AddExport(ctx, store.System(), version, format, media)
+	export, err := im.store.AddExport(ctx, store.System(), version, store.ExportAsk{Format: format, Media: media})
 	im.must(err)
 	write := river.Job[jobargs.WriteExport]{JobRow: &rivertype.JobRow{Attempt: 1, MaxAttempts: 3}, Args: jobargs.WriteExport{ExportID: export.ID}}
 	im.must((&writeExport{deps: im.deps()}).Work(ctx, &write))

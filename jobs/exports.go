@@ -16,6 +16,7 @@ import (
 	"fiducial/internal/formats"
 	"fiducial/internal/jobargs"
 	"fiducial/internal/manifest"
+	"fiducial/internal/pii"
 	"fiducial/store"
 	"fiducial/store/blob"
 )
@@ -23,11 +24,14 @@ import (
 // turned is the loss of an image whose pixels are not stored as its boxes see them.
 const turned formats.Kind = "turned"
 
-// otherMediaError: the stored image is not the one that was frozen. Trying again would not help.
-type otherMediaError struct{ item int64 }
+// otherMediaError: the stored image, or sound, is not the one that was frozen. Trying again would not help.
+type otherMediaError struct {
+	item int64
+	what string
+}
 
 func (e otherMediaError) Error() string {
-	return fmt.Sprintf("The stored image of item %d is not the one that was frozen. Verify this version with its media.", e.item)
+	return fmt.Sprintf("The stored %s of item %d is not the one that was frozen. Verify this version with its media.", e.what, e.item)
 }
 
 // writeExport streams one archive into object storage.
@@ -112,17 +116,26 @@ type exporting struct {
 	report  formats.Report
 	// several tells that items of more than one project are in it: then folders keep them apart.
 	several bool
-	written int // of the images
+	written int // of the images, or clips
+	// tokens are the labels that stand for personal data, by the project's short name, where they tell who is the same.
+	tokens map[string]func(pii.Kind, string) string
 }
 
 func newExporting(d deps, export store.Export, version store.DatasetVersion, sum store.VersionSummary, out io.Writer) *exporting {
-	return &exporting{
+	e := &exporting{
 		deps: d, export: export, version: version, sum: sum, layout: exportLayouts[export.Format],
 		zip: newArchiveWriter(out, *version.FrozenAt), several: len(version.Recipe.Projects) > 1,
 	}
+	if version.Kind == "audio" {
+		e.layout = spokenLayouts[export.Format]
+	}
+	return e
 }
 
 func (e *exporting) write(ctx context.Context) error {
+	if err := e.loadTokens(ctx); err != nil {
+		return err
+	}
 	if err := e.addReadme(); err != nil {
 		return err
 	}
@@ -133,7 +146,11 @@ func (e *exporting) write(ctx context.Context) error {
 		return err
 	}
 	if e.export.Media && e.layout.places != nil {
-		if err := e.writeMedia(ctx); err != nil {
+		write := e.writeMedia
+		if e.version.Kind == "audio" {
+			write = e.writeClips
+		}
+		if err := write(ctx); err != nil {
 			return err
 		}
 	}
@@ -159,7 +176,7 @@ func (e *exporting) sides() (sides []manifest.Split) {
 
 // lines yields the version's lines of one split, or of all for "", with their file names.
 func (e *exporting) lines(ctx context.Context, split manifest.Split, each func(*store.ExportLine, fileName) error) error {
-	for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split) {
+	for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split, false) {
 		if err != nil {
 			return err
 		}
@@ -201,7 +218,7 @@ func (e *exporting) writeManifest(ctx context.Context) error {
 			}
 			return out.Encode(manifestLine{
 				Item: line.Item, Key: line.Key, File: name.path, Split: line.Split,
-				Media: hexOf(line.Media), Leaf: hexOf(line.Leaf),
+				Media: hexOf(line.Media), Leaf: hexOf(line.Leaf), spokenManifest: spokenMembers(line),
 			})
 		})
 		if err != nil {
@@ -226,6 +243,8 @@ type manifestLine struct {
 	Media  string         `json:"media_sha256,omitempty"`
 	Leaf   string         `json:"leaf"`
 	Erased bool           `json:"erased,omitempty"`
+
+	spokenManifest
 }
 
 func hexOf(b []byte) string { return fmt.Sprintf("%x", b) }
@@ -234,6 +253,13 @@ func hexOf(b []byte) string { return fmt.Sprintf("%x", b) }
 func (e *exporting) lose(line *store.ExportLine, name fileName) {
 	if name.renamed != "" {
 		e.report.Add(formats.Renamed, line.Key, name.renamed+": written as "+name.path)
+	}
+	if line.Sound != nil {
+		if e.export.Media && line.Media == nil {
+			e.report.Add(formats.LeftOut, line.Key, "no sound of it was there when the version was frozen")
+		}
+		e.loseSpoken(line)
+		return
 	}
 	switch media := e.mediaOf(line); {
 	case !e.export.Media && line.Orientation > 1:

@@ -24,10 +24,10 @@ func newArchiveWriter(w io.Writer, modified time.Time) *archiveWriter {
 	return &archiveWriter{zip: zip.NewWriter(w), modified: modified.UTC().Truncate(time.Second)}
 }
 
-// packed lists what gains nothing from being compressed once more.
+// packed lists what gains nothing, or as sound does little, from being compressed.
 func packed(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".jpg", ".jpeg", ".png", ".webp", ".parquet":
+	case ".jpg", ".jpeg", ".png", ".webp", ".parquet", ".wav":
 		return true
 	}
 	return false

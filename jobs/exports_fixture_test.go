@@ -145,7 +145,7 @@ func (s *shelf) freeze(t *testing.T, dataset string, projects ...string) store.D
 
 func (s *shelf) add(t *testing.T, version store.DatasetVersion, format string, media bool) store.Export {
 	t.Helper()
-	export, err := s.store.AddExport(t.Context(), store.System(), version, format, media)
+	export, err := s.store.AddExport(t.Context(), store.System(), version, store.ExportAsk{Format: format, Media: media})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func (e *exporting) writeSplits(ctx context.Context, extension string,
 
 func (e *exporting) images(ctx context.Context, split manifest.Split) iter.Seq2[formats.Image, error] {
 	return func(yield func(formats.Image, error) bool) {
-		for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split) {
+		for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split, false) {
 			if err != nil {
 				yield(formats.Image{}, err)
 				return
@@ -200,15 +200,18 @@ func (e *exporting) addReadme() error {
 func (e *exporting) writeReadme(w io.Writer) error {
 	var b strings.Builder
 	v := e.version
-	fmt.Fprintf(&b, "%s, version %d\n\nfrozen   %s\nsha256   %x\nitems    %d, boxes %d\n", v.Dataset, v.Number,
-		v.FrozenAt.UTC().Format(time.RFC3339), v.Hash, v.Lines, v.Boxes)
+	fmt.Fprintf(&b, "%s, version %d\n\nfrozen   %s\nsha256   %x\nitems    %d, %s %d\n", v.Dataset, v.Number,
+		v.FrozenAt.UTC().Format(time.RFC3339), v.Hash, v.Lines, things(v), v.Boxes)
+	if v.Kind == "audio" {
+		fmt.Fprintf(&b, "sound    %.1f s, words %d\npersonal %s\n", v.Seconds, v.Words, e.export.Personal)
+	}
 	if e.sum.Erased > 0 {
 		fmt.Fprintf(&b, "erased   %d of these items are gone; their leaves are kept\n", e.sum.Erased)
 	}
 	b.WriteString("\nSplits\n")
 	for _, c := range e.sum.Counts {
 		if c.ClassID == 0 {
-			fmt.Fprintf(&b, "  %-12s items %d, boxes %d\n", c.Split, c.Items, c.Boxes)
+			fmt.Fprintf(&b, "  %-12s items %d, %s %d\n", c.Split, c.Items, things(v), c.Boxes)
 		}
 	}
 	b.WriteString("\nClasses, with the versions of their definitions that the labels were made under\n")
@@ -217,12 +220,23 @@ func (e *exporting) writeReadme(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "\nRecipe\n%s\n", v.Recipe.YAML())
 	b.WriteString(e.layout.about)
+	if v.Kind == "audio" && e.export.Media {
+		b.WriteString("A clip is the sound of an utterance alone, as WAV of 16 bit PCM; media_sha256 is its checksum where nothing personal is silent in it.\n")
+	}
 	b.WriteString(readmeEnd)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-const readmeEnd = `manifest.jsonl    the lines of the version: item, key, split, SHA-256 of the original image, leaf
+// things are what the classes of a version are of.
+func things(v store.DatasetVersion) string {
+	if v.Kind == "audio" {
+		return "moments"
+	}
+	return "boxes"
+}
+
+const readmeEnd = `manifest.jsonl    the lines of the version: item, key, split, SHA-256 of the original image or of the utterance's sound, leaf
 report.json       what this format could not hold as it was; {} if nothing
 checksums.txt     SHA-256 of every other file here: sha256sum -c checksums.txt
 

@@ -46,6 +46,9 @@ type fileName struct {
 
 // name keeps the key with its folders. Keys are unique in a project, and stay so: whatever has to be changed gets the item's id.
 func (e *exporting) name(line *store.ExportLine) fileName {
+	if line.Sound != nil {
+		return e.soundName(line)
+	}
 	name, err := formats.CleanKey(line.Key)
 	extension := path.Ext(name)
 	var why string
@@ -64,6 +67,18 @@ func (e *exporting) name(line *store.ExportLine) fileName {
 		name = line.Project + "/" + name
 	}
 	return fileName{name, why}
+}
+
+// soundName is the path of an utterance's clip where the archive has it, else that of its recording.
+func (e *exporting) soundName(line *store.ExportLine) fileName {
+	name := recordingName(line)
+	if e.export.Media {
+		name = clipName(line)
+	}
+	if e.several {
+		name.path = line.Project + "/" + name.path
+	}
+	return name
 }
 
 // extensionOf is the extension of a rendition's content type.
@@ -181,7 +196,7 @@ func (e *exporting) copyMedia(file mediaFile) error {
 // readMedia has read take all of an image, closes it, and makes sure that it is the one that was frozen.
 func readMedia(file mediaFile, read func(io.Reader) error) (err error) {
 	if errors.Is(file.err, blob.ErrNotFound) {
-		return otherMediaError{file.item}
+		return otherMediaError{file.item, "image"}
 	}
 	if file.err != nil {
 		return file.err
@@ -190,7 +205,7 @@ func readMedia(file mediaFile, read func(io.Reader) error) (err error) {
 	digest := sha256.New()
 	err = read(io.TeeReader(file.object, digest))
 	if err == nil && file.sha256 != nil && !bytes.Equal(digest.Sum(nil), file.sha256) {
-		return otherMediaError{file.item}
+		return otherMediaError{file.item, "image"}
 	}
 	return err
 }

@@ -35,7 +35,7 @@ func (e *exporting) writeParquet(ctx context.Context) error {
 
 func (e *exporting) items(ctx context.Context, split manifest.Split) iter.Seq2[formats.Item, error] {
 	return func(yield func(formats.Item, error) bool) {
-		for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split) {
+		for line, err := range e.store.ExportLines(ctx, e.version, e.sum.Classes, split, false) {
 			if err != nil {
 				yield(formats.Item{}, err)
 				return

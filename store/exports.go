@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
 	"fiducial/internal/jobargs"
 	"fiducial/internal/manifest"
+	"fiducial/internal/speech"
 	"fiducial/store/blob"
 )
 
@@ -27,8 +29,28 @@ const (
 	ExportDeleted = "deleted" // an item of its version was erased
 )
 
-// exportFormats lists what a version can be written as.
-var exportFormats = []string{"coco", "voc", "yolo", "yolo-obb", "cvat", "labelstudio", "parquet", "huggingface"}
+// exportFormats lists what a version can be written as, by the kind of its projects.
+var exportFormats = map[string][]string{
+	"image": {"coco", "voc", "yolo", "yolo-obb", "cvat", "labelstudio", "parquet", "huggingface"},
+	"audio": {"nemo", "ctm", "stm", "vtt", "srt", "textgrid", "parquet", "huggingface"},
+}
+
+// How an export treats what is personal in transcripts and in sound.
+const (
+	PersonalMask  = "mask"  // replaced by its kind, such as [name], and silent
+	PersonalToken = "token" // replaced by a token that is the same for the same, such as [name-3f2a90c1], and silent
+	PersonalKeep  = "keep"  // left as it stands, for a reason
+)
+
+// ExportAsk is an export that is asked for. Of images Personal means nothing.
+type ExportAsk struct {
+	Format   string
+	Media    bool
+	Personal string // one of the Personal constants; empty for PersonalMask
+	// Decided leaves what nobody has confirmed yet as it stands; else it is treated as confirmed.
+	Decided bool
+	Reason  string // why personal data are kept, in words
+}
 
 // Export is an archive of a version, or one on its way.
 type Export struct {
@@ -36,6 +58,9 @@ type Export struct {
 	VersionID  int64
 	Format     string
 	Media      bool
+	Personal   string // as in ExportAsk
+	Decided    bool   // as in ExportAsk
+	Reason     string // as in ExportAsk
 	State      string
 	Error      string // why it failed, in a sentence
 	DoneItems  int    // of the version's lines
@@ -50,7 +75,7 @@ type Export struct {
 // Blob is the key of the archive in object storage.
 func (e *Export) Blob() string { return fmt.Sprintf("exports/%d", e.ID) }
 
-const exportColumns = `e.id, e.version_id, e.format, e.media, e.state, e.error, e.done_items, coalesce(e.bytes, 0) AS bytes, e.sha256, e.losses,
+const exportColumns = `e.id, e.version_id, e.format, e.media, e.personal, NOT e.personal_open AS decided, e.personal_reason AS reason, e.state, e.error, e.done_items, coalesce(e.bytes, 0) AS bytes, e.sha256, e.losses,
 	coalesce(pi.name, pe.pseudonym, '') AS created_by, e.created_at, e.finished_at`
 
 func exportsWhere(ctx context.Context, q querier, where string, args ...any) ([]Export, error) {
@@ -66,24 +91,25 @@ func exportsWhere(ctx context.Context, q querier, where string, args ...any) ([]
 	return exports, nil
 }
 
-// AddExport has a job write an archive of a frozen version. One that is on its way already is not asked for twice.
-func (s *Store) AddExport(ctx context.Context, actor Actor, version DatasetVersion, format string, media bool) (export Export, err error) {
+// AddExport has a job write an archive of a frozen version. One that is on its way already is not asked for twice. Whoever keeps
+// personal data must be allowed to, and say why.
+func (s *Store) AddExport(ctx context.Context, actor Actor, version DatasetVersion, ask ExportAsk) (export Export, err error) {
 	if err := actor.may(access.Export); err != nil {
 		return Export{}, err
 	}
-	switch {
-	case version.State != VersionFrozen:
+	if version.State != VersionFrozen {
 		return Export{}, invalid("", "This version is not frozen, so it cannot be exported yet.")
-	case !slices.Contains(exportFormats, format):
-		return Export{}, invalid("format", "Choose one of "+strings.Join(exportFormats, ", ")+" as the format.")
+	}
+	if err := ask.complete(actor, version.Kind); err != nil {
+		return Export{}, err
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		// The lock lets only one of two requests at once find nothing on its way.
 		if _, err := tx.Exec(ctx, `SELECT FROM dataset_versions WHERE id = $1 FOR UPDATE`, version.ID); err != nil {
 			return fmt.Errorf("export of version %d: %w", version.ID, err)
 		}
-		waiting, err := exportsWhere(ctx, tx, `e.version_id = $1 AND e.format = $2 AND e.media = $3 AND e.state IN ('queued', 'running')`,
-			version.ID, format, media)
+		waiting, err := exportsWhere(ctx, tx, `e.version_id = $1 AND e.format = $2 AND e.media = $3 AND e.personal = $4 AND e.personal_open = $5
+			AND e.state IN ('queued', 'running')`, version.ID, ask.Format, ask.Media, ask.Personal, !ask.Decided)
 		if err != nil {
 			return err
 		}
@@ -94,16 +120,46 @@ func (s *Store) AddExport(ctx context.Context, actor Actor, version DatasetVersi
 		if err := destinationAllowed(ctx, tx, version.ID, Destination{Kind: ToExports}); err != nil {
 			return err
 		}
-		export, err = s.insertExport(ctx, tx, actor, version, format, media)
+		export, err = s.insertExport(ctx, tx, actor, version, ask)
 		return err
 	})
 	return export, err
 }
 
-func (s *Store) insertExport(ctx context.Context, tx pgx.Tx, actor Actor, version DatasetVersion, format string, media bool) (Export, error) {
+// longestKeepReason is how many characters say why personal data are kept.
+const longestKeepReason = 500
+
+// complete checks what is asked for.
+func (a *ExportAsk) complete(actor Actor, kind string) error {
+	if formats := exportFormats[kind]; !slices.Contains(formats, a.Format) {
+		return invalid("format", "Choose one of "+strings.Join(formats, ", ")+" as the format.")
+	}
+	a.Reason = strings.TrimSpace(a.Reason)
+	if kind != "audio" || a.Personal == "" {
+		a.Personal = PersonalMask
+	}
+	switch {
+	case !slices.Contains([]string{PersonalMask, PersonalToken, PersonalKeep}, a.Personal):
+		return invalid("personal", "Choose what becomes of personal data: mask, token or keep.")
+	case a.Personal != PersonalKeep:
+		a.Reason = ""
+		return nil
+	}
+	if err := actor.may(access.KeepPersonal); err != nil {
+		return invalid("personal", "Only an admin may export personal data as they stand. Choose mask or token.")
+	}
+	if a.Reason == "" || utf8.RuneCountInString(a.Reason) > longestKeepReason {
+		return invalid("personal_reason", fmt.Sprintf("Say in at most %d characters why personal data have to be kept.", longestKeepReason))
+	}
+	return nil
+}
+
+func (s *Store) insertExport(ctx context.Context, tx pgx.Tx, actor Actor, version DatasetVersion, ask ExportAsk) (Export, error) {
 	var id int64
-	err := tx.QueryRow(ctx, `INSERT INTO exports (version_id, format, media, created_by, token_id) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-		version.ID, format, media, orNull(actor.PersonID), orNull(actor.TokenID)).Scan(&id)
+	err := tx.QueryRow(ctx, `
+		INSERT INTO exports (version_id, format, media, personal, personal_open, personal_reason, created_by, token_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+		version.ID, ask.Format, ask.Media, ask.Personal, !ask.Decided, ask.Reason, orNull(actor.PersonID), orNull(actor.TokenID)).Scan(&id)
 	if err != nil {
 		return Export{}, fmt.Errorf("export of version %d: %w", version.ID, err)
 	}
@@ -112,7 +168,7 @@ func (s *Store) insertExport(ctx context.Context, tx pgx.Tx, actor Actor, versio
 	}
 	err = audit(ctx, tx, actor, auditEvent{
 		Action: "export.add", ObjectType: "export", ObjectID: id,
-		Detail: map[string]any{"version": version.ID, "format": format, "media": media},
+		Detail: map[string]any{"version": version.ID, "format": ask.Format, "media": ask.Media, "personal": ask.Personal, "decided": ask.Decided},
 	})
 	if err != nil {
 		return Export{}, err
@@ -263,44 +319,78 @@ type ExportLine struct {
 	Leaf        []byte
 	Orientation int    // EXIF tag of the original, 1 for upright
 	Rendition   string // content type of the upright rendition, "" if there is none
+
+	Spoken SpokenLine
 }
 
+// SpokenLine is what an archive needs of an utterance beside its line.
+type SpokenLine struct {
+	Recording int64  // 0 for an image
+	File      string // the path of the recording
+	Whole     bool   // the item is all of it
+	Length    float64
+	Silenced  bool                 // part of its sound was overwritten since the version was frozen
+	Heard     [][]speech.HeardWord // what recognizers heard, if it was asked for
+	Personal  []PersonalSpan
+}
+
+// Seconds is the length of the utterance itself.
+func (l *ExportLine) Seconds() float64 { return l.Sound.End - l.Sound.Begin }
+
+// exportOrder numbers the lines of a version in the order in which an archive has them: as their items came in, and utterances by
+// their recordings.
 const (
-	exportLines = `
-		SELECT l.item_id, l.leaf, l.split, l.media, coalesce(l.width, 0), coalesce(l.height, 0), x.external_key, p.slug,
-			coalesce((a.facts->>'orientation')::int, 1), coalesce(d.content_type, '')
-		FROM dataset_lines l
+	exportOrder = `
+		WITH o AS (
+			SELECT l.item_id, l.truth_id, row_number() OVER (ORDER BY CASE WHEN i.recording_id IS NOT NULL THEN p.slug || '/' || x.file_name END COLLATE "C" NULLS FIRST,
+				i.recording_id, i.begins, i.channel, l.item_id) AS n
+			FROM dataset_lines l JOIN items i ON i.id = l.item_id JOIN projects p ON p.id = i.project_id JOIN item_texts x ON x.item_id = l.item_id
+			WHERE l.version_id = @version AND (@split = '' OR l.split = @split))`
+	exportLines = exportOrder + `
+		SELECT o.n, l.item_id, l.leaf, l.split, l.media, coalesce(l.width, 0), coalesce(l.height, 0), x.external_key, p.slug,
+			coalesce((a.facts->>'orientation')::int, 1), coalesce(d.content_type, ''),
+			coalesce(rc.id, 0), x.file_name, coalesce(i.channel = 0 AND i.begins = 0 AND i.ends >= (rc.frames - 0.5) / rc.rate, false),
+			coalesce(rc.frames / rc.rate::float8, 0), ` + silencedLine + `,
+			CASE WHEN @words THEN (SELECT jsonb_agg(h.words ORDER BY h.prediction_id DESC) FROM hypotheses h WHERE h.item_id = l.item_id) END,
+			CASE WHEN rc.id IS NOT NULL THEN ` + personalSpans + ` END, ` + soundColumns + `
+		FROM o
+		JOIN dataset_lines l ON l.version_id = @version AND l.item_id = o.item_id
 		JOIN items i ON i.id = l.item_id
+		JOIN truths t ON t.id = l.truth_id
 		JOIN projects p ON p.id = i.project_id
 		JOIN item_texts x ON x.item_id = l.item_id
 		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original'
 		LEFT JOIN assets d ON d.item_id = l.item_id AND d.kind = 'display'
-		WHERE l.version_id = @version AND (@split = '' OR l.split = @split)
-		ORDER BY l.item_id`
-	exportBoxes = `
-		SELECT l.item_id, b.class_id, coalesce(b.definition_version, 0), b.x, b.y, b.w, b.h, b.rotation, b.crowd
-		FROM dataset_lines l JOIN truth_boxes b ON b.truth_id = l.truth_id
-		WHERE l.version_id = @version AND (@split = '' OR l.split = @split)
-		ORDER BY l.item_id, b.position`
+		LEFT JOIN recordings rc ON rc.id = i.recording_id` + lineSounds + `
+		ORDER BY o.n`
+	exportBoxes = exportOrder + `
+		SELECT o.n, b.class_id, coalesce(b.definition_version, 0), b.x, b.y, b.w, b.h, b.rotation, b.crowd
+		FROM o JOIN truth_boxes b ON b.truth_id = o.truth_id ORDER BY o.n, b.position`
 )
 
 // ExportLines yields the lines of a version that are not erased, of one split or of all for "", in the order in which their items came
-// in. A line's slices hold until the next.
-func (s *Store) ExportLines(ctx context.Context, version DatasetVersion, classes []VersionClass, split manifest.Split) iter.Seq2[*ExportLine, error] {
+// in, those of utterances in that of their recordings; with words, they have what recognizers heard. A line's slices hold until the next.
+func (s *Store) ExportLines(ctx context.Context, version DatasetVersion, classes []VersionClass, split manifest.Split, words bool) iter.Seq2[*ExportLine, error] {
 	names := map[int64]string{}
 	for _, class := range classes {
 		names[class.ID] = class.Name
 	}
-	query := lineQuery{exportLines, exportBoxes, pgx.NamedArgs{"version": version.ID, "split": string(split)}}
+	query := lineQuery{exportLines, exportBoxes, pgx.NamedArgs{"version": version.ID, "split": string(split), "words": words}}
 	return func(yield func(*ExportLine, error) bool) {
 		var l ExportLine
-		into := []any{&l.Item, &l.Leaf, &l.Split, &l.Media, &l.Width, &l.Height, &l.Key, &l.Project, &l.Orientation, &l.Rendition}
+		var order int64
+		var sound soundOf
+		into := []any{
+			&order, &l.Item, &l.Leaf, &l.Split, &l.Media, &l.Width, &l.Height, &l.Key, &l.Project, &l.Orientation, &l.Rendition,
+			&l.Spoken.Recording, &l.Spoken.File, &l.Spoken.Whole, &l.Spoken.Length, &l.Spoken.Silenced, &l.Spoken.Heard, &l.Spoken.Personal,
+		}
 		opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		err := pgx.BeginTxFunc(ctx, s.pool, opts, func(tx pgx.Tx) error {
-			return s.eachLine(ctx, tx, query, into, func(boxes []truthBox) (err error) {
+			return s.eachLine(ctx, tx, query, append(into, sound.into()...), func(boxes []truthBox) (err error) {
 				if l.Boxes, err = named(boxes, names, l.Boxes[:0]); err != nil {
 					return err
 				}
+				l.Sound = sound.line()
 				if !yield(&l, nil) {
 					return errEnough
 				}

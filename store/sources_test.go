@@ -254,11 +254,11 @@ func TestAForbiddenDestinationIsRefused(t *testing.T) {
 			t.Errorf("%v: %v", to, err)
 		}
 	}
-	if _, err := f.AddExport(t.Context(), System(), version, "coco", false); err == nil || !strings.Contains(err.Error(), "data of mill") {
+	if _, err := f.AddExport(t.Context(), System(), version, ExportAsk{Format: "coco"}); err == nil || !strings.Contains(err.Error(), "data of mill") {
 		t.Errorf("an export: %v", err)
 	}
 	allow("mill", DefaultPolicy(nil))
-	export, err := f.AddExport(t.Context(), System(), version, "coco", false)
+	export, err := f.AddExport(t.Context(), System(), version, ExportAsk{Format: "coco"})
 	if err != nil {
 		t.Fatal(err)
 	}

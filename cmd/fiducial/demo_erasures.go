@@ -23,7 +23,7 @@ func (f *demoFill) eraseAfter(ctx context.Context, version store.DatasetVersion)
 	if err := f.eraseTwo(ctx, version); err != nil {
 		return err
 	}
-	_, err := f.Store.AddExport(ctx, f.admin(), version, "coco", true)
+	_, err := f.Store.AddExport(ctx, f.admin(), version, store.ExportAsk{Format: "coco", Media: true})
 	return err
 }
 

@@ -192,7 +192,7 @@ func (f *demoFill) freeze(ctx context.Context) error {
 		if version, err = f.untilFrozen(ctx, version); err != nil {
 			return err
 		}
-		if _, err := f.Store.AddExport(ctx, f.admin(), version, format, format == "coco"); err != nil {
+		if _, err := f.Store.AddExport(ctx, f.admin(), version, store.ExportAsk{Format: format, Media: format == "coco"}); err != nil {
 			return err
 		}
 		if format == "coco" {

@@ -13,10 +13,13 @@ import (
 type exportCommand struct {
 	clientFlags `embed:""`
 
-	Name   string `arg:"" help:"Dataset and version: NAME@N."`
-	Format string `help:"coco, voc, yolo, yolo-obb (oriented boxes), cvat, labelstudio, parquet or huggingface (for load_dataset; with --media the images are in its files)." enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface" required:""`
-	Media  bool   `help:"With the images."`
-	Out    string `help:"Where the archive goes." required:"" type:"path" placeholder:"FILE.zip"`
+	Name           string `arg:"" help:"Dataset and version: NAME@N."`
+	Format         string `help:"coco, voc, yolo, yolo-obb (oriented boxes), cvat, labelstudio, parquet or huggingface (for load_dataset; with --media the images are in its files); of speech: nemo, ctm, stm, vtt, srt, textgrid, parquet or huggingface." enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface,nemo,ctm,stm,vtt,srt,textgrid" required:""`
+	Media          bool   `help:"With the images, or the sound cut to each utterance."`
+	Personal       string `help:"What becomes of personal data in speech: mask (by kind), token (the same for the same) or keep, which needs --personal-reason." enum:"mask,token,keep" default:"mask"`
+	Decided        bool   `help:"Leave personal data that nobody has decided yet as they stand; else they are treated as confirmed."`
+	PersonalReason string `help:"Why personal data are kept."`
+	Out            string `help:"Where the archive goes." required:"" type:"path" placeholder:"FILE.zip"`
 }
 
 // exportAnswer is an export as the server tells it.
@@ -45,7 +48,7 @@ func (c *exportCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	var made idAnswer
-	if err := server.post(ctx, path+"/exports", map[string]any{"format": c.Format, "media": c.Media}, &made); err != nil {
+	if err := server.post(ctx, path+"/exports", c.ask(), &made); err != nil {
 		return err
 	}
 	path = fmt.Sprintf("/exports/%d", made.ID)
@@ -70,6 +73,11 @@ func (c *exportCommand) Run(ctx context.Context, std *streams) error {
 		text += fmt.Sprintf("\n%d losses: report.json in the archive names them", answer.Losses)
 	}
 	return c.printAnswer(std, answer, text)
+}
+
+// ask is what the server is asked for.
+func (c *exportCommand) ask() map[string]any {
+	return map[string]any{"format": c.Format, "media": c.Media, "personal": c.Personal, "decided": c.Decided, "personal_reason": c.PersonalReason}
 }
 
 // archiveAnswer is what the server says of an archive's bytes.

@@ -51,6 +51,8 @@ const (
 	ReadAgreement  Action = "read agreement"  // how far answers agree, in figures that name no item and nobody
 	ReadDatasets   Action = "read datasets"   // datasets, versions, manifests, exports made
 	EditDatasets   Action = "edit datasets"   // freeze
+	DecidePersonal Action = "decide personal" // what of a transcript is personal data
+	KeepPersonal   Action = "keep personal"   // export personal data as they stand
 	Export         Action = "export"          // make and download an export
 	KeepConsumers  Action = "keep consumers"  // who uses dataset versions, and how they are told of erasures
 	ManagePeople   Action = "manage people"   // people, invitations, roles
@@ -80,7 +82,9 @@ var table = map[Action][]Role{
 	ReadDatasets:   {Reviewer, Admin, Viewer},
 	ReadRetention:  {Reviewer, Admin, Viewer},
 	ReadMetrics:    {Reviewer, Admin, Viewer},
+	DecidePersonal: {Reviewer, Admin},
 	EditDatasets:   {Admin},
+	KeepPersonal:   {Admin},
 	Export:         {Admin},
 	EditProjects:   {Admin},
 	Import:         {Admin},
