@@ -38,7 +38,7 @@ func (s *Server) importRoutes(r router) {
 }
 
 func (s *Server) showImports(w http.ResponseWriter, r *http.Request) error {
-	return s.renderImports(w, r, http.StatusOK, web.ImportValues{Format: store.FormatImages, VOCBase: "1"}, nil)
+	return s.renderImports(w, r, http.StatusOK, web.ImportValues{VOCBase: "1", Per: store.PerRecording}, nil)
 }
 
 // renderImports shows the page with the form as it was filled in.
@@ -106,7 +106,14 @@ func (s *Server) importForm(r *http.Request, project store.Project, values web.I
 	} else if values.Purpose == "" {
 		values.Purpose = store.PurposePrefill
 	}
-	form := web.ImportForm{Action: path, API: apiBase + path, Values: values, Errors: faults, AcceptsTruth: project.AcceptsTruth}
+	switch {
+	case values.Format != "":
+	case project.Kind == "audio":
+		values.Format = store.FormatAudio
+	default:
+		values.Format = store.FormatImages
+	}
+	form := web.ImportForm{Kind: project.Kind, Action: path, API: apiBase + path, Values: values, Errors: faults, AcceptsTruth: project.AcceptsTruth}
 	sources, err := s.Store.Sources(r.Context(), actorOf(r))
 	if err != nil {
 		return form, err
@@ -139,7 +146,7 @@ func (s *Server) addImport(w http.ResponseWriter, r *http.Request) error {
 	values := web.ImportValues{
 		Format: r.PostFormValue("format"), Purpose: r.PostFormValue("purpose"), Model: r.PostFormValue("model"), Source: r.PostFormValue("source"),
 		GroupBy: r.PostFormValue("group_by"), GroupPattern: r.PostFormValue("group_pattern"), VOCBase: r.PostFormValue("voc_base"),
-		AddClasses: r.PostFormValue("add_classes") != "", DryRun: r.PostFormValue("dry_run") != "",
+		Per: r.PostFormValue("per"), AddClasses: r.PostFormValue("add_classes") != "", DryRun: r.PostFormValue("dry_run") != "",
 	}
 	id, err := s.importOfForm(r, values)
 	if inv, ok := errors.AsType[*store.InvalidError](err); ok {
@@ -191,8 +198,14 @@ func newImport(v web.ImportValues) store.NewImport {
 	if v.GroupBy == store.GroupByName {
 		n.Options.GroupPattern = v.GroupPattern
 	}
-	if v.Format == store.FormatImages {
+	if v.Format == store.FormatImages || v.Format == store.FormatAudio {
 		n.Purpose = store.PurposeMedia
+	}
+	if v.Format == store.FormatHypotheses && n.Purpose != store.PurposePrefill {
+		n.Purpose = store.PurposePrediction
+	}
+	if v.Per == store.PerSegment && store.HasSegments(v.Format) {
+		n.Options.Per = v.Per
 	}
 	if n.Purpose == store.PurposePrefill || n.Purpose == store.PurposePrediction {
 		n.Model = v.Model
@@ -262,7 +275,7 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, i store.Import, 
 	}
 	return web.ImportView{
 		ID: i.ID, Back: "/projects/" + i.Project + "/imports", Items: "/projects/" + i.Project + "/items", Format: i.Format, Purpose: i.Purpose, Model: i.Model, Source: i.Source,
-		Options: importOptions(i), State: i.State, Error: i.Error, At: i.CreatedAt, Expected: i.Expected, DryRun: i.Options.DryRun,
+		Kind: i.Kind, Options: importOptions(i), State: i.State, Error: i.Error, At: i.CreatedAt, Expected: i.Expected, DryRun: i.Options.DryRun,
 		Files: progress.Files, Complete: progress.Complete, Bytes: progress.Bytes, Received: progress.Received,
 		Added: counts.Added, Changed: counts.Changed, Unchanged: counts.Unchanged, Refused: counts.Refused, Lost: counts.Lost,
 		Boxes: counts.Boxes, NewClasses: i.NewClasses,
@@ -279,6 +292,9 @@ func importOptions(i store.Import) (words []string) {
 		words = append(words, "grouped by folder")
 	case store.GroupByName:
 		words = append(words, "grouped by "+i.Options.GroupPattern)
+	}
+	if i.Options.Per == store.PerSegment {
+		words = append(words, "an item for each segment")
 	}
 	if i.Options.AddClasses {
 		words = append(words, "classes are added")

@@ -22,7 +22,7 @@ const partTime = 10 * time.Minute
 type importJSON struct {
 	ID         int64      `json:"id" example:"1"`
 	Project    string     `json:"project" example:"steel"`
-	Format     string     `json:"format" enum:"images,coco,voc,yolo,cvat,labelstudio"`
+	Format     string     `json:"format" enum:"images,coco,voc,yolo,cvat,labelstudio,audio,nemo,ctm,stm,vtt,srt,textgrid,hypotheses"`
 	Purpose    string     `json:"purpose" enum:"media,truth,prefill,prediction"`
 	Model      string     `json:"model,omitempty" example:"strip-detector@2.1"`
 	Source     string     `json:"source" example:"Line 2"`
@@ -39,7 +39,7 @@ type importJSON struct {
 	Unchanged  int        `json:"unchanged"`
 	Refused    int        `json:"refused"`
 	Lost       int        `json:"lost" doc:"Places at which something came in otherwise than it stood: clipped, rounded, renamed, left out."`
-	Boxes      int        `json:"boxes" doc:"Boxes of what was added, changed or found unchanged."`
+	Boxes      int        `json:"boxes" doc:"Boxes, or segments of transcripts, of what was added, changed or found unchanged."`
 	NewClasses []string   `json:"new_classes" example:"[\"scratch\"]" doc:"Classes that it added, or would add if it is a dry run."`
 	CreatedAt  time.Time  `json:"created_at"`
 	FinishedAt *time.Time `json:"finished_at"`
@@ -48,13 +48,14 @@ type importJSON struct {
 type newImportInput struct {
 	Slug string `path:"slug" example:"steel"`
 	Body struct {
-		Format       string `json:"format" enum:"images,coco,voc,yolo,cvat,labelstudio"`
-		Purpose      string `json:"purpose,omitempty" enum:"media,truth,prefill,prediction" default:"media" doc:"What labels become. media brings in pictures alone."`
+		Format       string `json:"format" enum:"images,coco,voc,yolo,cvat,labelstudio,audio,nemo,ctm,stm,vtt,srt,textgrid,hypotheses"`
+		Purpose      string `json:"purpose,omitempty" enum:"media,truth,prefill,prediction" default:"media" doc:"What labels, or transcripts, become. media brings in pictures, or recordings, alone."`
 		Model        string `json:"model,omitempty" example:"strip-detector@2.1" doc:"Which model version predicted, as NAME@VERSION."`
 		Source       string `json:"source,omitempty" example:"Line 2" doc:"Whose data it is, made if it is missing; the project's name if empty."`
 		VOCBase      *int   `json:"voc_base,omitempty" enum:"0,1" doc:"1, or missing: corners are counted from 1 and inclusive; 0: plain coordinates."`
 		GroupBy      string `json:"group_by,omitempty" enum:",folder,name" doc:"folder keeps the items of one folder on one side of a split; name those in whose keys group_pattern finds the same."`
 		GroupPattern string `json:"group_pattern,omitempty" maxLength:"200" example:"^([A-Z]-[0-9]+)" doc:"For name: a regular expression; what its first group finds is the item's group, else all that it finds."`
+		Per          string `json:"per,omitempty" enum:",recording,segment" doc:"What becomes an item of a transcript with segments: the recording, which is what a missing value means, or each segment."`
 		AddClasses   bool   `json:"add_classes,omitempty" doc:"Add the classes that the project lacks; else what names them is refused."`
 		DryRun       bool   `json:"dry_run,omitempty" doc:"Say what would happen to each record, and change nothing."`
 	}
@@ -157,7 +158,7 @@ func (s *Server) apiAddImport(ctx context.Context, actor store.Actor, in *newImp
 	}
 	added, err := s.Store.AddImport(ctx, actor, in.Slug, store.NewImport{
 		Format: b.Format, Purpose: b.Purpose, Model: b.Model, Source: b.Source,
-		Options: store.ImportOptions{VOCBase: base, GroupBy: b.GroupBy, GroupPattern: b.GroupPattern, AddClasses: b.AddClasses, DryRun: b.DryRun},
+		Options: store.ImportOptions{VOCBase: base, GroupBy: b.GroupBy, GroupPattern: b.GroupPattern, Per: b.Per, AddClasses: b.AddClasses, DryRun: b.DryRun},
 	})
 	if err != nil {
 		return nil, err

@@ -129,3 +129,39 @@ func TestResultsOfAnImport(t *testing.T) {
 	b.get("/imports/x/results.csv").want(http.StatusNotFound)
 	s.browser(access.Reviewer).get(page).want(http.StatusForbidden)
 }
+
+func TestAProjectOfSoundTakesWhatIsHeard(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser(access.Admin)
+	b.get("/projects/new").want(http.StatusOK).shows("What is labeled", "Recordings")
+	b.post("/projects", "name", "Calls", "kind", "audio", "overlap", "1", "lease_minutes", "30", "accepts_truth", "yes").to("/projects/calls")
+	const path = "/projects/calls/imports"
+	b.get(path).want(http.StatusOK).shows("Recordings alone", "NeMo manifest", "Praat TextGrid", "Hypotheses", "An item is").lacks("Pascal VOC", "defect book lacks")
+	fields := map[string]string{"format": "coco", "purpose": "truth"}
+	b.sendForm(path, fields, map[string]string{"labels.json": "{}"}).want(http.StatusUnprocessableEntity).shows("This is a project of recordings.")
+	fields["format"] = "hypotheses"
+	b.sendForm(path, fields, map[string]string{"h.jsonl": "{}"}).want(http.StatusUnprocessableEntity).shows("Say which model version heard this")
+	fields["format"], fields["per"] = "stm", "segment"
+	b.sendForm(path, fields, map[string]string{"all.stm": "a 1 x 0 1 yes"}).to("/imports/1")
+	b.get("/imports/1").want(http.StatusOK).shows("STM as truth", "an item for each segment")
+	fields["format"] = "nemo"
+	b.sendForm(path, fields, map[string]string{"m.jsonl": "{}"}).to("/imports/2")
+	var per string
+	if err := s.pool.QueryRow(t.Context(), `SELECT coalesce(options->>'per', '') FROM imports WHERE id = 2`).Scan(&per); err != nil || per != "" {
+		t.Errorf("a manifest makes items of %q: %v", per, err)
+	}
+	// Models that look at pictures hear nothing.
+	for _, kind := range []string{"detector", "asr"} {
+		if _, err := s.AddModel(t.Context(), store.System(), kind, kind); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.ReleaseModel(t.Context(), store.System(), kind, "1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fields["format"], fields["purpose"], fields["model"] = "hypotheses", "prediction", "detector@1"
+	b.sendForm(path, fields, map[string]string{"h.jsonl": "{}"}).want(http.StatusUnprocessableEntity).shows("comes from one of kind asr")
+	fields["model"] = "asr@1"
+	b.sendForm(path, fields, map[string]string{"h.jsonl": "{}"}).to("/imports/3")
+}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -114,7 +115,7 @@ func (s *Server) renderNewProject(w http.ResponseWriter, r *http.Request, status
 func projectForm(r *http.Request) web.ProjectFormView {
 	version, _ := strconv.Atoi(r.PostFormValue("version")) // 0 conflicts with every project
 	return web.ProjectFormView{
-		Slug: r.PostFormValue("slug"), Name: r.PostFormValue("name"), Kind: "image", Description: r.PostFormValue("description"),
+		Slug: r.PostFormValue("slug"), Name: r.PostFormValue("name"), Kind: cmp.Or(r.PostFormValue("kind"), "image"), Description: r.PostFormValue("description"),
 		Overlap: r.PostFormValue("overlap"), LeaseMinutes: r.PostFormValue("lease_minutes"), Metadata: r.PostFormValue("metadata_keys"),
 		AcceptsTruth: r.PostFormValue("accepts_truth") != "", Rules: typedRules(r), Version: version,
 	}

@@ -149,7 +149,7 @@ func (n *NewImport) check(project Project) error {
 		return invalid("voc_base", "Pascal VOC counts corners from 0 or from 1.")
 	case n.Options.Per != "" && n.Options.Per != PerRecording && n.Options.Per != PerSegment:
 		return invalid("per", "Make an item of each recording or of each segment.")
-	case n.Options.Per == PerSegment && !hasSegments(n.Format):
+	case n.Options.Per == PerSegment && !HasSegments(n.Format):
 		return invalid("per", "This format has no segments to make items of: leave it at recording.")
 	}
 	return n.Options.checkGroups()
@@ -163,8 +163,8 @@ func kindWord(kind string) string {
 	return "images"
 }
 
-// hasSegments tells whether a file of this format may hold several segments of one recording.
-func hasSegments(format string) bool {
+// HasSegments tells whether a file of this format may hold several segments of one recording.
+func HasSegments(format string) bool {
 	switch format {
 	case FormatCTM, FormatSTM, FormatVTT, FormatSRT, FormatTextGrid, FormatLabelStudio:
 		return true

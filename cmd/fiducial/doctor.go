@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fiducial/assets"
+	"fiducial/jobs/media"
 	"fiducial/migrations"
 	"fiducial/store/embedded"
 )
@@ -71,7 +72,7 @@ func (c *doctorCommand) examine(ctx context.Context) []finding {
 	if c.DatabaseURL == "" {
 		findings = append(findings, checkPostgres(ctx))
 	}
-	findings = append(findings, c.checkSigningKey())
+	findings = append(findings, c.checkSigningKey(), checkConverter(media.FindConverter()))
 	p := &platform{databaseURL: c.DatabaseURL, name: processName()}
 	findings = append(findings, c.examineDatabase(ctx, p)...)
 	findings = append(findings, c.examineObjects(ctx, p)...)
@@ -132,6 +133,17 @@ func (c *doctorCommand) checkSigningKey() finding {
 		return finding{check, findingOK, "the first start will make it", ""}
 	}
 	return finding{check, findingOK, "receipts verify by the public key " + key.String(), ""}
+}
+
+// checkConverter looks for the program that reads what is not WAV.
+func checkConverter(converter media.Converter) finding {
+	const check = "ffmpeg"
+	if !converter.There() {
+		return finding{
+			check, findingWarn, "not installed: recordings must be WAV", "install it (apt-get install ffmpeg) to take FLAC, MP3, Ogg, M4A, G.722 and GSM too",
+		}
+	}
+	return finding{check, findingOK, converter.Program(), ""}
 }
 
 func checkPostgres(ctx context.Context) finding {

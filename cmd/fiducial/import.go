@@ -16,14 +16,15 @@ type importCommand struct {
 
 	Project      string `arg:"" help:"Short name of the project."`
 	Path         string `arg:"" help:"A file, a folder, or a zip." type:"path"`
-	Format       string `help:"images alone, or the format of the labels: coco, voc, yolo (oriented too), cvat (for images 1.1), labelstudio (its JSON)." enum:"images,coco,voc,yolo,cvat,labelstudio" required:""`
-	As           string `help:"What labels become: truth, prefill or prediction; media brings in pictures alone." enum:",media,truth,prefill,prediction" default:""`
+	Format       string `help:"images alone, or the format of the labels: coco, voc, yolo (oriented too), cvat (for images 1.1), labelstudio (its JSON, of sound too). Of sound: audio alone, or nemo, ctm, stm, vtt, srt, textgrid, hypotheses (what a model version heard, JSON lines)." enum:"images,coco,voc,yolo,cvat,labelstudio,audio,nemo,ctm,stm,vtt,srt,textgrid,hypotheses" required:""`
+	As           string `help:"What labels, or transcripts, become: truth, prefill or prediction; media brings in pictures, or recordings, alone." enum:",media,truth,prefill,prediction" default:""`
 	Model        string `help:"Which model version predicted." placeholder:"NAME@VERSION"`
-	Media        string `help:"Folder of the pictures, when they lie elsewhere than the labels." type:"existingdir"`
+	Media        string `help:"Folder of the pictures, or recordings, when they lie elsewhere than the labels." type:"existingdir"`
 	VOCBase      int    `name:"voc-base" help:"1 where VOC corners are counted from 1 and inclusive, 0 where they are plain coordinates." enum:"0,1" default:"1"`
 	Source       string `help:"Whose data it is, made if it is missing; the project's name without it."`
 	GroupBy      string `name:"group-by" help:"Keep items on one side of a split: those of one folder, or those in whose names --group-pattern finds the same." enum:",folder,name" default:""`
 	GroupPattern string `name:"group-pattern" help:"Regular expression for --group-by name; what its first group finds is the group." placeholder:"REGEXP"`
+	Per          string `help:"What becomes an item of a transcript with segments: the recording, or each segment." enum:",recording,segment" default:""`
 	AddClasses   bool   `help:"Add the classes that the project lacks; else what names them is refused."`
 	DryRun       bool   `help:"Say what would happen to each record, and change nothing."`
 }
@@ -51,8 +52,11 @@ func (a importAnswer) ended() bool {
 }
 
 func (c *importCommand) Run(ctx context.Context, std *streams) error {
-	if c.As == "" && c.Format != "images" {
-		return misuseError("say what the labels become: --as truth, prefill or prediction, or --as media to bring in the pictures alone")
+	if c.As == "" && c.Format == "hypotheses" {
+		c.As = "prediction"
+	}
+	if c.As == "" && c.Format != "images" && c.Format != "audio" {
+		return misuseError("say what the labels become: --as truth, prefill or prediction, or --as media to bring in the pictures, or recordings, alone")
 	}
 	server, err := c.connect()
 	if err != nil {
@@ -92,7 +96,7 @@ func (c *importCommand) begin(ctx context.Context, server *client) (made idAnswe
 		purpose = "media"
 	}
 	err = server.post(ctx, "/projects/"+c.Project+"/imports", map[string]any{
-		"format": c.Format, "purpose": purpose, "model": c.Model, "source": c.Source, "voc_base": c.VOCBase, "group_by": c.GroupBy, "group_pattern": c.GroupPattern,
+		"format": c.Format, "purpose": purpose, "model": c.Model, "source": c.Source, "voc_base": c.VOCBase, "group_by": c.GroupBy, "group_pattern": c.GroupPattern, "per": c.Per,
 		"add_classes": c.AddClasses, "dry_run": c.DryRun,
 	}, &made)
 	return made, err

@@ -19,11 +19,12 @@ import (
 	"fiducial/handlers"
 	"fiducial/internal/access"
 	"fiducial/jobs"
+	"fiducial/jobs/media"
 	"fiducial/store"
 	"fiducial/store/storetest"
 )
 
-// siteWithJobs serves a project of images, with background jobs, and returns its address and an admin's token.
+// siteWithJobs serves a project of images and one of sound, with background jobs, and returns its address and an admin's token.
 func siteWithJobs(t *testing.T) (url, token string) {
 	t.Helper()
 	pool, blobs, log := storetest.Pool(t), storetest.Bucket(t), slog.New(slog.DiscardHandler)
@@ -31,8 +32,10 @@ func siteWithJobs(t *testing.T) (url, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.AddProject(t.Context(), store.System(), store.NewProject{Slug: "strip", Kind: "image"}); err != nil {
-		t.Fatal(err)
+	for _, project := range []store.NewProject{{Slug: "strip", Kind: "image"}, {Slug: "calls", Kind: "audio", AcceptsTruth: true}} {
+		if _, err := st.AddProject(t.Context(), store.System(), project); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, token, err = st.AddToken(t.Context(), store.System(), store.NewToken{Name: "test", Role: access.Admin}); err != nil {
 		t.Fatal(err)
@@ -91,5 +94,60 @@ func TestImportCommand(t *testing.T) {
 	}
 	if code, _, errOut := command(folder, "--format", "coco", "--as", "truth"); code != exitFailed || !strings.Contains(errOut, "no imported truth") {
 		t.Errorf("truth that is not taken: code %d, %s", code, errOut)
+	}
+}
+
+func TestImportSpeechCommand(t *testing.T) {
+	t.Parallel()
+	url, token := siteWithJobs(t)
+	folder := t.TempDir()
+	for name, content := range map[string][]byte{
+		"wav/a.wav": storetest.Tone(t, 8000, 2, 440), "wav/broken.wav": []byte("RIFF"), "song.mp3": []byte("ID3\x03 and so on, for a while"),
+		"m.jsonl": []byte(`{"audio_filepath":"wav/a.wav","duration":2,"text":"hello","speaker":"Jane Roe"}`),
+		"a.stm":   []byte("a 1 unknown 0 1 one\na 1 unknown 1 2 two\n"),
+		"h.jsonl": []byte(`{"utt_id":"a","text":"yellow","confidence":0.5}`),
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := func(args ...string) (code int, out, errOut string) {
+		var stdout, stderr bytes.Buffer
+		args = append(args, "--url", url, "--token", token)
+		code = run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+		return code, stdout.String(), stderr.String()
+	}
+	for _, args := range [][]string{{"model", "add", "ear", "--kind", "asr"}, {"model", "release", "ear@1"}} {
+		if code, out, errOut := command(args...); code != 0 {
+			t.Fatalf("code %d\n%s\n%s", code, out, errOut)
+		}
+	}
+	at := func(name string) string { return filepath.Join(folder, name) }
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{at("m.jsonl"), "--media", folder, "--format", "nemo"}, exitMisuse, "--as truth"},
+		{[]string{at("wav"), "--format", "images"}, exitFailed, "project of recordings"},
+		{[]string{at("m.jsonl"), "--format", "nemo", "--as", "truth", "--dry-run"}, 0, "dry run"},
+		{[]string{at("m.jsonl"), "--media", at("."), "--format", "nemo", "--as", "truth"}, exitMisuse, "both in"},
+		{[]string{at("wav"), "--format", "audio"}, exitFailed, "broken.wav"},
+		{[]string{at("song.mp3"), "--format", "audio"}, exitFailed, "ffmpeg"},
+		{[]string{at("m.jsonl"), "--format", "nemo", "--as", "truth"}, 0, "the metadata speaker, which this project does not keep"},
+		{[]string{at("a.stm"), "--format", "stm", "--as", "prediction", "--model", "ear@1", "--per", "segment"}, 0, "ADDED"},
+		{[]string{at("h.jsonl"), "--format", "hypotheses"}, exitFailed, "NAME@VERSION"},
+		{[]string{at("h.jsonl"), "--format", "hypotheses", "--model", "ear@1"}, 0, "CHANGED"},
+	} {
+		if c.want == "ffmpeg" && media.FindConverter().There() {
+			continue
+		}
+		code, out, errOut := command(append([]string{"import", "calls"}, c.args...)...)
+		if code != c.code || !strings.Contains(out+errOut, c.want) {
+			t.Errorf("%v: code %d, and not %q\n%s\n%s", c.args, code, c.want, out, errOut)
+		}
 	}
 }

@@ -51,11 +51,16 @@ function fail(error: unknown, scope: Scope, page: string): void {
   if (page !== "") scope.after(4000, () => leave(scope, page));
 }
 
+/** The formats of which a file may hold several segments of a recording. */
+const segmented = new Set(["ctm", "stm", "vtt", "srt", "textgrid", "labelstudio"]);
+
 function wanted(form: HTMLFormElement): NewImport {
   const data = new FormData(form);
   const text = (name: string) => String(data.get(name) ?? "");
   const format = text("format");
-  const purpose = format === "images" ? "media" : text("purpose");
+  const chosen = text("purpose");
+  const heard = chosen === "prefill" || chosen === "prediction" ? chosen : "prediction";
+  const purpose = format === "images" || format === "audio" ? "media" : format === "hypotheses" ? heard : chosen;
   return {
     format,
     purpose,
@@ -64,6 +69,7 @@ function wanted(form: HTMLFormElement): NewImport {
     group_by: text("group_by"),
     group_pattern: text("group_by") === "name" ? text("group_pattern") : "",
     voc_base: format === "voc" && text("voc_base") === "0" ? 0 : 1,
+    per: segmented.has(format) && text("per") === "segment" ? "segment" : "",
     add_classes: data.has("add_classes"),
     dry_run: data.has("dry_run"),
   };
@@ -98,7 +104,7 @@ island("[data-upload]", (host, scope) => {
     const size = all.reduce((sum, file) => sum + file.size, 0);
     const summary = `${count(all.length)} ${all.length === 1 ? "file" : "files"} chosen, ${bytes(size)}. More can be added.`;
     tell(summary);
-    void recognize(all).then((format) => {
+    void recognize(all, form.dataset["kind"]).then((format) => {
       if (scope.disposed || chosen.size !== all.length || !format) return;
       const radio = form.querySelector<HTMLInputElement>(`[name="format"][value="${format}"]`);
       if (!radio) return;

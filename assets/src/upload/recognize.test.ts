@@ -87,3 +87,15 @@ test("what is no archive has no entries", async () => {
   assert.equal(await recognize([file("a.zip", broken)]), "voc");
   for (let end = 1; end < 60; end += 7) await recognize([file("a.zip", broken.slice(0, end))]);
 });
+
+test("a format of sound is recognized by names and by how files begin", async () => {
+  const formats: Readonly<Record<string, readonly Chosen[]>> = {
+    audio: [file("a.wav"), file("b.flac")],
+    nemo: [file("a.wav"), file("manifest.jsonl", '{"audio_filepath": "a.wav", "duration": 1, "utt_id": "a"}')],
+    hypotheses: [file("h.jsonl", '{"utt_id": "a", "text": "x"}')],
+    labelstudio: [file("tasks.json", '[{"data": {"audio": "a.wav"}, "annotations": []}]')],
+    stm: [file("a.wav"), file("all.STM")],
+    textgrid: [file("a.TextGrid")],
+  };
+  for (const [format, files] of Object.entries(formats)) assert.equal(await recognize(files, "audio"), format);
+});

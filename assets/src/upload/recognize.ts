@@ -1,6 +1,8 @@
 import { zipEntries, zipHead, type Sliced } from "./zip";
 
-export type Format = "images" | "coco" | "voc" | "yolo" | "cvat" | "labelstudio";
+export type Format =
+  | "images" | "coco" | "voc" | "yolo" | "cvat" | "labelstudio"
+  | "audio" | "nemo" | "ctm" | "stm" | "vtt" | "srt" | "textgrid" | "hypotheses";
 
 /** A file that was chosen. */
 export interface Chosen extends Sliced {
@@ -21,7 +23,7 @@ const witnesses = 5;
 const beside = /(^|\/)(labeling-interface\.xml|report\.json|notes\.json|readme[^/]*\.txt)$/i;
 
 /** The format of what was chosen, by the names of the files, those in zips too, and by how label files begin; null if nothing tells. */
-export async function recognize(files: readonly Chosen[]): Promise<Format | null> {
+export async function recognize(files: readonly Chosen[], kind = "image"): Promise<Format | null> {
   const all: Witness[] = [];
   for (const file of files) {
     if (file.name.toLowerCase().endsWith(".zip")) {
@@ -32,8 +34,27 @@ export async function recognize(files: readonly Chosen[]): Promise<Format | null
   }
   const labels = all.filter(({ name }) => !beside.test(name));
   if (labels.length === 0) return null;
+  if (kind === "audio") return ofSound(labels);
   if (isYOLO(labels.map(({ name }) => name.toLowerCase()))) return "yolo";
   return (await tell(labels, ".xml", ofXML)) ?? (await tell(labels, ".json", ofJSON)) ?? "images";
+}
+
+/** Formats of transcripts whose files tell by their names. */
+const transcripts: readonly Format[] = ["ctm", "stm", "vtt", "srt", "textgrid"];
+
+/** The format of what goes with recordings, or of recordings alone. */
+async function ofSound(files: readonly Witness[]): Promise<Format> {
+  for (const { name } of files) {
+    const format = transcripts.find((one) => name.toLowerCase().endsWith("." + one));
+    if (format) return format;
+  }
+  for (const file of files.filter(({ name }) => /\.(jsonl|ndjson|json)$/i.test(name)).slice(0, witnesses)) {
+    const head = await file.head().catch(() => "");
+    if (/"audio_filepath"\s*:/.test(head)) return "nemo";
+    if (/"utt_id"\s*:/.test(head)) return "hypotheses";
+    if (ofJSON(head) === "labelstudio") return "labelstudio";
+  }
+  return "audio";
 }
 
 function decode(bytes: ArrayBuffer): string {

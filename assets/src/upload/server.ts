@@ -42,6 +42,7 @@ export interface NewImport {
   group_by: string;
   group_pattern: string;
   voc_base: number;
+  per: string;
   add_classes: boolean;
   dry_run: boolean;
 }
