@@ -22,7 +22,8 @@ type clearing struct {
 	cleared map[string]int64 // rows by table
 
 	projects, groups, batches, rounds, relabels []int64 // that the items are of
-	sources                                     []int64
+	sources, recordings                         []int64
+	seconds                                     int64   // of sound
 	people                                      []int64 // who answered them, with their projects
 	peopleOf                                    []int64
 }
@@ -38,6 +39,7 @@ func (c *clearing) remember(ctx context.Context) (err error) {
 	}{
 		{&c.projects, `SELECT DISTINCT project_id FROM items WHERE id = ANY(@items) ORDER BY 1`},
 		{&c.sources, `SELECT DISTINCT source_id FROM items WHERE id = ANY(@items) ORDER BY 1`},
+		{&c.recordings, `SELECT DISTINCT recording_id FROM items WHERE id = ANY(@items) AND recording_id IS NOT NULL ORDER BY 1`},
 		{&c.groups, `SELECT DISTINCT group_id FROM items WHERE id = ANY(@items) AND group_id IS NOT NULL ORDER BY 1`},
 		{&c.batches, `SELECT DISTINCT batch_id FROM batch_items WHERE item_id = ANY(@items) ORDER BY 1`},
 		{&c.rounds, `SELECT DISTINCT round_id FROM round_items WHERE item_id = ANY(@items) ORDER BY 1`},
@@ -49,6 +51,13 @@ func (c *clearing) remember(ctx context.Context) (err error) {
 		}
 		if *of.ids, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
 			return fmt.Errorf("what items are of: %w", err)
+		}
+	}
+	if len(c.recordings) > 0 {
+		err := c.tx.QueryRow(ctx, `SELECT `+secondsOfItems+` FROM items i LEFT JOIN recordings r ON r.id = i.recording_id
+			WHERE i.id = ANY(@items) AND i.recording_id IS NOT NULL`, c.args(nil)).Scan(&c.seconds)
+		if err != nil {
+			return fmt.Errorf("seconds of items: %w", err)
 		}
 	}
 	//nolint:rowserrcheck // ForEachRow checks it
@@ -68,8 +77,8 @@ func (c *clearing) remember(ctx context.Context) (err error) {
 // entomb leaves the tombstones.
 func (c *clearing) entomb(ctx context.Context) error {
 	_, err := c.tx.Exec(ctx, `
-		INSERT INTO erasure_items (item_id, erasure_id, project_id, source_id, task_id, key_hash)
-		SELECT i.id, @erasure, i.project_id, i.source_id, t.id, i.key_hash FROM items i LEFT JOIN tasks t ON t.item_id = i.id WHERE i.id = ANY(@items)`,
+		INSERT INTO erasure_items (item_id, erasure_id, project_id, source_id, task_id, key_hash, recording_id)
+		SELECT i.id, @erasure, i.project_id, i.source_id, t.id, i.key_hash, i.recording_id FROM items i LEFT JOIN tasks t ON t.item_id = i.id WHERE i.id = ANY(@items)`,
 		c.args(pgx.NamedArgs{"erasure": c.erasure}))
 	if err != nil {
 		return fmt.Errorf("tombstones: %w", err)
@@ -205,6 +214,12 @@ func (r *erasureRun) clearBeside(ctx context.Context) error {
 	}
 	if r.Scope != ScopeSource {
 		return nil
+	}
+	if err := r.at(ctx, "recordings"); err != nil {
+		return err
+	}
+	if err := r.clearBareRecordings(ctx); err != nil {
+		return err
 	}
 	if err := r.at(ctx, "imports"); err != nil {
 		return err

@@ -105,7 +105,7 @@ func (e *Erasure) countItems(ctx context.Context, tx pgx.Tx, items []int64) erro
 		return err
 	}
 	e.Touched.add(touched)
-	return nil
+	return e.countSounds(ctx, tx, items)
 }
 
 // unmatchedLimit is how many lines that name nothing are told.

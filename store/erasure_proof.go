@@ -43,6 +43,9 @@ func (r *erasureRun) prove(ctx context.Context) (done bool, err error) {
 		if err := r.lookForObjects(ctx, dead.Items, &proof); err != nil {
 			return false, err
 		}
+		if err := r.lookForSounds(ctx, dead.Items, &proof); err != nil {
+			return false, err
+		}
 	}
 	if err := r.lookBeside(ctx, &proof); err != nil {
 		return false, err
@@ -159,6 +162,15 @@ func (r *erasureRun) lookBeside(ctx context.Context, proof *Proof) error {
 	}
 	if groups > 0 {
 		proof.Found["groups"] = groups
+	}
+	if r.Scope == ScopeSource {
+		bare, err := collectIDs(ctx, r.pool, bareRecordings, r.SourceID)
+		if err != nil {
+			return err
+		}
+		if len(bare) > 0 {
+			proof.Found["recordings"] += int64(len(bare))
+		}
 	}
 	return r.lookForKeys(ctx, proof)
 }

@@ -15,7 +15,7 @@ import (
 // An erasure goes through its list in steps. A step
 //
 //  1. takes items off those that wait, unless a hold keeps them: what is taken goes, since from then on its objects may be gone;
-//  2. writes into the ledger that they go, and deletes their objects;
+//  2. writes into the ledger that they go, deletes their objects, and overwrites their part of recordings that others are part of;
 //  3. in one transaction clears every place of the inventory, leaves the tombstones and notes what went;
 //  4. deletes their objects again, for whoever was just writing one (and then finds no item and cleans up);
 //  5. takes them off the list.
@@ -72,6 +72,8 @@ type erasureRun struct {
 
 	id int64
 	Erasure
+
+	silenced map[int64]bool // recordings of the present step that stay, without its items
 }
 
 // at is called before each step with the step's name; tests stop an erasure there.
@@ -164,6 +166,12 @@ func (r *erasureRun) step(ctx context.Context, taken, cleared []int64) error {
 	if err := r.deleteFolders(ctx, taken); err != nil {
 		return err
 	}
+	if err := r.at(ctx, "sounds"); err != nil {
+		return err
+	}
+	if err := r.silenceSounds(ctx, taken); err != nil {
+		return err
+	}
 	if err := r.at(ctx, "rows"); err != nil {
 		return err
 	}
@@ -175,6 +183,9 @@ func (r *erasureRun) step(ctx context.Context, taken, cleared []int64) error {
 		return err
 	}
 	if err := r.deleteKeys(ctx, both); err != nil {
+		return err
+	}
+	if err := r.deleteSounds(ctx, both); err != nil {
 		return err
 	}
 	if err := r.at(ctx, "off the list"); err != nil {
@@ -312,6 +323,12 @@ func (r *erasureRun) clear(ctx context.Context, items []int64) error {
 	}
 	for try := 1; ; try++ {
 		err := r.inTx(ctx, func(tx pgx.Tx) error { return r.clearIn(ctx, tx, items) })
+		if errors.Is(err, errMoreItems) {
+			if err := r.silenceSounds(ctx, items); err != nil {
+				return err
+			}
+			continue
+		}
 		if err == nil || !givesWay(err) || try == eraseTries {
 			return err
 		}
@@ -347,6 +364,9 @@ func (r *erasureRun) clearIn(ctx context.Context, tx pgx.Tx, items []int64) erro
 		if err := do(ctx); err != nil {
 			return err
 		}
+	}
+	if err := step.clearSounds(ctx, r.silenced); err != nil {
+		return err
 	}
 	if err := r.tellTakers(ctx, tx, step.touched.Exports); err != nil {
 		return err
