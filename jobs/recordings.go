@@ -48,6 +48,7 @@ func (w *readRecording) Work(ctx context.Context, job *river.Job[jobargs.ReadRec
 	if refused, ok := errors.AsType[*audio.RefusedError](err); ok {
 		err = w.store.SetRecordingBroken(ctx, id, refused.Sentence)
 	} else if err == nil {
+		read.Version = unread.Version
 		err = w.store.SetRead(ctx, id, read)
 	}
 	if errors.Is(err, store.ErrNotFound) { // erased while it was read: leave nothing behind

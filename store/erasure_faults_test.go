@@ -43,7 +43,7 @@ func TestErasureStoppedAtEachStep(t *testing.T) {
 		if keys := g.objects(t, gone); len(keys) != 0 {
 			t.Errorf("after a stop before %q objects are left: %v", stopped, keys)
 		}
-		if keys := g.objects(t, kept); len(keys) != 3 {
+		if keys := g.objects(t, kept); len(keys) != 6 {
 			t.Errorf("after a stop before %q another item has %v", stopped, keys)
 		}
 		if n := g.one(t, `SELECT count(*) FROM erasure_lists`); n != 0 {

@@ -60,7 +60,7 @@ func (g *grave) exec(tb testing.TB, sql string, args ...any) {
 
 // buried is an item with everything that it left.
 type buried struct {
-	item, task, source, group, version, export, batch int64
+	item, task, source, group, version, export, batch, recording int64
 	canary                                            string
 }
 
@@ -88,6 +88,7 @@ func (g *grave) fillItem(tb testing.TB, b *buried) {
 			tb.Fatal(err)
 		}
 	}
+	g.record(tb, b)
 	person, project, admin := g.labeler.PersonID, g.project.ID, g.admin.PersonID
 	g.exec(tb, `INSERT INTO item_texts (item_id, external_key, file_name, metadata) VALUES ($1, $2, $3, jsonb_build_object('line', $4::text))`,
 		b.item, "key "+b.canary, "file "+b.canary, b.canary)
@@ -107,10 +108,16 @@ func (g *grave) fillItem(tb testing.TB, b *buried) {
 	lease := g.one(tb, `INSERT INTO assignments (task_id, project_id, person_id, pass, state, lease_until)
 		VALUES ($1, $2, $3, 2, 'leased', now() + interval '1 hour') RETURNING id`, b.task, project, person)
 	done := g.one(tb, `INSERT INTO assignments (task_id, project_id, person_id, state, finished_at) VALUES ($1, $2, $3, 'submitted', now()) RETURNING id`, b.task, project, person)
+	g.exec(tb, `INSERT INTO transcripts (item_id, kind, of_id, segments) VALUES ($1, 'draft', $2, jsonb_build_array(jsonb_build_object('text', $3::text)))`, b.item, lease, b.canary)
 	g.exec(tb, `INSERT INTO drafts (assignment_id, boxes) VALUES ($1, '[]')`, lease)
 	answer := g.one(tb, `INSERT INTO annotations (assignment_id, task_id, item_id, person_id) VALUES ($1, $2, $3, $4) RETURNING id`, done, b.task, b.item, person)
 	g.exec(tb, `INSERT INTO annotation_boxes (annotation_id, position, class_id, x, y, w, h) VALUES ($1, 0, $2, 1, 1, 2, 2)`, answer, g.class)
 	prediction := g.one(tb, `INSERT INTO predictions (item_id, purpose) VALUES ($1, 'prefill') RETURNING id`, b.item)
+	g.exec(tb, `INSERT INTO hypotheses (item_id, prediction_id, text) VALUES ($1, $2, $3)`, b.item, prediction, b.canary)
+	g.exec(tb, `INSERT INTO hypothesis_views (item_id, person_id, how, annotation_id) VALUES ($1, $2, 'edit', $3)`, b.item, person, answer)
+	wider := g.one(tb, `INSERT INTO wider_contexts (item_id, person_id, seconds) VALUES ($1, $2, 10) RETURNING id`, b.item, person)
+	g.exec(tb, `INSERT INTO item_notes (item_id, kind, of_id, body) VALUES ($1, 'context', $2, $3)`, b.item, wider, b.canary)
+	g.plan(tb, b)
 	g.exec(tb, `INSERT INTO prediction_boxes (prediction_id, position, class_id, x, y, w, h) VALUES ($1, 0, $2, 1, 1, 2, 2)`, prediction, g.class)
 	review := g.one(tb, `INSERT INTO reviews (task_id, item_id, reviewer_id, decision) VALUES ($1, $2, $3, 'approved') RETURNING id`, b.task, b.item, admin)
 	former := g.one(tb, `INSERT INTO truths (item_id, review_id, annotation_id, current) VALUES ($1, $2, $3, false) RETURNING id`, b.item, review, answer)
@@ -120,6 +127,8 @@ func (g *grave) fillItem(tb testing.TB, b *buried) {
 	g.exec(tb, `INSERT INTO item_notes (item_id, kind, of_id, body) VALUES ($1, 'review', $2, $3), ($1, 'skip', $4, $3)`, b.item, review, b.canary, lease)
 	g.exec(tb, `INSERT INTO review_looks (task_id, person_id) VALUES ($1, $2)`, b.task, admin)
 	truth := g.one(tb, `INSERT INTO truths (item_id, review_id, annotation_id) VALUES ($1, $2, $3) RETURNING id`, b.item, review, answer)
+	g.exec(tb, `INSERT INTO personal_findings (item_id, truth_id, segment, first, last, kind, detector, confidence) VALUES ($1, $2, 0, 0, 3, 'name', 'names@1', 1)`, b.item, truth)
+	g.exec(tb, `INSERT INTO personal_scans (item_id, truth_id, detector, findings) VALUES ($1, $2, 'names@1', 1)`, b.item, truth)
 	g.exec(tb, `INSERT INTO truth_boxes (truth_id, position, class_id, x, y, w, h) VALUES ($1, 0, $2, 1, 1, 2, 2)`, truth, g.class)
 	g.exec(tb, `INSERT INTO item_agreements (item_id, project_id, task_id, answers, truth_id, objects, worst) VALUES ($1, $2, $3, 1, $4, 1, 'agreed')`, b.item, project, b.task, truth)
 	g.exec(tb, `INSERT INTO confusions (project_id, item_id, class_a, class_b, annotations_a, truth_id, truth_position, truth_class, decided, x, y, w, h)
@@ -146,6 +155,32 @@ func (g *grave) fillItem(tb testing.TB, b *buried) {
 	if _, err := g.blobs.Put(tb.Context(), (&Export{ID: b.export}).Blob(), strings.NewReader(b.canary), int64(len(b.canary)), "application/zip"); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// record makes the item a recording as a whole, with its files.
+func (g *grave) record(tb testing.TB, b *buried) {
+	tb.Helper()
+	b.recording = g.one(tb, `INSERT INTO recordings (project_id, source_id, key_hash, state, encoding, rate, channels, frames)
+		VALUES ($1, $2, sha256($3::bytea), 'ready', 'PCM, 16 bit', 8000, 1, 8000) RETURNING id`, g.project.ID, b.source, []byte(b.canary))
+	for _, kind := range recordingKinds {
+		if _, err := g.blobs.Put(tb.Context(), RecordingKey(b.recording, kind), strings.NewReader(b.canary), int64(len(b.canary)), "audio/wav"); err != nil {
+			tb.Fatal(err)
+		}
+		g.exec(tb, `INSERT INTO recording_assets (recording_id, kind, content_type, bytes, sha256) VALUES ($1, $2, 'audio/wav', 5, sha256('x'))`, b.recording, kind)
+	}
+	g.exec(tb, `INSERT INTO recording_silences (recording_id, begins, ends) VALUES ($1, 0.5, 0.6)`, b.recording)
+	g.exec(tb, `UPDATE items SET recording_id = $2, begins = 0, ends = 1 WHERE id = $1`, b.item, b.recording)
+	g.exec(tb, `INSERT INTO item_sounds (item_id, recording_version, sha256) VALUES ($1, 1, sha256('x'))`, b.item)
+}
+
+// plan has the item chosen by a plan of its own.
+func (g *grave) plan(tb testing.TB, b *buried) {
+	tb.Helper()
+	model := g.one(tb, `INSERT INTO models (name, kind) VALUES ('asr-' || $1::bigint, 'asr') RETURNING id`, b.item)
+	version := g.one(tb, `INSERT INTO model_versions (model_id, version) VALUES ($1, '1') RETURNING id`, model)
+	plan := g.one(tb, `INSERT INTO plans (project_id, number, model_version_id, settings, modes, state, items)
+		SELECT $1, coalesce(max(number), 0) + 1, $2, '{}', '{blind}', 'open', 1 FROM plans RETURNING id`, g.project.ID, version)
+	g.exec(tb, `INSERT INTO plan_items (plan_id, item_id, arm, stratum, decile, confidence) VALUES ($1, $2, 'chosen', 0, 1, 0.5)`, plan, b.item)
 }
 
 // erase confirms and runs the erasure of a source.
@@ -179,7 +214,7 @@ func (g *grave) erasure(tb testing.TB, id int64) Erasure {
 // objects are the keys of the objects of an item and its export.
 func (g *grave) objects(tb testing.TB, b buried) (keys []string) {
 	tb.Helper()
-	for _, prefix := range []string{itemPrefix(b.item), (&Export{ID: b.export}).Blob()} {
+	for _, prefix := range []string{itemPrefix(b.item), recordingPrefix(b.recording), (&Export{ID: b.export}).Blob()} {
 		for object, err := range g.blobs.List(tb.Context(), prefix) {
 			if err != nil {
 				tb.Fatal(err)

@@ -41,7 +41,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 	if keys := g.objects(t, gone); len(keys) != 0 {
 		t.Errorf("objects are left: %v", keys)
 	}
-	if keys := g.objects(t, kept); len(keys) != 3 {
+	if keys := g.objects(t, kept); len(keys) != 6 {
 		t.Errorf("of another item there are %v", keys)
 	}
 }

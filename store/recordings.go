@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -15,14 +16,15 @@ import (
 type UnreadRecording struct {
 	State       string
 	ContentType string // of the original, as it was found to be
+	Version     int    // what is read of it holds for
 }
 
 // RecordingToRead returns what is known of a recording before it is read, or ErrNotFound when it or its original is not there
 // (any more).
 func (s *Store) RecordingToRead(ctx context.Context, recording int64) (u UnreadRecording, err error) {
 	err = s.pool.QueryRow(ctx, `
-		SELECT r.state, a.content_type FROM recordings r JOIN recording_assets a ON a.recording_id = r.id AND a.kind = 'original'
-		WHERE r.id = $1`, recording).Scan(&u.State, &u.ContentType)
+		SELECT r.state, a.content_type, r.version FROM recordings r JOIN recording_assets a ON a.recording_id = r.id AND a.kind = 'original'
+		WHERE r.id = $1`, recording).Scan(&u.State, &u.ContentType, &u.Version)
 	if err != nil {
 		return u, fmt.Errorf("recording %d to read: %w", recording, notFound(err))
 	}
@@ -39,6 +41,7 @@ type RecordingAsset struct {
 
 // ReadRecording is what reading a recording came to. Assets were made of the original; their bytes are stored already.
 type ReadRecording struct {
+	Version        int    // of the recording that was read
 	Encoding       string // for people
 	Rate, Channels int
 	Frames         int64
@@ -55,10 +58,14 @@ func (s *Store) SetRead(ctx context.Context, recording int64, read ReadRecording
 		// The recording first, as whoever adds items to it does: then none is missed.
 		var project int64
 		err := tx.QueryRow(ctx, `
-			UPDATE recordings SET state = 'ready', fault = '', encoding = $2, rate = $3, channels = $4, frames = $5 WHERE id = $1 RETURNING project_id`,
-			recording, read.Encoding, read.Rate, read.Channels, read.Frames).Scan(&project)
+			UPDATE recordings SET state = 'ready', fault = '', encoding = $2, rate = $3, channels = $4, frames = $5 WHERE id = $1 AND version = $6
+			RETURNING project_id`,
+			recording, read.Encoding, read.Rate, read.Channels, read.Frames, max(read.Version, 1)).Scan(&project)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return s.writtenAnew(ctx, tx, recording)
+		}
 		if err != nil {
-			return notFound(err)
+			return err
 		}
 		for _, a := range read.Assets {
 			_, err := tx.Exec(ctx, `
@@ -82,6 +89,18 @@ func (s *Store) SetRead(ctx context.Context, recording int64, read ReadRecording
 		return fmt.Errorf("read recording %d: %w", recording, err)
 	}
 	return nil
+}
+
+// writtenAnew tells a recording that an erasure has changed since it was read, which is read again, from one that is gone.
+func (s *Store) writtenAnew(ctx context.Context, tx pgx.Tx, recording int64) error {
+	var there bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM recordings WHERE id = $1)`, recording).Scan(&there); err != nil {
+		return err
+	}
+	if there {
+		return errors.New("an erasure has written it anew since it was read")
+	}
+	return ErrNotFound
 }
 
 // lockTasksOfRecording locks the tasks of a recording's items, as everybody does before they change an item.
