@@ -122,6 +122,8 @@ CREATE TABLE hypothesis_views (
 );
 CREATE UNIQUE INDEX hypothesis_views_key ON hypothesis_views
     (item_id, person_id, how, (coalesce(model_version_id, 0)), (coalesce(annotation_id, 0)), (coalesce(review_id, 0)));
+CREATE INDEX hypothesis_views_annotation_idx ON hypothesis_views (annotation_id) WHERE annotation_id IS NOT NULL;
+CREATE INDEX hypothesis_views_review_idx ON hypothesis_views (review_id) WHERE review_id IS NOT NULL;
 
 -- Whoever needed to hear more around an item than the project lets everybody hear; the reason lies in item_notes ('context').
 CREATE TABLE wider_contexts (

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"fiducial/internal/speech"
 	"fiducial/store/storetest"
 )
 
@@ -223,7 +224,7 @@ func (g *grave) keepSaving(t *testing.T, b buried) {
 			t.Errorf("draft: %v", err)
 			return
 		}
-		_, err = g.SaveDraft(t.Context(), g.labeler, b.task, assignment, version, []DraftBox{}, nil)
+		_, err = g.SaveDraft(t.Context(), g.labeler, b.task, assignment, version, []DraftBox{}, []speech.Segment{{End: 1, Text: "So it is."}})
 		if errors.Is(err, ErrErased) {
 			return
 		}

@@ -61,7 +61,7 @@ func (g *grave) exec(tb testing.TB, sql string, args ...any) {
 // buried is an item with everything that it left.
 type buried struct {
 	item, task, source, group, version, export, batch, recording int64
-	canary                                            string
+	canary                                                       string
 }
 
 // bury makes an item of a source of its own that has something in every place, with the canary in every text of it.

@@ -111,6 +111,11 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"definition_confusions", []string{"definition_id", "class_id"}, OfNobody, ""},
 		{"definition_examples", []string{"id", "definition_id", "item_id", "shows", "x", "y", "w", "h", "caption", "position"}, OfItem, ByItem},
 
+		{"plans", []string{
+			"id", "project_id", "number", "title", "model_version_id", "settings", "modes", "state", "error", "items", "seconds", "histogram", "batch_id",
+			"reported_at", "created_by", "token_id", "created_at",
+		}, OfNobody, ""},
+		{"plans", []string{"report"}, OfItem, Recomputed},
 		{"tasks", []string{"id", "project_id", "item_id", "state", "priority", "overlap", "live", "votes", "version", "created_at", "changed_at", "agreement", "batch_id", "plan_id"}, OfItem, ByItem},
 		{"queue_cursors", []string{"project_id", "person_id", "priority", "task_id", "gold_due"}, OfNobody, ""},
 		{"assignments", []string{
@@ -196,11 +201,6 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"batch_items", []string{"batch_id", "item_id", "task_id", "position", "former_priority", "look", "settle_version", "left_because"}, OfItem, ByItem},
 		{"batch_changes", []string{"batch_id"}, OfNobody, ""},
 
-		{"plans", []string{
-			"id", "project_id", "number", "title", "model_version_id", "settings", "modes", "state", "error", "items", "seconds", "histogram", "batch_id",
-			"reported_at", "created_by", "token_id", "created_at",
-		}, OfNobody, ""},
-		{"plans", []string{"report"}, OfItem, Recomputed},
 		{"plan_items", []string{"item_id", "plan_id", "arm", "stratum", "decile", "confidence"}, OfItem, ByItem},
 		{"transcription_rules", []string{
 			"id", "project_id", "version", "body", "checks", "edited_by", "edited_at", "edit_version", "published_at",

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -16,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"fiducial/internal/erasure"
 	"fiducial/migrations"
 	"fiducial/store/storetest"
 )
@@ -28,6 +30,8 @@ type aviary struct {
 
 	placed map[string]bool // names of canaries
 	pixels []byte          // a pattern in the bytes of pictures
+	spoken []byte          // another, in an utterance of a recording that stays
+	rest   []byte          // and one in what else is said there
 	salts  [][]byte
 }
 
@@ -46,15 +50,17 @@ var wordlessOfPeople = []string{"people.role", "people.pseudonym", "sessions.tok
 
 func newAviary(t *testing.T) *aviary {
 	t.Helper()
-	a := &aviary{Installation: storetest.Own(t), placed: map[string]bool{}, pixels: make([]byte, 48)}
+	a := &aviary{Installation: storetest.Own(t), placed: map[string]bool{}, pixels: make([]byte, 48), spoken: make([]byte, 48), rest: make([]byte, 48)}
 	st, err := New(a.Pool, a.Bucket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.Store = st
 	a.fill(t)
-	if _, err := rand.Read(a.pixels); err != nil {
-		t.Fatal(err)
+	for _, pattern := range [][]byte{a.pixels, a.spoken, a.rest} {
+		if _, err := rand.Read(pattern); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return a
 }
@@ -157,12 +163,52 @@ func (a *aviary) release(t *testing.T) {
 func (a *aviary) placeObjects(t *testing.T) {
 	t.Helper()
 	for key, times := range map[string]int{
+		"recordings/1/peaks": 10, "recordings/1/sound": 10,
 		"items/1/original": 20 << 20 / len(a.pixels), "items/1/display": 10, "items/1/thumb": 10, "items/2/original": 10, "imports/2/2/0": 10, "exports/1": 10,
 	} {
 		content := bytes.NewReader(bytes.Repeat(a.pixels, times))
 		if _, err := a.Bucket.Put(t.Context(), key, content, -1, "image/bmp"); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// record stores the recording of the data, ten seconds of two channels, with a second utterance in it, from the first second to the second.
+func (a *aviary) record(t *testing.T) (utterance int64) {
+	t.Helper()
+	const frames, rate = 160_000, 16_000
+	data := bytes.Repeat(a.rest, frames*4/len(a.rest)+1)[:frames*4]
+	copy(data[rate*4:2*rate*4], bytes.Repeat(a.spoken, rate*4/len(a.spoken)+1))
+	file := encoded(1, 2, 2, data)
+	binary.LittleEndian.PutUint32(file[24:], rate)
+	if _, err := a.Bucket.Put(t.Context(), RecordingKey(1, "original"), bytes.NewReader(file), int64(len(file)), "audio/wav"); err != nil {
+		t.Fatal(err)
+	}
+	a.exec(t, `UPDATE recording_assets SET bytes = $1 WHERE recording_id = 1`, len(file))
+	return queryStructs[struct{ ID int64 }](t, a.Pool, `
+		INSERT INTO items (project_id, source_id, key_hash, recording_id, begins, ends) SELECT project_id, source_id, '\x0c99', id, 1, 2 FROM recordings
+		WHERE id = 1 RETURNING id`)[0].ID
+}
+
+// eraseUtterance erases one item, and looks for what was said in it.
+func (a *aviary) eraseUtterance(t *testing.T, item int64) {
+	t.Helper()
+	asked, err := a.PreviewErasure(t.Context(), System(), ErasureRequest{Scope: ScopeItems, Items: []erasure.Named{{Line: 1, ID: item}}, Reason: "T-0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.ConfirmErasure(t.Context(), System(), asked.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.RunErasure(t.Context(), asked.ID); err != nil {
+		t.Fatal(err)
+	}
+	after := a.search(t)
+	if len(after["spoken"]) > 0 {
+		t.Errorf("what was said is still in %q", after["spoken"])
+	}
+	if len(after["rest"]) == 0 {
+		t.Error("what else was said there is gone as well")
 	}
 }
 
@@ -184,7 +230,9 @@ func (a *aviary) search(t *testing.T) map[string][]string {
 		for _, name := range canaryShape.FindAll(content, -1) {
 			names[strings.TrimSuffix(string(name), "-")] = true
 		}
-		names["pixels"] = bytes.Contains(content, a.pixels)
+		for name, pattern := range map[string][]byte{"pixels": a.pixels, "spoken": a.spoken, "rest": a.rest} {
+			names[name] = bytes.Contains(content, pattern)
+		}
 		names["salt"] = slices.ContainsFunc(a.salts, func(salt []byte) bool { return bytes.Contains(content, salt) })
 		for name, there := range names {
 			if there {
@@ -227,14 +275,17 @@ func TestNoByteIsLeft(t *testing.T) {
 	t.Parallel()
 	a := newAviary(t)
 	a.release(t)
+	utterance := a.record(t)
 	a.exec(t, `CHECKPOINT`)
 	before := a.search(t)
-	for _, name := range append(slices.Sorted(maps.Keys(a.placed)), "pixels", "salt") {
+	for _, name := range append(slices.Sorted(maps.Keys(a.placed)), "pixels", "salt", "spoken", "rest") {
 		if len(before[name]) == 0 {
 			t.Errorf("%s is in no file: a search that cannot find proves nothing", name)
 		}
 	}
 	t.Logf("%d canaries, for example the external key in %q", len(a.placed), before["canary-item_texts.external_key"])
+	a.exec(t, `DELETE FROM legal_holds`)
+	a.eraseUtterance(t, utterance)
 	a.erase(t)
 	a.exec(t, `VACUUM`)
 	if left := a.search(t); len(left["canary-item_texts.external_key"]) == 0 {
