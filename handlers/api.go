@@ -48,6 +48,7 @@ func (s *Server) apiRoutes(r router) {
 		s.relabelOperations(a)
 		s.reviewOperations(a)
 		s.batchOperations(a)
+		s.planOperations(a)
 		s.agreementOperations(a)
 		s.qualityOperations(a)
 		s.calendarOperations(a)

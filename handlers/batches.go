@@ -39,6 +39,7 @@ func (s *Server) batchRoutes(r router) {
 	r.post(batch+"/return", access.Review, s.returnBatch)
 	r.get("/batches/{id}", access.ReadItems, s.findBatch)
 	s.roundRoutes(r)
+	s.planRoutes(r)
 }
 
 func batchesPath(slug string) string { return "/projects/" + slug + "/batches" }

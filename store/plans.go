@@ -394,3 +394,23 @@ func (s *Store) FailPlan(ctx context.Context, id int64, reason string) error {
 	}
 	return nil
 }
+
+// PlanModels lists the model versions that heard something in a project, as NAME@VERSION, the newest first.
+func (s *Store) PlanModels(ctx context.Context, actor Actor, project int64) ([]string, error) {
+	if err := actor.may(access.ReadItems); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT m.name || '@' || v.version FROM projects p, models m JOIN model_versions v ON v.model_id = m.id
+		WHERE p.id = @project AND `+sees+` AND EXISTS (
+			SELECT FROM predictions q JOIN items i ON i.id = q.item_id WHERE q.model_version_id = v.id AND q.confidence IS NOT NULL AND i.project_id = p.id)
+		ORDER BY v.id DESC`, actor.args(pgx.NamedArgs{"project": project}))
+	if err != nil {
+		return nil, fmt.Errorf("models of a project: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("models of a project: %w", err)
+	}
+	return names, nil
+}

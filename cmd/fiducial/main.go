@@ -62,6 +62,7 @@ type commandLine struct {
 	Relabel  relabelCommand  `cmd:"" help:"Send labels back that were made under an older definition." group:"Against a server"`
 	Review   reviewCommand   `cmd:"" help:"Decide on items: approve, amend, merge, send back, discard, undo." group:"Against a server"`
 	Batch    batchCommand    `cmd:"" help:"Make batches of items, and approve or return them as a whole." group:"Against a server"`
+	Plan     planCommand     `cmd:"" help:"Choose utterances by how sure a model was, and see what that brings." group:"Against a server"`
 	Round    roundCommand    `cmd:"" help:"Open rounds, each a share of every class, and list them." group:"Against a server"`
 	Dataset  datasetCommand  `cmd:"" help:"Freeze, verify, compare and list datasets." group:"Against a server"`
 	Access   accessCommand   `cmd:"" help:"Write what is held on a source, or on a person, into a zip file." group:"Against a server"`
