@@ -23,13 +23,6 @@ func spokenSite(t *testing.T, items int) (*site, *storetest.Utterances, *browser
 	return s, u, s.browserOf(id)
 }
 
-func (s *site) exec(sql string, args ...any) {
-	s.t.Helper()
-	if _, err := s.pool.Exec(s.t.Context(), sql, args...); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 func TestPlanFromPreviewToReport(t *testing.T) {
 	t.Parallel()
 	s, u, reviewer := spokenSite(t, 40)
@@ -58,7 +51,7 @@ func TestPlanFromPreviewToReport(t *testing.T) {
 	reviewer.get("/projects/calls/plans/1/rates.csv").want(http.StatusOK).shows("by,of,wer,low,high,utterances,words,errors", "source,Calls,")
 	reviewer.get("/projects/calls/plans/1/words.csv").want(http.StatusOK).shows("word novelty,2,20")
 	reviewer.get("/projects/calls/plans/1/report.json").want(http.StatusOK).shows(`"items":20`)
-	reviewer.get("/projects/calls/plans").want(http.StatusOK).shows("20 answered, 20 decided", "Unsure ones")
+	reviewer.get("/projects/calls/plans").want(http.StatusOK).shows("of 20 answered", "Unsure ones")
 	s.browser(access.Reviewer).get("/projects/calls/plans/1").want(http.StatusNotFound)
 }
 
@@ -68,7 +61,7 @@ func TestPlansOverTheAPI(t *testing.T) {
 	admin := s.browser(access.Admin)
 	call := func(method, path, body string) answer {
 		t.Helper()
-		return admin.send(method, "/api/v1/projects/calls/plans"+path, body)
+		return admin.body(method, "/api/v1/projects/calls/plans"+path, body)
 	}
 	call(http.MethodPost, "/preview", `{"model":"asr@1","share":0.5,"control":0.2}`).want(http.StatusOK).shows(`"items":20`, `"sentence":"The `, `"up_to":`)
 	call(http.MethodPost, "/preview", `{"model":"asr@9"}`).want(http.StatusUnprocessableEntity).shows("Name a model version that is registered")
