@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fiducial/internal/speech"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -23,7 +24,13 @@ func (s *Server) showUtterance(w http.ResponseWriter, r *http.Request, work stor
 	if err != nil {
 		return err
 	}
-	v.Book = fmt.Sprintf("guideline v%d", project.GuidelineVersion)
+	if project.GuidelineVersion > 0 {
+		v.Book = fmt.Sprintf("guideline v%d", project.GuidelineVersion)
+	}
+	if work.Rules.Body != "" {
+		v.HowTo = web.Markdown(work.Rules.Body)
+	}
+	v.Rules = "/projects/" + work.Slug + "/guideline"
 	if cameBack(work) {
 		panel, err := s.discussionPanel(r, work.Item, taskPath(work.Task))
 		if err != nil {
@@ -43,10 +50,21 @@ func allowStyle(w http.ResponseWriter) string {
 	return nonce
 }
 
-// usualTags are what can stand for sounds that are no words; each has its key.
-var usualTags = []web.WorkbenchTag{
-	{Text: "[unintelligible]", Act: "unintelligible"}, {Text: "[no speech]", Act: "no-speech"}, {Text: "[noise]", Act: "noise"},
-	{Text: "[laughter]", Act: "laughter"},
+// usualTags are what can stand for sounds that are no words, where the rules name none; each has its key.
+var usualTags = []web.WorkbenchTag{{Text: "[noise]", Act: "noise"}, {Text: "[laughter]", Act: "laughter"}}
+
+// tagsOf are the tags that the rules let be written, those for what nobody can make out and for silence before all others.
+func tagsOf(rules speech.Rules) []web.WorkbenchTag {
+	tags := []web.WorkbenchTag{{Text: rules.UnintelligibleTag(), Act: "unintelligible"}, {Text: speech.NoSpeech, Act: "no-speech"}}
+	if len(rules.Tags) == 0 {
+		return append(tags, usualTags...)
+	}
+	for _, t := range rules.Tags {
+		if t.Text != tags[0].Text && t.Text != tags[1].Text {
+			tags = append(tags, web.WorkbenchTag{Text: t.Text, Key: t.Key, About: t.About})
+		}
+	}
+	return tags
 }
 
 // workbenchSound is what the workbench gets to know of an utterance: of what models heard only what the store lets be seen.
@@ -57,7 +75,7 @@ func workbenchSound(work store.Work) *web.WorkbenchSound {
 	sound := &web.WorkbenchSound{
 		Src: itemMediaHref(work.Item, "sound"), Peaks: itemMediaHref(work.Item, "peaks"), Seconds: work.Seconds,
 		Lead: min(work.Begins, work.Context), Trail: max(min(work.Trail, work.Context), 0), Channels: work.Channels, Begins: work.Begins,
-		Mode: work.Mode, Transcript: work.Transcript, Heard: workbenchHeard(work.Heard), Picked: pickedFor(work.Picked), Tags: usualTags,
+		Mode: work.Mode, Transcript: work.Transcript, Heard: workbenchHeard(work.Heard), Picked: pickedFor(work.Picked), Tags: tagsOf(work.Rules.Checks), Rules: work.Rules.Checks,
 	}
 	return sound
 }

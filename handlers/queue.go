@@ -63,8 +63,12 @@ func queueView(desk store.Desk) web.QueueView {
 }
 
 func queueItem(item store.DeskItem) web.QueueItem {
+	thumb := itemMediaHref(item.Item, "thumb")
+	if item.Sound {
+		thumb = ""
+	}
 	return web.QueueItem{
-		Href: taskPath(item.Task), Thumb: itemMediaHref(item.Item, "thumb"), Name: item.Name, Project: item.Project,
+		Href: taskPath(item.Task), Thumb: thumb, Name: item.Name, Project: item.Project,
 		LeaseUntil: item.LeaseUntil, Drafted: item.Drafted, Reason: item.Reason, Note: item.Note, Remarks: item.Remarks, Since: item.Since, Batch: item.Batch,
 	}
 }

@@ -34,6 +34,7 @@ type DeskItem struct {
 	Remarks    int
 	Since      time.Time // when it was handed out, or came back
 	Batch      int       // the number of its batch, 0 for none
+	Sound      bool      // an utterance, which has no picture
 }
 
 // LeftLimit is up to where a DeskProject counts what is left.
@@ -112,7 +113,7 @@ func (s *Store) deskItems(ctx context.Context, actor Actor) (held, returned []De
 		SELECT t.id AS task, t.item_id AS item, coalesce(nullif(x.file_name, ''), x.external_key, '') AS name, p.name AS project,
 			a.state, a.lease_until, d.saved_at AS drafted, coalesce(m.reason, '') AS reason, coalesce(m.note, '') AS note,
 			coalesce(m.remarks, 0) AS remarks, a.claimed_at AS since,
-			coalesce((SELECT o.number FROM batches o WHERE o.id = `+shownBatch+`), 0) AS batch
+			coalesce((SELECT o.number FROM batches o WHERE o.id = `+shownBatch+`), 0) AS batch, i.recording_id IS NOT NULL AS sound
 		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN items i ON i.id = t.item_id JOIN projects p ON p.id = a.project_id
 		LEFT JOIN item_texts x ON x.item_id = i.id LEFT JOIN drafts d ON d.assignment_id = a.id
 		LEFT JOIN LATERAL (

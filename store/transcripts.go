@@ -85,7 +85,7 @@ func (h sounding) finished(t speech.Transcript) (speech.Transcript, error) {
 	}
 	t = written(t)
 	if len(t) == 0 {
-		return nil, invalid("transcript", "Nothing is written yet. Write what is said; if nothing is, write [no speech].")
+		return nil, invalid("transcript", "Nothing is written yet. Write what is said; if nothing is, write "+speech.NoSpeech+".")
 	}
 	if fault := t.Check(h.Seconds, h.Channels); fault != "" {
 		return nil, invalid("transcript", fault)

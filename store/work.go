@@ -38,14 +38,15 @@ type Work struct {
 
 	sounding
 
-	Rate       int               // frames of the recording a second
-	Begins     float64           // of the utterance in its recording, in seconds
-	Context    float64           // seconds of the recording that the labeler may hear around it
-	Trail      float64           // seconds of the recording after the utterance
-	Transcript speech.Transcript `db:"-"` // to go on from, as Boxes; at least one segment, perhaps empty
-	Heard      []Hypothesis      `db:"-"` // what may be seen; the text begins from the first in mode edit
-	Picked     *Picked           `db:"-"`
-	Marks      []Mark            `db:"-"`
+	Rate       int                // frames of the recording a second
+	Begins     float64            // of the utterance in its recording, in seconds
+	Context    float64            // seconds of the recording that the labeler may hear around it
+	Trail      float64            // seconds of the recording after the utterance
+	Transcript speech.Transcript  `db:"-"` // to go on from, as Boxes; at least one segment, perhaps empty
+	Heard      []Hypothesis       `db:"-"` // what may be seen; the text begins from the first in mode edit
+	Picked     *Picked            `db:"-"`
+	Rules      TranscriptionRules `db:"-"` // those that hold, without a version where there are none
+	Marks      []Mark             `db:"-"`
 	Classes    []WorkClass
 	Assets     []WorkAsset
 	Recallable *Recallable `db:"-"`
@@ -206,6 +207,9 @@ func (s *Store) listen(ctx context.Context, actor Actor, w *Work) (err error) {
 		if w.Picked, err = s.pickedBy(ctx, w.Task); err != nil {
 			return err
 		}
+	}
+	if w.Rules, err = s.PublishedRules(ctx, actor, w.Project); err != nil {
+		return err
 	}
 	w.Transcript, err = s.startingTranscript(ctx, actor, *w)
 	return err

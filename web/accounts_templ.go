@@ -453,7 +453,7 @@ func accountKeys(groups []KeyGroup) templ.Component {
 			templ_7745c5c3_Var14 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<section class=\"stack\"><div class=\"head\"><h2>Keys of the box workbench</h2><p>Write your own like q, Ctrl Enter or Shift F2. An empty field keeps the key beside it.</p></div><form class=\"stack wide\" method=\"post\" action=\"/account/keys\" data-own-keys><div class=\"own-keys\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<section class=\"stack\"><div class=\"head\"><h2>Keys of the workbenches</h2><p>Write your own like q, Ctrl Enter or Shift F2. An empty field keeps the key beside it.</p></div><form class=\"stack wide\" method=\"post\" action=\"/account/keys\" data-own-keys><div class=\"own-keys\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -88,6 +88,8 @@ type WorkbenchSound struct {
 	Picked string `json:"picked"`
 	// Tags can be put in by key or button; each has its brackets.
 	Tags []WorkbenchTag `json:"tags"`
+	// Rules is what of the transcription rules is checked while somebody writes.
+	Rules speech.Rules `json:"rules"`
 }
 
 // WorkbenchHeard is what a model version heard. Model is its name and version,
@@ -108,10 +110,12 @@ type WorkbenchWord struct {
 }
 
 // WorkbenchTag stands for what is heard and is no word. Act is the action of
-// the table of keys that puts it in, empty for none.
+// the table of keys that puts it in, else Key does with Alt; both may be empty.
 type WorkbenchTag struct {
-	Text string `json:"text"`
-	Act  string `json:"act"`
+	Text  string `json:"text"`
+	Act   string `json:"act,omitempty"`
+	Key   string `json:"key,omitempty"`
+	About string `json:"about,omitempty"`
 }
 
 // WorkbenchClass is a class to choose. Key is "1" to "9" or "0", and empty
@@ -176,8 +180,6 @@ type WorkbenchURLs struct {
 	Reveal string `json:"reveal,omitempty"`
 	// Context lets the person hear more around the utterance, for a reason.
 	Context string `json:"context,omitempty"`
-	// Check says what of a text is against the transcription rules.
-	Check string `json:"check,omitempty"`
 	// Definition holds {class} in the place of a class's id.
 	Definition string `json:"definition,omitempty"`
 	// Keys takes PUT {"keys": {action: chord}} for this person.

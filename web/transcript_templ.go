@@ -400,7 +400,7 @@ func transcriptSide(v TranscriptView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</span></div><ul class=\"moments\" data-part=\"moments\"></ul><p class=\"faint\" data-part=\"moment-hint\"></p></section><section><div class=\"side-head\"><h2>Begun from</h2></div><div class=\"stack-tight\" data-part=\"origin\"></div></section><section><div class=\"side-head\"><h2>How to write it</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</span></div><ul class=\"moments\" data-part=\"moments\"></ul></section><section><div class=\"side-head\"><h2>Begun from</h2></div><div class=\"stack-tight\" data-part=\"origin\"></div></section><section><div class=\"side-head\"><h2>How to write it</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -412,7 +412,7 @@ func transcriptSide(v TranscriptView) templ.Component {
 			var templ_7745c5c3_Var12 templ.SafeURL
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(v.Rules))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `transcript.templ`, Line: 116, Col: 46}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `transcript.templ`, Line: 115, Col: 46}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {

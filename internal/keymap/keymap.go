@@ -1,5 +1,5 @@
-// Package keymap is the box workbench's table of keys, as far as a person may change it: the
-// workbench binds the same table, in assets/src/boxes/keys.ts.
+// Package keymap is the workbenches' table of keys, as far as a person may change it: they
+// bind the same table, in assets/src/boxes/keys.ts.
 package keymap
 
 import (
@@ -8,19 +8,22 @@ import (
 	"strings"
 )
 
-// Mode is what the workbench is opened for: one chord may start one action in each.
+// Mode is what a workbench is opened for: one chord may start one action in each.
 type Mode uint8
 
-// The modes, and those that share actions. Hear is the review of an utterance.
+// The modes, and those that share actions. Hear is the review of an utterance, Write the transcript workbench.
 const (
 	Label Mode = 1 << iota
 	Review
 	View
 	Hear
+	Write
 	edit   = Label | Review
 	all    = edit | View
 	judge  = Review | Hear
-	sheets = all | Hear
+	change = edit | Write
+	answer = Label | Write
+	every  = all | Hear | Write
 )
 
 // Key is one action of the workbench with the chord that starts it, such as "b" or "Ctrl Shift Z".
@@ -39,8 +42,8 @@ var table = []Key{
 	{ID: "duplicate", Chord: "d", Label: "Duplicate the box", Group: "Draw", Modes: edit},
 	{ID: "tighten", Chord: "t", Label: "Tighten the box to the pixels", Group: "Draw", Modes: edit},
 	{ID: "delete", Chord: "Delete", Also: []string{"Backspace"}, Label: "Delete the box", Group: "Draw", Modes: edit},
-	{ID: "undo", Chord: "Ctrl Z", Label: "Undo", Group: "Draw", Modes: edit},
-	{ID: "redo", Chord: "Ctrl Shift Z", Also: []string{"Ctrl Y"}, Label: "Redo", Group: "Draw", Modes: edit},
+	{ID: "undo", Chord: "Ctrl Z", Label: "Undo", Group: "Draw", Modes: change},
+	{ID: "redo", Chord: "Ctrl Shift Z", Also: []string{"Ctrl Y"}, Label: "Redo", Group: "Draw", Modes: change},
 	{ID: "class", Chord: "Digits", Label: "Class of the next box, or of the box picked", Group: "Class", Modes: Label, Fixed: true},
 	{ID: "find-class", Chord: "c", Label: "Find a class by its name", Group: "Class", Modes: edit},
 	{ID: "next-box", Chord: "]", Label: "Next box", Group: "Choose and move", Modes: all},
@@ -89,10 +92,44 @@ var table = []Key{
 	{ID: "hear-write", Chord: "e", Label: "Write in the text", Group: "Review of sound", Modes: Hear},
 	{ID: "hear-models", Chord: "y", Label: "Show what models heard", Group: "Review of sound", Modes: Hear},
 	{ID: "hear-leave", Chord: "Escape", Label: "Let the place go, or leave the text", Group: "Review of sound", Modes: Hear},
-	{ID: "submit", Chord: "Ctrl Enter", Label: "Submit, and show the next", Group: "Task", Modes: Label},
+	{ID: "play", Chord: "Ctrl Space", Also: []string{"F8"}, Label: "Play or pause", Group: "Sound", Modes: Write},
+	{ID: "back", Chord: "Ctrl B", Also: []string{"F7"}, Label: "Back by 2\u00a0s", Group: "Sound", Modes: Write},
+	{ID: "ahead", Chord: "Ctrl Shift B", Also: []string{"F9"}, Label: "On by 2\u00a0s", Group: "Sound", Modes: Write},
+	{ID: "slower", Chord: "Ctrl ,", Label: "Slower", Group: "Sound", Modes: Write},
+	{ID: "faster", Chord: "Ctrl .", Label: "Faster", Group: "Sound", Modes: Write},
+	{ID: "loop", Chord: "Ctrl L", Label: "Play the selection over and over", Group: "Sound", Modes: Write},
+	{ID: "play-here", Chord: "Ctrl Shift Space", Label: "Play from the cursor", Group: "Sound", Modes: Write},
+	{ID: "hear-word", Chord: "Alt Enter", Label: "Hear the word at the cursor", Group: "Sound", Modes: Write},
+	{ID: "zoom-in-time", Chord: "Alt +", Also: []string{"Alt ="}, Label: "Show less of the time", Group: "Sound", Modes: Write},
+	{ID: "zoom-out-time", Chord: "Alt -", Label: "Show more of the time", Group: "Sound", Modes: Write},
+	{ID: "next-doubt", Chord: "F3", Label: "Next doubtful word", Group: "Write", Modes: Write},
+	{ID: "previous-doubt", Chord: "F2", Label: "Doubtful word before", Group: "Write", Modes: Write},
+	{ID: "other-word", Chord: "F4", Label: "Take what else was heard here", Group: "Write", Modes: Write},
+	{ID: "unintelligible", Chord: "Ctrl U", Label: "[unintelligible]", Group: "Write", Modes: Write},
+	{ID: "no-speech", Chord: "Alt S", Label: "[no speech]", Group: "Write", Modes: Write},
+	{ID: "noise", Chord: "Alt N", Label: "[noise]", Group: "Write", Modes: Write},
+	{ID: "laughter", Chord: "Alt L", Label: "[laughter]", Group: "Write", Modes: Write},
+	{ID: "split", Chord: "Enter", Label: "Split the segment at the cursor", Group: "Segments", Fixed: true, Modes: Write},
+	{ID: "join", Chord: "Backspace", Label: "At its beginning, join it with the one before", Group: "Segments", Fixed: true, Modes: Write},
+	{ID: "next-segment", Chord: "Alt ArrowDown", Label: "Next segment", Group: "Segments", Modes: Write},
+	{ID: "previous-segment", Chord: "Alt ArrowUp", Label: "Segment before", Group: "Segments", Modes: Write},
+	{ID: "begin-here", Chord: "Alt ,", Label: "It begins at the play head", Group: "Segments", Modes: Write},
+	{ID: "end-here", Chord: "Alt .", Label: "It ends at the play head", Group: "Segments", Modes: Write},
+	{ID: "speaker", Chord: "Alt A", Label: "Next speaker", Group: "Segments", Modes: Write},
+	{ID: "channel", Chord: "Alt C", Label: "Next channel", Group: "Segments", Modes: Write},
+	{ID: "moment", Chord: "Alt Digits", Label: "Mark what is selected, or all of it", Group: "Moments", Fixed: true, Modes: Write},
+	{ID: "select-from", Chord: "Alt I", Label: "Select from the play head", Group: "Moments", Modes: Write},
+	{ID: "select-to", Chord: "Alt O", Label: "Select up to the play head", Group: "Moments", Modes: Write},
+	{ID: "let-go", Chord: "Escape", Label: "Let the selection go", Group: "Moments", Modes: Write},
+	{ID: "submit", Chord: "Ctrl Enter", Label: "Submit, and show the next", Group: "Task", Modes: answer},
 	{ID: "skip", Chord: "x", Label: "Cannot decide", Group: "Task", Modes: Label},
 	{ID: "recall", Chord: "u", Label: "Take the last submit back", Group: "Task", Modes: Label},
-	{ID: "keys", Chord: "?", Label: "This sheet", Group: "Task", Modes: sheets},
+	{ID: "keys", Chord: "?", Label: "This sheet", Group: "Task", Modes: every},
+	{ID: "set-aside", Chord: "Alt X", Label: "Cannot decide, of an utterance", Group: "Task", Modes: Write},
+	{ID: "take-back", Chord: "Alt U", Label: "Take the last utterance back", Group: "Task", Modes: Write},
+	{ID: "reveal", Chord: "Alt R", Label: "Show what a model heard", Group: "Task", Modes: Write},
+	{ID: "wider", Chord: "Alt W", Label: "Hear more around it", Group: "Task", Modes: Write},
+	{ID: "sheet", Chord: "F1", Label: "The keys", Group: "Task", Modes: Write},
 }
 
 // Table returns every key, in the order of the workbench's own sheet.
@@ -111,6 +148,7 @@ var (
 	}
 	letter = regexp.MustCompile(`^\p{L}$`)
 	digit  = regexp.MustCompile(`^[0-9]$`)
+	digits = regexp.MustCompile(`^((?:Alt )?)[0-9]$`)
 	single = regexp.MustCompile(`^[^\s\p{C}]$`)
 	arrow  = regexp.MustCompile(`Arrow(Left|Right|Up|Down)$`)
 )
@@ -214,8 +252,8 @@ func chords(k Key, own map[string]string) []string {
 
 // family is what a fixed key calls the chords that it stands for.
 func family(chord string) string {
-	if digit.MatchString(chord) {
-		return "Digits"
+	if m := digits.FindStringSubmatch(chord); m != nil {
+		return m[1] + "Digits"
 	}
 	return arrow.ReplaceAllString(chord, "Arrows")
 }

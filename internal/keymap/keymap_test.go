@@ -17,7 +17,9 @@ var row = regexp.MustCompile(`\{ id: "([^"]+)", chord: "([^"]+)",(?: also: \[[^\
 // modes are what keys.ts calls them.
 var modes = map[keymap.Mode]string{
 	keymap.Label: "label", keymap.Review: "review", keymap.Label | keymap.Review: "edit", keymap.Label | keymap.Review | keymap.View: "all",
-	keymap.Hear: "hear", keymap.Review | keymap.Hear: "judge", keymap.Label | keymap.Review | keymap.View | keymap.Hear: "sheets",
+	keymap.Hear: "hear", keymap.Review | keymap.Hear: "judge",
+	keymap.Write: "write", keymap.Label | keymap.Review | keymap.Write: "change", keymap.Label | keymap.Write: "answer",
+	keymap.Label | keymap.Review | keymap.View | keymap.Hear | keymap.Write: "every",
 }
 
 // The workbench binds the table of keys.ts; this package knows the same one.
@@ -90,8 +92,9 @@ func TestChoose(t *testing.T) {
 		{"a second chord that is free again", map[string]string{"delete": "s", "draw": "Backspace"}, map[string]string{"delete": "s", "draw": "Backspace"}, nil},
 		{"of a family", map[string]string{"draw": "7"}, nil, []string{"draw"}},
 		{"of a family with a modifier", map[string]string{"draw": "Shift ArrowLeft"}, nil, []string{"draw"}},
+		{"of a family held with Alt", map[string]string{"noise": "Alt 7"}, nil, []string{"noise"}},
 		{"the page's", map[string]string{"draw": "/"}, nil, []string{"draw"}},
-		{"of another mode", map[string]string{"skip": "a", "approve": "F2"}, map[string]string{"skip": "a", "approve": "F2"}, nil},
+		{"of another mode", map[string]string{"skip": "a", "approve": "F6"}, map[string]string{"skip": "a", "approve": "F6"}, nil},
 		{"of a mode that both have", map[string]string{"draw": "a"}, nil, []string{"draw"}},
 		{"no key", map[string]string{"draw": "left hand"}, nil, []string{"draw"}},
 		{"a fixed one stays", map[string]string{"nudge": "q"}, nil, nil},
@@ -120,7 +123,7 @@ func TestChoose(t *testing.T) {
 func TestChooseLeavesEachChordToOne(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		wanted, mode := map[string]string{}, rapid.SampledFrom([]keymap.Mode{keymap.Label, keymap.Review, keymap.View}).Draw(t, "mode")
+		wanted, mode := map[string]string{}, rapid.SampledFrom([]keymap.Mode{keymap.Label, keymap.Review, keymap.View, keymap.Hear, keymap.Write}).Draw(t, "mode")
 		for _, k := range keymap.Table() {
 			wanted[k.ID] = rapid.SampledFrom([]string{"", "", "b", "v", "q", "r", "Ctrl Z", "Backspace", "Shift 1", "F2", "="}).Draw(t, k.ID)
 		}

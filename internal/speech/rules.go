@@ -38,6 +38,9 @@ type Spelling struct {
 // DefaultUnintelligible is the tag for what nobody can make out where the rules name no other.
 const DefaultUnintelligible = "[unintelligible]"
 
+// NoSpeech is the tag for an utterance in which nothing is said: rules always allow it, so that nobody has to leave one empty.
+const NoSpeech = "[no speech]"
+
 // The rules that a finding can be about.
 const (
 	RuleNumbers     = "numbers"
@@ -117,7 +120,7 @@ func (c *ruleCheck) tags() {
 }
 
 func (c *ruleCheck) allowed(tag string) bool {
-	return tag == c.UnintelligibleTag() || slices.ContainsFunc(c.Tags, func(t Tag) bool { return t.Text == tag })
+	return tag == c.UnintelligibleTag() || tag == NoSpeech || slices.ContainsFunc(c.Tags, func(t Tag) bool { return t.Text == tag })
 }
 
 // words calls each with the span of every stretch of letters, digits and what belongs to a word with them, outside of tags.

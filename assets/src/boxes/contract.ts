@@ -1,4 +1,5 @@
 // What the server and the workbench say to each other. The Go side is in web/label.go.
+import type { Rules } from "../transcript/rules";
 import type { Mode } from "./keys";
 import type { Window } from "./levels";
 import { type Box, sameBoxes } from "./model";
@@ -44,6 +45,14 @@ export interface Heard {
   readonly words: readonly HeardWord[];
 }
 
+/** What stands for a sound that is no word. `act` puts it in by the table of keys, else `key` with Alt. */
+export interface SoundTag {
+  readonly text: string;
+  readonly act?: string;
+  readonly key?: string;
+  readonly about?: string;
+}
+
 /** An utterance. All times are seconds from its beginning; the sound at `src` begins `lead` seconds before it and ends `trail` after. */
 export interface SoundInfo {
   readonly src: string;
@@ -57,7 +66,9 @@ export interface SoundInfo {
   readonly transcript: readonly Segment[];
   readonly heard: readonly Heard[];
   readonly picked: string;
-  readonly tags: readonly { readonly text: string; readonly act: string }[];
+  readonly tags: readonly SoundTag[];
+  /** What the project's transcription rules let a machine check. */
+  readonly rules: Rules;
 }
 
 export interface ClassInfo {
@@ -71,7 +82,9 @@ export interface ClassInfo {
   readonly definition: number;
 }
 
-export type Reason = "loose_box" | "missed_defect" | "wrong_class" | "split_needed" | "other" | "definition";
+export type Reason =
+  | "loose_box" | "missed_defect" | "wrong_class" | "split_needed" | "other" | "definition"
+  | "wrong_words" | "missed_words" | "against_rules" | "wrong_time" | "missed_moment";
 
 /** A reviewer's remark, about a box or about a place. */
 export interface Mark {

@@ -1,7 +1,8 @@
 // The one table of keys: it binds them, is remapped per person, and is the `?` sheet.
 
-export type Mode = "label" | "review" | "view" | "hear";
-export type Group = "Draw" | "Class" | "Choose and move" | "See" | "Task" | "Review" | "Listen" | "Review of sound";
+/** "hear" is the review of an utterance, "write" the transcript workbench; the others are the box workbench's. */
+export type Mode = "label" | "review" | "view" | "hear" | "write";
+export type Group = "Draw" | "Class" | "Choose and move" | "See" | "Task" | "Review" | "Listen" | "Review of sound" | "Sound" | "Write" | "Segments" | "Moments";
 
 export interface Key {
   readonly id: string;
@@ -24,7 +25,10 @@ const review: readonly Mode[] = ["review"];
 /** The review of an utterance. */
 const hear: readonly Mode[] = ["hear"];
 const judge: readonly Mode[] = ["review", "hear"];
-const sheets: readonly Mode[] = ["label", "review", "view", "hear"];
+const write: readonly Mode[] = ["write"];
+const change: readonly Mode[] = ["label", "review", "write"];
+const answer: readonly Mode[] = ["label", "write"];
+const every: readonly Mode[] = ["label", "review", "view", "hear", "write"];
 
 export const table: readonly Key[] = [
   { id: "draw", chord: "b", label: "Draw boxes", group: "Draw", scope: "canvas", modes: edit },
@@ -33,8 +37,8 @@ export const table: readonly Key[] = [
   { id: "duplicate", chord: "d", label: "Duplicate the box", group: "Draw", scope: "canvas", modes: edit },
   { id: "tighten", chord: "t", label: "Tighten the box to the pixels", group: "Draw", scope: "canvas", modes: edit },
   { id: "delete", chord: "Delete", also: ["Backspace"], label: "Delete the box", group: "Draw", scope: "canvas", modes: edit },
-  { id: "undo", chord: "Ctrl Z", label: "Undo", group: "Draw", scope: "page", modes: edit },
-  { id: "redo", chord: "Ctrl Shift Z", also: ["Ctrl Y"], label: "Redo", group: "Draw", scope: "page", modes: edit },
+  { id: "undo", chord: "Ctrl Z", label: "Undo", group: "Draw", scope: "page", modes: change },
+  { id: "redo", chord: "Ctrl Shift Z", also: ["Ctrl Y"], label: "Redo", group: "Draw", scope: "page", modes: change },
 
   { id: "class", chord: "Digits", label: "Class of the next box, or of the box picked", group: "Class", scope: "canvas", modes: label, fixed: true },
   { id: "find-class", chord: "c", label: "Find a class by its name", group: "Class", scope: "canvas", modes: edit },
@@ -88,10 +92,45 @@ export const table: readonly Key[] = [
   { id: "hear-models", chord: "y", label: "Show what models heard", group: "Review of sound", scope: "canvas", modes: hear },
   { id: "hear-leave", chord: "Escape", label: "Let the place go, or leave the text", group: "Review of sound", scope: "canvas", modes: hear },
 
-  { id: "submit", chord: "Ctrl Enter", label: "Submit, and show the next", group: "Task", scope: "page", modes: label },
+  { id: "play", chord: "Ctrl Space", also: ["F8"], label: "Play or pause", group: "Sound", scope: "page", modes: write },
+  { id: "back", chord: "Ctrl B", also: ["F7"], label: "Back by 2\u00a0s", group: "Sound", scope: "page", modes: write },
+  { id: "ahead", chord: "Ctrl Shift B", also: ["F9"], label: "On by 2\u00a0s", group: "Sound", scope: "page", modes: write },
+  { id: "slower", chord: "Ctrl ,", label: "Slower", group: "Sound", scope: "page", modes: write },
+  { id: "faster", chord: "Ctrl .", label: "Faster", group: "Sound", scope: "page", modes: write },
+  { id: "loop", chord: "Ctrl L", label: "Play the selection over and over", group: "Sound", scope: "page", modes: write },
+  { id: "play-here", chord: "Ctrl Shift Space", label: "Play from the cursor", group: "Sound", scope: "page", modes: write },
+  { id: "hear-word", chord: "Alt Enter", label: "Hear the word at the cursor", group: "Sound", scope: "page", modes: write },
+  { id: "zoom-in-time", chord: "Alt +", also: ["Alt ="], label: "Show less of the time", group: "Sound", scope: "page", modes: write },
+  { id: "zoom-out-time", chord: "Alt -", label: "Show more of the time", group: "Sound", scope: "page", modes: write },
+  { id: "next-doubt", chord: "F3", label: "Next doubtful word", group: "Write", scope: "page", modes: write },
+  { id: "previous-doubt", chord: "F2", label: "Doubtful word before", group: "Write", scope: "page", modes: write },
+  { id: "other-word", chord: "F4", label: "Take what else was heard here", group: "Write", scope: "page", modes: write },
+  { id: "unintelligible", chord: "Ctrl U", label: "[unintelligible]", group: "Write", scope: "page", modes: write },
+  { id: "no-speech", chord: "Alt S", label: "[no speech]", group: "Write", scope: "page", modes: write },
+  { id: "noise", chord: "Alt N", label: "[noise]", group: "Write", scope: "page", modes: write },
+  { id: "laughter", chord: "Alt L", label: "[laughter]", group: "Write", scope: "page", modes: write },
+  { id: "split", chord: "Enter", label: "Split the segment at the cursor", group: "Segments", scope: "page", modes: write, fixed: true },
+  { id: "join", chord: "Backspace", label: "At its beginning, join it with the one before", group: "Segments", scope: "page", modes: write, fixed: true },
+  { id: "next-segment", chord: "Alt ArrowDown", label: "Next segment", group: "Segments", scope: "page", modes: write },
+  { id: "previous-segment", chord: "Alt ArrowUp", label: "Segment before", group: "Segments", scope: "page", modes: write },
+  { id: "begin-here", chord: "Alt ,", label: "It begins at the play head", group: "Segments", scope: "page", modes: write },
+  { id: "end-here", chord: "Alt .", label: "It ends at the play head", group: "Segments", scope: "page", modes: write },
+  { id: "speaker", chord: "Alt A", label: "Next speaker", group: "Segments", scope: "page", modes: write },
+  { id: "channel", chord: "Alt C", label: "Next channel", group: "Segments", scope: "page", modes: write },
+  { id: "moment", chord: "Alt Digits", label: "Mark what is selected, or all of it", group: "Moments", scope: "page", modes: write, fixed: true },
+  { id: "select-from", chord: "Alt I", label: "Select from the play head", group: "Moments", scope: "page", modes: write },
+  { id: "select-to", chord: "Alt O", label: "Select up to the play head", group: "Moments", scope: "page", modes: write },
+  { id: "let-go", chord: "Escape", label: "Let the selection go", group: "Moments", scope: "page", modes: write },
+
+  { id: "submit", chord: "Ctrl Enter", label: "Submit, and show the next", group: "Task", scope: "page", modes: answer },
   { id: "skip", chord: "x", label: "Cannot decide", group: "Task", scope: "canvas", modes: label },
   { id: "recall", chord: "u", label: "Take the last submit back", group: "Task", scope: "canvas", modes: label },
-  { id: "keys", chord: "?", label: "This sheet", group: "Task", scope: "page", modes: sheets },
+  { id: "keys", chord: "?", label: "This sheet", group: "Task", scope: "page", modes: every },
+  { id: "set-aside", chord: "Alt X", label: "Cannot decide, of an utterance", group: "Task", scope: "page", modes: write },
+  { id: "take-back", chord: "Alt U", label: "Take the last utterance back", group: "Task", scope: "page", modes: write },
+  { id: "reveal", chord: "Alt R", label: "Show what a model heard", group: "Task", scope: "page", modes: write },
+  { id: "wider", chord: "Alt W", label: "Hear more around it", group: "Task", scope: "page", modes: write },
+  { id: "sheet", chord: "F1", label: "The keys", group: "Task", scope: "page", modes: write },
 ];
 
 /** The part of a KeyboardEvent that says which key was pressed. */
@@ -124,9 +163,9 @@ export function chordOf(e: Press): string {
   return parts.join(" ");
 }
 
-/** "Shift ArrowLeft" belongs to "Shift Arrows", "3" to "Digits". */
+/** "Shift ArrowLeft" belongs to "Shift Arrows", "3" to "Digits", "Alt 3" to "Alt Digits". */
 export function familyOf(chord: string): string {
-  if (/^[0-9]$/.test(chord)) return "Digits";
+  if (/^(Alt )?[0-9]$/.test(chord)) return chord.replace(/[0-9]$/, "Digits");
   return chord.replace(/Arrow(Left|Right|Up|Down)$/, "Arrows");
 }
 

@@ -197,6 +197,11 @@ const reasons: Readonly<Record<Reason, string>> = {
   wrong_class: "Wrong class",
   split_needed: "Split needed",
   other: "Other",
+  wrong_words: "Wrong words",
+  missed_words: "Missed words",
+  against_rules: "Against the rules",
+  wrong_time: "Wrong time",
+  missed_moment: "Missed moment",
   definition: "Definition changed",
 };
 

@@ -95,7 +95,7 @@ island("[data-mentions]", (root, scope) => {
 
 /** Of an item that came back there is something to talk about; of any other the place stays empty. */
 island("[data-talk]", (place, scope) => {
-  const bench = place.closest("box-workbench");
+  const bench = place.closest("box-workbench, transcript-workbench");
   if (!bench) return;
   listen(scope, bench, "boxes:task", ({ item, task, reason }) => {
     place.replaceChildren();

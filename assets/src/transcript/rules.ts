@@ -41,6 +41,9 @@ export function unintelligible(rules: Rules): string {
   return rules.unintelligible || "[unintelligible]";
 }
 
+/** The tag for an utterance in which nothing is said, which all rules allow. */
+export const noSpeech = "[no speech]";
+
 /** Where in a string its code point of that number begins. */
 export function unitAt(text: string, point: number): number {
   let unit = 0;
@@ -105,7 +108,7 @@ class Check {
 
   private *tags(): Generator<Finding> {
     const tags = this.rules.tags ?? [];
-    const allowed = new Set([unintelligible(this.rules), ...tags.map((t) => t.text)]);
+    const allowed = new Set([unintelligible(this.rules), noSpeech, ...tags.map((t) => t.text)]);
     for (let i = 0; i < this.points.length; i++) {
       const end = closer[this.points[i] ?? ""];
       if (end === undefined) continue;
