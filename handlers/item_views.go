@@ -35,15 +35,20 @@ func itemView(item store.Item, classes []store.Class, role access.Role) web.Item
 	}
 	names := itemNames(item, v.Hidden)
 	for i, a := range item.Answers {
+		text := ""
+		if item.Sound != nil {
+			text = item.Sound.Answers[a.ID].Text()
+		}
 		v.Answers = append(v.Answers, web.ItemAnswerView{
-			Letter: letter(i), Name: names[a.PersonID], Boxes: len(a.Boxes), At: a.SubmittedAt, Seconds: int(a.ActiveMS / 1000),
+			Text: text, Letter: letter(i), Name: names[a.PersonID], Boxes: len(a.Boxes), At: a.SubmittedAt, Seconds: int(a.ActiveMS / 1000),
 			Surplus: a.Surplus, Prefilled: a.Prefilled,
 		})
 	}
 	for _, e := range item.History {
 		v.History = append(v.History, itemEvent(e, names))
 	}
-	v.Picture = item.State == "ready"
+	v.Sound = itemSound(item, classes)
+	v.Picture = item.State == "ready" && v.Sound == nil
 	v.State = itemWorkbench(item, v.Name, classes)
 	return v
 }
@@ -108,6 +113,7 @@ func itemFacts(item store.Item) []web.ProjectFact {
 	if item.Width > 0 {
 		add("Size", fmt.Sprintf("%d × %d px", item.Width, item.Height))
 	}
+	recordingFacts(item.Sound, add)
 	if item.FileName != item.ExternalKey {
 		add("File", item.FileName)
 	}

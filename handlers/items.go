@@ -159,6 +159,12 @@ func (s *Server) itemsFilter(r *http.Request, project int64, query url.Values) (
 func itemThumb(item store.ItemLine) web.ItemThumb {
 	v := web.ItemThumb{ID: item.ID, Name: item.ExternalKey, Width: item.Width, Height: item.Height}
 	v.Tone, v.Word = itemState(item.State, item.TaskState)
+	if v.Sound, v.Text = item.Sound, item.Text; item.Sound && item.State == "awaiting_media" {
+		v.Word = "no recording yet"
+	}
+	if item.Seconds > 0 {
+		v.Length = secondsText(item.Seconds)
+	}
 	if item.Thumb {
 		v.Src = itemMediaHref(item.ID, "thumb")
 	}
@@ -184,6 +190,9 @@ func (s *Server) renderItem(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	v := itemView(item, classes, actorOf(r).Role)
 	v.Refused = refused
+	if err := s.playItem(r, &v); err != nil {
+		return err
+	}
 	if v.Book, err = s.itemBook(r, id, item.Slug, item.Truth, classes, fmt.Sprintf("/items/%d", id)); err != nil {
 		return err
 	}

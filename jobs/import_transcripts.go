@@ -57,9 +57,9 @@ func heard(file string, h *formats.Hypothesis) *utterance {
 }
 
 // hypothesisWords are the words of a hypothesis in seconds of an item that begins at a time of the recording.
-func hypothesisWords(words []formats.TimedWord, begins float64) (converted []store.HypothesisWord) {
+func hypothesisWords(words []formats.TimedWord, begins float64) (converted []store.HeardWord) {
 	for _, w := range words {
-		word := store.HypothesisWord{Word: w.Text, Start: exact(w.Start - begins), End: exact(w.End - begins)}
+		word := store.HeardWord{Word: w.Text, Start: exact(w.Start - begins), End: exact(w.End - begins)}
 		if w.Scored {
 			word.Confidence = &w.Confidence
 		}

@@ -40,15 +40,7 @@ type ImportUtterance struct {
 type ImportHypothesis struct {
 	Text       string
 	Confidence *float64 // from 0 to 1
-	Words      []HypothesisWord
-}
-
-// HypothesisWord is a word of a hypothesis, in seconds of the item.
-type HypothesisWord struct {
-	Word       string   `json:"word"`
-	Start      float64  `json:"start"`
-	End        float64  `json:"end"`
-	Confidence *float64 `json:"confidence,omitempty"`
+	Words      []HeardWord
 }
 
 // ImportSound is an uploaded file of sound.

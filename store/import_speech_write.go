@@ -289,7 +289,7 @@ func (b *speechBatch) writeHypotheses(ctx context.Context) error {
 			confidence = &rounded
 		}
 		predictions[i] = []any{ids[i], p.span.Item, orNull(b.run.modelVersion), b.run.Purpose, confidence, h.words()}
-		hypotheses[i] = []any{p.span.Item, ids[i], h.Text, append([]HypothesisWord{}, h.Words...)}
+		hypotheses[i] = []any{p.span.Item, ids[i], h.Text, append([]HeardWord{}, h.Words...)}
 	}
 	columns := []string{"id", "item_id", "model_version_id", "purpose", "confidence", "words"}
 	if err := b.copy(ctx, "predictions", columns, predictions); err != nil {

@@ -42,11 +42,17 @@ type ItemLine struct {
 	Width       int    // of the upright image; 0 while that is not known
 	Height      int
 	Thumb       bool // there is a small picture
+	Sound       bool // it is one of sound
+	Seconds     float64
+	Text        string // how its truth begins, of sound
 }
 
 const itemLineColumns = `i.id, coalesce(x.external_key, '') AS external_key, i.state, coalesce(t.state, '') AS task_state,
 	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height,
-	EXISTS (SELECT FROM assets s WHERE s.item_id = i.id AND s.kind = 'thumb') AS thumb`
+	EXISTS (SELECT FROM assets s WHERE s.item_id = i.id AND s.kind = 'thumb') AS thumb,
+	i.recording_id IS NOT NULL AS sound, coalesce(i.ends - coalesce(i.begins, 0), 0) AS seconds,
+	CASE WHEN i.recording_id IS NULL THEN '' ELSE coalesce((SELECT left(w.segments->0->>'text', 200) FROM truths u JOIN transcripts w
+		ON w.item_id = u.item_id AND w.kind = 'truth' AND w.of_id = u.id WHERE u.item_id = i.id AND u.current), '') END AS text`
 
 // Items lists items in the order in which they came, or, for a class, in the order in which their
 // truth did, or, for a key, by key. Each order is one that an index has, so that a page costs the same

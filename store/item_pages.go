@@ -46,6 +46,7 @@ type Item struct {
 	HasTruth bool         `db:"-"`
 	Answers  []ItemAnswer `db:"-"`
 	History  []ItemEvent  `db:"-"`
+	Sound    *ItemSound   `db:"-"` // nil of an image
 }
 
 // ItemAnswer is one submitted answer that counts.
@@ -96,7 +97,7 @@ func (s *Store) Item(ctx context.Context, actor Actor, id int64) (Item, error) {
 	if err != nil {
 		return Item{}, fmt.Errorf("item %d: %w", id, s.ErasedItem(ctx, actor, id, notFound(err)))
 	}
-	for _, part := range []func(context.Context, *Item) error{s.itemAssets, s.itemTruth, s.itemAnswers, s.itemHistory} {
+	for _, part := range []func(context.Context, *Item) error{s.itemAssets, s.itemTruth, s.itemAnswers, s.itemHistory, s.itemSound} {
 		if err := part(ctx, &item); err != nil {
 			return Item{}, fmt.Errorf("item %d: %w", id, err)
 		}
