@@ -247,7 +247,7 @@ func importModel(ctx context.Context, q querier, model, kind string) (*int64, er
 	err := q.QueryRow(ctx, `
 		SELECT v.id, m.kind FROM model_versions v JOIN models m ON m.id = v.model_id WHERE m.name = $1 AND v.version = $2`, name, version).Scan(&id, &is)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, invalid("model", "There is no model version of that name. Register it first, as NAME@VERSION.")
+		return nil, invalid("model", "There is no model version of that name. Have an admin register it under Models, or by “fiducial model release NAME@VERSION”.")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("model version: %w", err)

@@ -19,7 +19,7 @@ type importCommand struct {
 	Format       string `help:"images alone, or the format of the labels: coco, voc, yolo (oriented too), cvat (for images 1.1), labelstudio (its JSON, of sound too). Of sound: audio alone, or nemo, ctm, stm, vtt, srt, textgrid, hypotheses (what a model version heard, JSON lines)." enum:"images,coco,voc,yolo,cvat,labelstudio,audio,nemo,ctm,stm,vtt,srt,textgrid,hypotheses" required:""`
 	As           string `help:"What labels, or transcripts, become: truth, prefill or prediction; media brings in pictures, or recordings, alone." enum:",media,truth,prefill,prediction" default:""`
 	Model        string `help:"Which model version predicted." placeholder:"NAME@VERSION"`
-	Media        string `help:"Folder of the pictures, or recordings, when they lie elsewhere than the labels." type:"existingdir"`
+	Media        string `help:"Folder of the pictures, or recordings, when they lie elsewhere than the labels; label files in it are left out." type:"existingdir"`
 	VOCBase      int    `name:"voc-base" help:"1 where VOC corners are counted from 1 and inclusive, 0 where they are plain coordinates." enum:"0,1" default:"1"`
 	Source       string `help:"Whose data it is, made if it is missing; the project's name without it."`
 	GroupBy      string `name:"group-by" help:"Keep items on one side of a split: those of one folder, or those in whose names --group-pattern finds the same." enum:",folder,name" default:""`

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,5 +150,28 @@ func TestImportSpeechCommand(t *testing.T) {
 		if code != c.code || !strings.Contains(out+errOut, c.want) {
 			t.Errorf("%v: code %d, and not %q\n%s\n%s", c.args, code, c.want, out, errOut)
 		}
+	}
+}
+
+// A manifest often lies in the folder of its recordings, and beside labels of others: it alone is taken.
+func TestMediaBesideTheLabels(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for _, name := range []string{"manifest.jsonl", "other.jsonl", "a.wav"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := importCommand{Path: filepath.Join(folder, "manifest.jsonl"), Media: folder}
+	files, err := c.files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.name)
+	}
+	if !slices.Equal(names, []string{"manifest.jsonl", "a.wav"}) {
+		t.Errorf("to be uploaded are %q", names)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,11 +44,11 @@ func (c *importCommand) files() ([]localFile, error) {
 		}
 	}
 	if c.Media != "" {
-		pictures, err := filesBelow(c.Media)
+		media, err := filesBelow(c.Media)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, pictures...)
+		files = append(files, slices.DeleteFunc(media, localFile.labels)...)
 	}
 	if len(files) == 0 {
 		return nil, misuseError("there are no files in " + c.Path)
@@ -60,6 +61,13 @@ func (c *importCommand) files() ([]localFile, error) {
 		names[f.name] = true
 	}
 	return files, nil
+}
+
+// labels reports whether a file looks like one of labels. Those come from PATH: what else lies beside the media is not meant.
+func (f localFile) labels() bool {
+	return slices.Contains([]string{
+		".json", ".jsonl", ".xml", ".yaml", ".yml", ".txt", ".csv", ".ctm", ".stm", ".vtt", ".srt", ".textgrid",
+	}, strings.ToLower(filepath.Ext(f.name)))
 }
 
 // filesBelow lists the files of a folder under their names relative to it; hidden ones are left out.
