@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-var writtenEmail = regexp.MustCompile(`[\p{L}\p{N}._%+\-]+@[\p{L}\p{N}\-]+(\.[\p{L}\p{N}\-]+)*\.\p{L}{2,}`)
+var writtenEmail = regexp.MustCompile(`[\p{L}\p{N}._%+'\-]+@[\p{L}\p{N}\-]+(\.[\p{L}\p{N}\-]+)*\.\p{L}{2,}`)
 
 // topLevels end the domains that people say.
 var topLevels = setOf("com net org edu gov mil info biz io co uk de fr es it nl ch at be eu us ca au ie in pl se no dk fi pt dev app me tv")
@@ -59,7 +59,7 @@ func (t tokens) mailbox(i int) int {
 			from -= 2
 		case connectors[before]:
 			return from
-		case len([]rune(before)) == 1 && before != "a" && before != "i", digits != "", t.isName(from-1) && (t.isName(from) || len([]rune(t[from].text)) == 1 || t.saysDigit(from)):
+		case len([]rune(before)) == 1 && (before != "a" && before != "i" || from > 1 && len([]rune(t[from-2].text)) == 1), digits != "", t.isName(from-1) && (t.isName(from) || len([]rune(t[from].text)) == 1 || t.saysDigit(from)):
 			from--
 		default:
 			return from

@@ -27,6 +27,9 @@ func (t tokens) numbers(runs []digitRun) (found []Finding) {
 			continue
 		}
 		cue := t.cue(run.from, cueWindow, phoneCues, cardCues, accountCues, otherCues)
+		if t.says(run.from-2, "sort", "code") || t.says(run.from-3, "sort", "code") {
+			cue = 2
+		}
 		if f, ok := t.card(run, cue == 1, cue == 3); ok {
 			found = append(found, f)
 			continue
@@ -58,7 +61,11 @@ func (t tokens) card(run digitRun, cued, other bool) (Finding, bool) {
 			if cued {
 				confidence = 0.99
 			}
-			return finding(t, run.from, run.ends[length-1], Card, confidence), true
+			to := run.ends[length-1]
+			if cued && len(run.digits) <= 19 { // whatever of it was misheard
+				to = run.to
+			}
+			return finding(t, run.from, to, Card, confidence), true
 		}
 	}
 	if n := len(run.digits); cued && n >= 12 && n <= 19 {
