@@ -85,6 +85,7 @@ func (s *Server) Routes() http.Handler {
 		s.discussionRoutes(r)
 		s.qualityRoutes(r)
 		s.goldRoutes(r)
+		s.personalRoutes(r)
 		s.apiRoutes(r)
 		s.guidelineRoutes(r)
 		s.relabelRoutes(r)

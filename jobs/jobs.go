@@ -25,6 +25,8 @@ type Config struct {
 
 	Webhooks  webhook.Policy // where consumers may be called
 	PublicURL string         // of the site, for links in what they are sent
+
+	PresidioURL string // of a Presidio analyzer beside the detector of our own, empty for none
 }
 
 // patience is how long a job may take that does not say otherwise.
@@ -62,6 +64,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &diffVersions{deps: d})
 	river.AddWorker(workers, newTellConsumer(d, cfg))
 	river.AddWorker(workers, &writeExport{deps: d})
+	river.AddWorker(workers, &scanPersonal{deps: d, presidio: newPresidio(cfg.PresidioURL)})
 	river.AddWorker(workers, &collectErasure{deps: d})
 	river.AddWorker(workers, &erase{deps: d})
 	river.AddWorker(workers, &watchErasures{deps: d})
@@ -97,6 +100,7 @@ func periodic() []*river.PeriodicJob {
 		every(time.Minute, jobargs.RefreshBatches{}),
 		every(15*time.Second, jobargs.RefreshCalendars{}),
 		every(10*time.Minute, jobargs.WatchErasures{}),
+		every(20*time.Second, jobargs.ScanPersonal{}),
 	}
 }
 

@@ -22,6 +22,7 @@ type jobFlags struct {
 	Workers         int            `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
 	ExpireHour      int            `help:"Hour of the day, in UTC, at which items expire whose time has run out: 0 to 23." default:"2" env:"FIDUCIAL_EXPIRE_HOUR" group:"Jobs"`
 	WebhookHosts    []string       `help:"The only hosts at which consumers of datasets are called, such as train.example.org or *.example.org; any if empty." env:"FIDUCIAL_WEBHOOK_HOSTS" group:"Jobs"`
+	PresidioURL     string         `name:"presidio-url" help:"Address of a Microsoft Presidio analyzer, such as http://presidio:3000, that looks for personal data in transcripts beside the detector of our own: of sources alone that let models have their data (as presidio). None if empty." env:"PRESIDIO_URL" group:"Jobs"`
 	WebhookNetworks []netip.Prefix `help:"Networks of your own, such as 10.2.0.0/16, in which consumers may be called; without it public addresses alone." env:"FIDUCIAL_WEBHOOK_NETWORKS" group:"Jobs"`
 }
 
@@ -60,9 +61,12 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	if f.ExpireHour < 0 || f.ExpireHour > 23 {
 		return misuseError("--expire-hour: choose an hour between 0 and 23")
 	}
+	if err := jobs.CheckPresidio(f.PresidioURL); err != nil {
+		return misuseError("--presidio-url: " + err.Error())
+	}
 	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{
 		Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default(),
-		Webhooks: f.webhooks(), PublicURL: publicURL,
+		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL,
 	})
 	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
 	if err != nil {

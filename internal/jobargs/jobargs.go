@@ -60,6 +60,12 @@ type TellConsumer struct {
 // Kind implements river.JobArgs.
 func (TellConsumer) Kind() string { return "tell_consumer" }
 
+// ScanPersonal looks for personal data in transcripts that are new.
+type ScanPersonal struct{}
+
+// Kind implements river.JobArgs.
+func (ScanPersonal) Kind() string { return "scan_personal" }
+
 // WriteExport streams one export into object storage.
 type WriteExport struct {
 	ExportID int64 `json:"export_id" river:"unique"`

@@ -1,0 +1,147 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"fiducial/internal/jobargs"
+	"fiducial/internal/pii"
+	"fiducial/store"
+)
+
+// scanPersonal looks for personal data in the transcripts of truths that no detector has read yet.
+type scanPersonal struct {
+	river.WorkerDefaults[jobargs.ScanPersonal]
+	deps
+
+	presidio *presidio // nil unless one is configured
+}
+
+// truthsAtOnce is how many truths are read before their findings are kept.
+const truthsAtOnce = 200
+
+// Timeout lets it go on until all are read.
+func (w *scanPersonal) Timeout(*river.Job[jobargs.ScanPersonal]) time.Duration { return -1 }
+
+func (w *scanPersonal) Work(ctx context.Context, _ *river.Job[jobargs.ScanPersonal]) error {
+	err := w.scan(ctx, pii.Detector, "", func(_ context.Context, text string) ([]pii.Finding, error) { return pii.Find(text), nil })
+	if err != nil || w.presidio == nil {
+		return err
+	}
+	if err := w.scan(ctx, presidioDetector, presidioModel, w.presidio.find); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		// The next run tries again; what the rules found is kept.
+		w.log.WarnContext(ctx, "Presidio did not answer", slog.Any("error", err))
+	}
+	return nil
+}
+
+func (w *scanPersonal) scan(ctx context.Context, detector, model string, find func(context.Context, string) ([]pii.Finding, error)) error {
+	for after := int64(0); ; {
+		truths, err := w.store.UnscannedTruths(ctx, detector, model, after, truthsAtOnce)
+		if err != nil || len(truths) == 0 {
+			return err
+		}
+		for _, t := range truths {
+			found := make(store.SegmentFindings, len(t.Transcript))
+			for i, segment := range t.Transcript {
+				if found[i], err = find(ctx, segment.Text); err != nil {
+					return err
+				}
+			}
+			if err := w.store.KeepScan(ctx, t, detector, found); err != nil {
+				return err
+			}
+			after = t.Truth
+		}
+	}
+}
+
+const (
+	presidioDetector = "presidio@1"
+	presidioModel    = "presidio" // as sources name it among the models that may have their data
+	presidioPatience = 10 * time.Second
+	presidioAnswer   = 1 << 20 // bytes
+)
+
+// presidio asks Microsoft Presidio's analyzer.
+type presidio struct {
+	url    string
+	client *http.Client
+}
+
+// newPresidio returns nil for no address.
+func newPresidio(address string) *presidio {
+	if address == "" {
+		return nil
+	}
+	return &presidio{strings.TrimSuffix(address, "/") + "/analyze", &http.Client{Timeout: presidioPatience}}
+}
+
+// CheckPresidio says what is wrong with the address of a Presidio analyzer, or nil.
+func CheckPresidio(address string) error {
+	at, err := url.Parse(address)
+	if address != "" && (err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https") {
+		return errors.New("the address of Presidio is not one: give it as http://HOST:PORT")
+	}
+	return nil
+}
+
+// presidioKinds are the kinds of its entities that are kept.
+var presidioKinds = map[string]pii.Kind{
+	"PERSON": pii.Name, "PHONE_NUMBER": pii.Phone, "LOCATION": pii.Address, "EMAIL_ADDRESS": pii.Email, "CREDIT_CARD": pii.Card, "IBAN_CODE": pii.Account,
+	"US_BANK_NUMBER": pii.Account,
+}
+
+// find sends a text and returns what is found in it, in runes, which are what Presidio counts too. The text stands in no error.
+func (p *presidio) find(ctx context.Context, text string) (found []pii.Finding, err error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	body, err := json.Marshal(map[string]string{"text": text, "language": "en"})
+	if err != nil {
+		return nil, fmt.Errorf("presidio: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("presidio: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := p.client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("presidio: %w", err)
+	}
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("presidio answered %d", answer.StatusCode)
+	}
+	var entities []struct {
+		Start, End int
+		Score      float64
+		Type       string `json:"entity_type"`
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, presidioAnswer)).Decode(&entities); err != nil {
+		return nil, errors.New("presidio answered what is no list of entities")
+	}
+	length := len([]rune(text))
+	for _, e := range entities {
+		kind, known := presidioKinds[e.Type]
+		if known && e.Start >= 0 && e.Start < e.End && e.End <= length {
+			found = append(found, pii.Finding{First: e.Start, Last: e.End, Kind: kind, Detector: presidioDetector, Confidence: min(max(e.Score, 0), 1)})
+		}
+	}
+	return pii.Merge(found), nil
+}

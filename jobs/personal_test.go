@@ -1,0 +1,192 @@
+package jobs
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"fiducial/internal/access"
+	"fiducial/internal/jobargs"
+	"fiducial/internal/pii"
+	"fiducial/internal/speech"
+	"fiducial/store"
+)
+
+func (s *shelf) scanPersonal(t *testing.T, address string) {
+	t.Helper()
+	worker := &scanPersonal{deps: s.deps, presidio: newPresidio(address)}
+	if err := worker.Work(t.Context(), &river.Job[jobargs.ScanPersonal]{JobRow: &rivertype.JobRow{Attempt: 1}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *shelf) findings(t *testing.T, kind pii.Kind, state string) []store.PersonalFinding {
+	t.Helper()
+	found, err := s.store.PersonalFindings(t.Context(), store.System(), s.project, kind, state, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func said(f store.PersonalFinding) string { return string([]rune(f.Text)[f.First:f.Last]) }
+
+func TestNewTruthIsScannedOnce(t *testing.T) {
+	t.Parallel()
+	s, u := newSoundShelf(t, 3, 1)
+	s.say(t, u.Items[0], speech.Transcript{{End: 2, Text: "grüß dich my name is maria lopez"}, {Begin: 2, End: 4, Text: "call four one five five five five two six seven one please"}})
+	s.say(t, u.Items[1], speech.Transcript{{End: 4, Text: "the bill is too high"}})
+	u.Hear(t, s.pool, u.Items[0], "asr", "1", "maria lopez", `[{"word":"maria","start":1.1,"end":1.4},{"word":"lopez","start":1.4,"end":1.9}]`, 0.9)
+	for range 2 {
+		s.scanPersonal(t, "")
+	}
+	names, phones := s.findings(t, pii.Name, store.PersonalFound), s.findings(t, pii.Phone, "")
+	if len(names) != 1 || said(names[0]) != "maria lopez" || len(phones) != 1 || phones[0].Segment != 1 || !strings.HasPrefix(said(phones[0]), "four one five") {
+		t.Fatalf("%+v\n%+v", names, phones)
+	}
+	var begins, ends float64
+	if err := s.pool.QueryRow(t.Context(), `SELECT begins, ends FROM personal_findings WHERE id = $1`, names[0].ID).Scan(&begins, &ends); err != nil {
+		t.Fatal(err)
+	}
+	if begins < 1.04 || begins > 1.06 || ends < 1.94 || ends > 1.96 { // as heard, with its margin
+		t.Errorf("from %v to %v", begins, ends)
+	}
+	if counts, waiting, err := s.store.PersonalCounts(t.Context(), store.System(), s.project); err != nil || waiting != 0 || len(counts) != 2 {
+		t.Errorf("%+v, %d wait, %v", counts, waiting, err)
+	}
+	if _, err := s.pool.Exec(t.Context(), `UPDATE truths SET current = false WHERE item_id = $1`, u.Items[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.say(t, u.Items[0], speech.Transcript{{End: 2, Text: "my name is maria"}})
+	if found := s.findings(t, "", ""); len(found) != 0 {
+		t.Errorf("findings of a truth that holds no more: %+v", found)
+	}
+	s.scanPersonal(t, "")
+	if found := s.findings(t, "", ""); len(found) != 1 || said(found[0]) != "maria" {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestPeopleDecideWhatIsPersonal(t *testing.T) {
+	t.Parallel()
+	s, u := newSoundShelf(t, 2, 1)
+	s.say(t, u.Items[0], speech.Transcript{{End: 4, Text: "my name is maria lopez from room nine"}})
+	s.say(t, u.Items[1], speech.Transcript{{End: 4, Text: "this is david speaking"}})
+	s.scanPersonal(t, "")
+	found := s.findings(t, pii.Name, store.PersonalFound)
+	if len(found) != 2 {
+		t.Fatalf("%+v", found)
+	}
+	if n, err := s.store.DecidePersonal(t.Context(), store.System(), s.project, []int64{found[0].ID, 999999}, store.PersonalDismissed); err != nil || n != 1 {
+		t.Errorf("%d decided, %v", n, err)
+	}
+	if n, err := s.store.DecidePersonal(t.Context(), store.System(), s.project+1, []int64{found[1].ID}, store.PersonalDismissed); err != nil || n != 0 {
+		t.Errorf("%d of another project decided, %v", n, err)
+	}
+	if n, err := s.store.DecidePersonalKind(t.Context(), store.System(), s.project, pii.Name, found[1].ID, store.PersonalConfirmed); err != nil || n != 1 {
+		t.Errorf("%d decided by kind, %v", n, err)
+	}
+	err := s.store.AddPersonal(t.Context(), store.System(), s.project, u.Items[0], pii.Span{First: 28, Last: 37, Kind: pii.Address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := s.findings(t, pii.Address, store.PersonalConfirmed)
+	if len(added) != 1 || said(added[0]) != "room nine" || added[0].Detector != "person" {
+		t.Errorf("%+v", added)
+	}
+	for name, span := range map[string]pii.Span{
+		"beyond the text": {First: 30, Last: 99, Kind: pii.Name}, "nothing": {First: 3, Last: 3, Kind: pii.Name}, "no kind": {First: 0, Last: 2, Kind: "hat"},
+		"no segment": {Segment: 4, First: 0, Last: 2, Kind: pii.Name},
+	} {
+		if err := s.store.AddPersonal(t.Context(), store.System(), s.project, u.Items[0], span); err == nil {
+			t.Errorf("%s was added", name)
+		}
+	}
+	labeler := store.Actor{PersonID: 1, Role: access.Labeler}
+	if _, err := s.store.PersonalFindings(t.Context(), labeler, s.project, "", "", 0, 10); err == nil {
+		t.Error("a labeler reads what is personal")
+	}
+	var logged string
+	if err := s.pool.QueryRow(t.Context(), `SELECT string_agg(detail::text, ' ') FROM audit_events WHERE action LIKE 'personal.%'`).Scan(&logged); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(logged, "maria") || !strings.Contains(logged, "confirmed") {
+		t.Errorf("the log holds %s", logged)
+	}
+}
+
+// analyzer answers as Presidio does: it takes every "rose" for a person.
+func analyzer(t *testing.T, asked *atomic.Int64) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var ask struct{ Text, Language string }
+		if err := json.NewDecoder(r.Body).Decode(&ask); err != nil || r.URL.Path != "/analyze" || ask.Language != "en" {
+			t.Errorf("%s %+v: %v", r.URL.Path, ask, err)
+		}
+		asked.Add(1)
+		before, _, ok := strings.Cut(ask.Text, "rose")
+		answer := []map[string]any{{"start": 0, "end": 99999, "score": 1, "entity_type": "PERSON"}, {"start": 0, "end": 1, "score": 1, "entity_type": "HAT"}}
+		if ok {
+			first := len([]rune(before))
+			answer = append(answer, map[string]any{"start": first, "end": first + 4, "score": 0.85, "entity_type": "PERSON"})
+		}
+		if err := json.NewEncoder(w).Encode(answer); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestPresidioStandsBesideTheRules(t *testing.T) {
+	t.Parallel()
+	s, u := newSoundShelf(t, 2, 1)
+	s.say(t, u.Items[0], speech.Transcript{{End: 4, Text: "grüße from rose to maria lopez"}})
+	var asked atomic.Int64
+	address := analyzer(t, &asked)
+	if _, err := s.pool.Exec(t.Context(), `UPDATE sources SET open_to = '{exports}'`); err != nil {
+		t.Fatal(err)
+	}
+	s.scanPersonal(t, address)
+	if asked.Load() != 0 || len(s.findings(t, pii.Name, "")) != 1 {
+		t.Fatalf("a text of a source that lets no model have its data was sent %d times", asked.Load())
+	}
+	if _, err := s.pool.Exec(t.Context(), `INSERT INTO source_destinations (source_id, kind, name) SELECT id, 'models', 'presidio' FROM sources`); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s.scanPersonal(t, address)
+	}
+	found := s.findings(t, pii.Name, "")
+	if asked.Load() != 1 || len(found) != 2 || said(found[1]) != "rose" || found[1].Detector != presidioDetector {
+		t.Errorf("asked %d times: %+v", asked.Load(), found)
+	}
+}
+
+func TestPresidioThatIsAwayIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	s, u := newSoundShelf(t, 1, 1)
+	s.say(t, u.Items[0], speech.Transcript{{End: 4, Text: "a rose for maria lopez"}})
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(broken.Close)
+	s.scanPersonal(t, broken.URL)
+	if found := s.findings(t, "", ""); len(found) != 1 {
+		t.Errorf("%+v", found)
+	}
+	var asked atomic.Int64
+	s.scanPersonal(t, analyzer(t, &asked))
+	if found := s.findings(t, "", ""); len(found) != 2 || asked.Load() != 1 {
+		t.Errorf("%+v", found)
+	}
+	for address, want := range map[string]bool{"": true, "http://presidio:3000": true, "https://x.example/": true, "presidio:3000": false, "ftp://x": false, "http://": false} {
+		if err := CheckPresidio(address); (err == nil) != want {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
