@@ -173,7 +173,7 @@ func (s *Server) listAgreement(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	path := agreementPath(project) + "/items"
-	v := web.AgreementItemsView{Tabs: projectTabs(r, project, "agreement", -1), Name: project.Name, Paused: project.Paused, CSV: path + ".csv"}
+	v := web.AgreementItemsView{Tabs: projectTabs(r, project, "agreement", -1), Name: project.Name, Paused: project.Paused, CSV: path + ".csv", Sound: project.Kind == "audio"}
 	if filter.After != 0 {
 		v.First = path
 	}
@@ -182,7 +182,7 @@ func (s *Server) listAgreement(w http.ResponseWriter, r *http.Request) error {
 		v.Next = path + "?" + url.Values{"after": {cursorOf(items[len(items)-1])}}.Encode()
 	}
 	for _, item := range items {
-		v.Items = append(v.Items, agreementItemView(item))
+		v.Items = append(v.Items, agreementItemView(item, project.Kind))
 	}
 	page := s.projectPage(r, project, project.Name+" items by agreement", ui.Crumb{Label: "Agreement", Href: agreementPath(project)}, ui.Crumb{Label: "Items"})
 	return render(w, r, http.StatusOK, web.AgreementItemsPage(page, v))

@@ -13,6 +13,7 @@ var agreementTables = map[string]struct {
 	rows  func(askedAgreement) [][]string
 }{
 	"measures": {false, "measure,value,low,high,n", measureRows},
+	"words":    {false, "measure,value,low,high,n", wordRows},
 	"scores":   {false, "from,to,items", scoreRows},
 	"classes":  {false, "class,votes,votes_low,votes_high,votes_n,truth,truth_low,truth_high,truth_n,iou,iou_low,iou_high,iou_n", classRows},
 	"votes":    {false, "one,other,count,share,low,high,n", func(a askedAgreement) [][]string { return confusionRows(a, a.Votes) }},
@@ -43,6 +44,13 @@ func row(cells []string, estimates ...agreement.Estimate) []string {
 
 func measureRows(a askedAgreement) (rows [][]string) {
 	for _, m := range a.measures() {
+		rows = append(rows, row([]string{m.key}, m.Estimate))
+	}
+	return rows
+}
+
+func wordRows(a askedAgreement) (rows [][]string) {
+	for _, m := range a.wordMeasures() {
 		rows = append(rows, row([]string{m.key}, m.Estimate))
 	}
 	return rows

@@ -18,6 +18,15 @@ import (
 // findingWords are what the findings of internal/agreement are called on pages.
 var findingWords = map[string]string{
 	"agreed": "all alike", "missed": "missed by some", "class": "classes differ", "loose": "loose boxes", "split": "needs splitting",
+	"words": "words differ",
+}
+
+// findingWord is what a finding is called in a project of this kind.
+func findingWord(finding, kind string) string {
+	if kind == "audio" && finding == string(agreement.Loose) {
+		return "times differ"
+	}
+	return findingWords[finding]
 }
 
 // figure writes a measure to three places.
@@ -100,11 +109,16 @@ func agreementView(a askedAgreement, names bool) web.AgreementView {
 		return v
 	}
 	refs := classRefs(a.classes)
+	v.Sound = a.project.Kind == "audio"
+	if v.Sound {
+		refs[agreement.NoBox] = web.ClassRef{Name: "no moment", Slot: -1}
+	}
+	wordAgreement(&v, a, names)
 	for _, m := range a.measures() {
 		v.Measures = append(v.Measures, web.MeasureView{Name: m.name, Help: m.help, Estimate: estimateView(m.Estimate)})
 	}
 	for _, f := range agreement.Findings() {
-		v.Findings = append(v.Findings, web.FigureView{Name: findingWords[string(f)], Count: a.Findings[f]})
+		v.Findings = append(v.Findings, web.FigureView{Name: findingWord(string(f), a.project.Kind), Count: a.Findings[f]})
 	}
 	v.Scores = scoreBins(a.Histogram)
 	for _, c := range a.Classes {
@@ -135,6 +149,49 @@ func agreementView(a askedAgreement, names bool) web.AgreementView {
 	if names {
 		v.ItemsHref = agreementPath(a.project) + "/items"
 		namedAgreement(&v, a, refs)
+	}
+	return v
+}
+
+// wordMeasures are how far words agree; none of pictures.
+func (a askedAgreement) wordMeasures() []measure {
+	if a.Words == nil {
+		return nil
+	}
+	return []measure{
+		{"wer", "Between labelers", "all errors over the mean number of words", a.Words.Corpus},
+		{"wer_mean", "Mean of the items", "each item counts the same, however long it is", a.Words.Mean},
+		{"wer_truth", "Beside the truth", "errors over the words of the truth", a.Words.Truth},
+		{"same_words", "Items with the same words", "in all answers, in per cent", a.Words.Same},
+	}
+}
+
+// wordAgreement fills in how far words agree.
+func wordAgreement(v *web.AgreementView, a askedAgreement, names bool) {
+	for _, m := range a.wordMeasures() {
+		v.Words = append(v.Words, web.MeasureView{Name: m.name, Help: m.help, Estimate: percentView(m.Estimate)})
+	}
+	if a.Words == nil || !names {
+		return
+	}
+	for _, l := range a.Words.Labelers {
+		v.WordLabelers = append(v.WordLabelers, web.LabelerWordsView{Name: a.Names[l.Labeler], Others: percentView(l.Others), Truth: percentView(l.Truth)})
+	}
+	for _, p := range a.Words.Pairs {
+		v.WordPairs = append(v.WordPairs, web.LabelerWordsView{Name: a.Names[p.One] + " and " + a.Names[p.Two], Others: percentView(p.Rate)})
+	}
+}
+
+// percentView is an estimate in per cent.
+func percentView(e agreement.Estimate) web.EstimateView {
+	v := web.EstimateView{N: e.N}
+	if !e.Defined {
+		return v
+	}
+	percent := func(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) }
+	v.Value = percent(e.Value) + " %"
+	if e.Low != e.High {
+		v.Low, v.High = percent(e.Low), percent(e.High)
 	}
 	return v
 }
@@ -194,11 +251,18 @@ type measure struct {
 }
 
 func (a askedAgreement) measures() []measure {
+	fit, fits := "Mean IoU", "of two labelers’ boxes round the same object"
+	if a.project.Kind == "audio" {
+		fit, fits = "Mean overlap", "of two labelers’ moments at the same time"
+		if a.Objects == 0 {
+			return []measure{{"score", "Mean score", "of the items that several answered", a.Score}}
+		}
+	}
 	return []measure{
 		{"alpha", "Krippendorff’s alpha", "1 for always the same, 0 for no more than chance", a.Alpha},
 		{"fleiss", "Fleiss’ kappa", "1 for always the same, 0 for no more than chance", a.Fleiss},
 		{"cohen", "Cohen’s kappa, mean", "of all pairs of labelers", a.Cohen},
-		{"iou", "Mean IoU", "of two labelers’ boxes round the same object", a.IoU},
+		{"iou", fit, fits, a.IoU},
 		{"score", "Mean score", "of the items that several answered", a.Score},
 	}
 }
@@ -291,7 +355,15 @@ func heat(share float64, agreed bool) string {
 // taskWords are what states of a task are called in tables.
 var taskWords = map[string]string{"open": "open", "in_review": "in review", "adjudicated": "decided", "discarded": "discarded"}
 
-func agreementItemView(i store.ItemAgreement) web.AgreementItemView {
+// rateOrDash writes a word error rate in per cent.
+func rateOrDash(v *float64) string {
+	if v == nil {
+		return "–"
+	}
+	return strconv.FormatFloat(100**v, 'f', 1, 64) + " %"
+}
+
+func agreementItemView(i store.ItemAgreement, kind string) web.AgreementItemView {
 	places := func(v *float64) string {
 		if v == nil {
 			return "–"
@@ -299,7 +371,7 @@ func agreementItemView(i store.ItemAgreement) web.AgreementItemView {
 		return figure(*v)
 	}
 	return web.AgreementItemView{
-		Thumb: itemMediaHref(i.Item, "thumb"), Href: reviewHref(i.Item), Name: i.Name, State: taskWords[i.State], Answers: i.Answers,
-		Score: places(i.Score), TruthScore: places(i.TruthScore), IoU: places(i.IoU), Finding: findingWords[i.Worst], Agreed: i.Agreed, Objects: i.Objects,
+		Thumb: thumbHref(i.Item, kind), Href: reviewHref(i.Item), Name: i.Name, State: taskWords[i.State], Answers: i.Answers,
+		Score: places(i.Score), TruthScore: places(i.TruthScore), IoU: places(i.IoU), WER: rateOrDash(i.WER), TruthWER: rateOrDash(i.TruthWER), Finding: findingWord(i.Worst, kind), Agreed: i.Agreed, Objects: i.Objects,
 	}
 }

@@ -52,6 +52,9 @@ func (s *Server) renderDiscussion(w http.ResponseWriter, r *http.Request, status
 		Page: s.page(r, thread.Name, projectsCrumb, home, ui.Crumb{Label: thread.Name}), Name: thread.Name,
 		Picture: itemMediaHref(item, "display"), Discussion: v,
 	}
+	if v.Sound {
+		page.Picture, page.Sound = "", soundPath(item)
+	}
 	if actorOf(r).Allowed(access.Review) {
 		page.Review = reviewHref(item)
 	} else if thread.Task != 0 {
@@ -112,8 +115,9 @@ func discussionView(t store.Thread, r *http.Request) web.DiscussionView {
 	}
 	v.People = slices.Compact(v.People)
 	for _, c := range t.Comments {
-		v.Comments = append(v.Comments, commentView(c, actor, name))
+		v.Comments = append(v.Comments, commentView(c, actor, name, t.Kind))
 	}
+	v.Sound = t.Kind == "audio"
 	v.Boxes = []ui.Option{{Label: "the whole item"}}
 	for _, b := range t.Boxes {
 		of := "the truth"
@@ -125,14 +129,14 @@ func discussionView(t store.Thread, r *http.Request) web.DiscussionView {
 			of = name(b.Person)
 		}
 		v.Boxes = append(v.Boxes, ui.Option{
-			Value: fmt.Sprintf("%d.%d.%d", b.Annotation, b.Truth, b.Position), Label: fmt.Sprintf("box %d, %s, of %s", b.Position+1, b.ClassName, of),
+			Value: fmt.Sprintf("%d.%d.%d", b.Annotation, b.Truth, b.Position), Label: fmt.Sprintf("%s %d, %s, of %s", thingWord(t.Kind), b.Position+1, b.ClassName, of),
 		})
 	}
 	return v
 }
 
-func commentView(c store.Comment, actor int64, name func(int64) string) web.CommentView {
-	v := web.CommentView{ID: c.ID, Kind: c.Kind, Author: name(c.PersonID), About: commentAbout(c, actor, name), At: c.At, Deleted: c.DeletedAt != nil}
+func commentView(c store.Comment, actor int64, name func(int64) string, kind string) web.CommentView {
+	v := web.CommentView{ID: c.ID, Kind: c.Kind, Author: name(c.PersonID), About: commentAbout(c, actor, name, kind), At: c.At, Deleted: c.DeletedAt != nil}
 	if c.Mine {
 		v.Author = "You"
 	}
@@ -157,20 +161,22 @@ func commentView(c store.Comment, actor int64, name func(int64) string) web.Comm
 	return v
 }
 
-func commentAbout(c store.Comment, actor int64, name func(int64) string) string {
+func commentAbout(c store.Comment, actor int64, name func(int64) string, kind string) string {
 	switch {
 	case c.Foreign:
 		return "about another answer"
+	case c.X != nil && kind == "audio":
+		return "at " + soundClock(*c.X)
 	case c.X != nil:
 		return fmt.Sprintf("at %.0f, %.0f", *c.X, *c.Y)
 	case c.Position == nil:
 		return ""
 	case c.BoxTruth != 0:
-		return fmt.Sprintf("box %d, %s, of the truth", *c.Position+1, c.ClassName)
+		return fmt.Sprintf("%s %d, %s, of the truth", thingWord(kind), *c.Position+1, c.ClassName)
 	case c.BoxPerson == actor:
-		return fmt.Sprintf("box %d, %s, of your answer", *c.Position+1, c.ClassName)
+		return fmt.Sprintf("%s %d, %s, of your answer", thingWord(kind), *c.Position+1, c.ClassName)
 	}
-	return fmt.Sprintf("box %d, %s, of %s", *c.Position+1, c.ClassName, name(c.BoxPerson))
+	return fmt.Sprintf("%s %d, %s, of %s", thingWord(kind), *c.Position+1, c.ClassName, name(c.BoxPerson))
 }
 
 func commentParts(text string, actor int64, name func(int64) string) (parts []web.CommentPart) {
@@ -204,9 +210,15 @@ func newComment(r *http.Request, thread store.Thread) (c store.NewComment, err e
 		}
 		value, err := strconv.ParseFloat(text, 64)
 		if err != nil {
+			if thread.Kind == "audio" {
+				return c, &store.InvalidError{Field: "about", Reason: "Write the time as a number of seconds from the beginning, such as 2.5."}
+			}
 			return c, &store.InvalidError{Field: "about", Reason: "Write the place as two numbers, in pixels from the top-left corner."}
 		}
 		*to = &value
+	}
+	if thread.Kind == "audio" && c.X != nil {
+		c.Y = new(0.0) // all channels
 	}
 	return c, nil
 }

@@ -76,7 +76,7 @@ func (s *Server) listGold(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, g := range items {
 		row := web.GoldRow{
-			Name: g.Name, Href: fmt.Sprintf("/items/%d", g.Item), Thumb: itemMediaHref(g.Item, "thumb"), Ready: g.Ready, Boxes: g.Boxes, Answered: g.Answered, Score: "–", At: g.AddedAt,
+			Name: g.Name, Href: fmt.Sprintf("/items/%d", g.Item), Thumb: thumbHref(g.Item, project.Kind), Ready: g.Ready, Boxes: g.Boxes, Answered: g.Answered, Score: "–", At: g.AddedAt,
 		}
 		if g.Score != nil {
 			row.Score = share(*g.Score)

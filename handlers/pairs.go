@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"fiducial/internal/access"
 	"fiducial/internal/agreement"
+	"fiducial/internal/speech"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -164,6 +166,11 @@ func (s *Server) showPair(w http.ResponseWriter, r *http.Request) error {
 			Src: windowHref(f.Item, f.X, f.Y, f.W, f.H, v.Span), Box: windowBox(f.X, f.Y, f.W, f.H, v.Span), Href: reviewHref(f.Item), Undecided: !f.Decided,
 		}
 	}
+	if b.project.Kind == "audio" {
+		if err := s.pairMoments(r, &v, boxes, confusions); err != nil {
+			return err
+		}
+	}
 	if err := s.pairDefinitions(r, b, &v, first, second); err != nil {
 		return err
 	}
@@ -172,6 +179,66 @@ func (s *Server) showPair(w http.ResponseWriter, r *http.Request) error {
 		{Label: bookName(b.project.Kind), Href: "/projects/" + b.project.Slug + "/guideline"}, {Label: "Confused pairs", Href: pairsPath(b.project.Slug)}, {Label: title},
 	}
 	return render(w, r, http.StatusOK, web.PairPage(s.bookPage(r, b, title, crumbs...), v))
+}
+
+// pairMoments puts sounds and words in the place of pictures.
+func (s *Server) pairMoments(r *http.Request, v *web.PairPageView, boxes [2][]store.ClassBox, confusions []store.Confusion) error {
+	v.Sound = true
+	lefts := map[int64]float64{} // seconds that are heard before each item
+	moment := func(w *web.WindowView, item int64, begin, length float64, words speech.Transcript) error {
+		left, known := lefts[item]
+		if !known {
+			hearing, err := s.Store.SoundOf(r.Context(), actorOf(r), item)
+			if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrGone) {
+				return err
+			}
+			left = hearing.LeftContext
+			lefts[item] = left
+		}
+		w.Sound = fmt.Sprintf("%s#t=%.2f,%.2f", soundPath(item), left+begin, left+begin+length)
+		w.Time, w.Text = soundClock(begin)+" to "+soundClock(begin+length), wordsAround(words, begin, begin+length)
+		return nil
+	}
+	for side := range boxes {
+		for i, b := range boxes[side] {
+			if err := moment(&v.Sides[side].Crops[i], b.Item, b.X, b.W, b.Words); err != nil {
+				return err
+			}
+		}
+	}
+	for i, f := range confusions {
+		if err := moment(&v.Confusions[i].Window, f.Item, f.X, f.W, f.Words); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// snippetWords is how many words of a moment are shown.
+const snippetWords = 24
+
+// wordsAround are about the words that are said in a stretch of time, each word having its share of its segment by its length.
+func wordsAround(t speech.Transcript, begin, end float64) string {
+	var words []string
+	for _, s := range t {
+		fields := strings.Fields(s.Text)
+		all, done := 0, 0
+		for _, w := range fields {
+			all += len(w) + 1
+		}
+		for _, w := range fields {
+			from := s.Begin + (s.End-s.Begin)*float64(done)/float64(all)
+			done += len(w) + 1
+			until := s.Begin + (s.End-s.Begin)*float64(done)/float64(all)
+			if until > begin && from < end {
+				words = append(words, w)
+			}
+		}
+	}
+	if len(words) > snippetWords {
+		return strings.Join(words[:snippetWords], " ") + " …"
+	}
+	return strings.Join(words, " ")
 }
 
 // pairBoxes reads a page of the labels of each class: of the truth, or of answers where there is no truth yet or

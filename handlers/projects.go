@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -118,7 +119,33 @@ func projectForm(r *http.Request) web.ProjectFormView {
 		Slug: r.PostFormValue("slug"), Name: r.PostFormValue("name"), Kind: cmp.Or(r.PostFormValue("kind"), "image"), Description: r.PostFormValue("description"),
 		Overlap: r.PostFormValue("overlap"), LeaseMinutes: r.PostFormValue("lease_minutes"), Metadata: r.PostFormValue("metadata_keys"),
 		AcceptsTruth: r.PostFormValue("accepts_truth") != "", Rules: typedRules(r), Version: version,
+		Sound: web.SoundFormView{Normalizer: r.PostFormValue("normalizer"), Context: r.PostFormValue("context_seconds"), Mode: r.PostFormValue("prefill_mode")},
 	}
+}
+
+// soundForm is how a project's utterances are heard, compared and written down.
+func soundForm(s store.SoundSettings) web.SoundFormView {
+	return web.SoundFormView{Normalizer: cmp.Or(s.Normalizer, speech.DefaultNormalizer), Context: setting(&s.ContextSeconds), Mode: s.PrefillMode}
+}
+
+// soundOf reads what was typed; a form without it leaves it as it is.
+func soundOf(v web.SoundFormView) *store.SoundSettings {
+	if v.Mode == "" && v.Context == "" && v.Normalizer == "" {
+		return nil
+	}
+	seconds, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSpace(v.Context), ",", "."), 64)
+	if err != nil {
+		seconds = -1
+	}
+	return &store.SoundSettings{Normalizer: v.Normalizer, ContextSeconds: seconds, PrefillMode: v.Mode}
+}
+
+// normalizerOptions are the normalizers to choose from.
+func normalizerOptions() (options []ui.Option) {
+	for _, n := range speech.Normalizers() {
+		options = append(options, ui.Option{Value: n.Name, Label: n.Name + ": " + strings.TrimSuffix(n.About, ".")})
+	}
+	return options
 }
 
 // projectEdit reads the typed settings; a number that is none is out of range.
@@ -132,7 +159,7 @@ func projectEdit(v web.ProjectFormView) store.ProjectEdit {
 	}
 	return store.ProjectEdit{
 		Name: v.Name, Description: v.Description, Overlap: number(v.Overlap), LeaseMinutes: number(v.LeaseMinutes),
-		AcceptsTruth: v.AcceptsTruth, MetadataKeys: strings.Split(v.Metadata, "\n"), Rules: rulesOf(v.Rules), Version: v.Version,
+		AcceptsTruth: v.AcceptsTruth, MetadataKeys: strings.Split(v.Metadata, "\n"), Rules: rulesOf(v.Rules), Sound: soundOf(v.Sound), Version: v.Version,
 	}
 }
 
@@ -150,7 +177,9 @@ func (s *Server) addProject(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.flash(r, "The project is made. Add classes to its defect book and import images.")
+	s.flash(r, map[bool]string{
+		true: "The project is made. Add the moments that are marked to its guideline, and import recordings.", false: "The project is made. Add classes to its defect book and import images.",
+	}[project.Kind == "audio"])
 	return seeOther(w, r, projectPath(project))
 }
 
@@ -189,7 +218,7 @@ func (s *Server) showProject(w http.ResponseWriter, r *http.Request) error {
 func projectSteps(p store.Project, standing store.Standing, role access.Role) (steps []web.ProjectStep) {
 	if standing.Classes == 0 && access.Allows(role, access.EditGuideline) {
 		steps = append(steps, web.ProjectStep{
-			Title: "The " + strings.ToLower(bookName(p.Kind)) + " has no class yet", Text: "Without one, nothing can be said of a box.",
+			Title: "The " + strings.ToLower(bookName(p.Kind)) + " has no class yet", Text: map[bool]string{true: "Words can be written down without one, but no moment can be marked.", false: "Without one, nothing can be said of a box."}[p.Kind == "audio"],
 			Label: "Add classes", Href: projectPath(p) + "/guideline",
 		})
 	}
@@ -204,7 +233,7 @@ func projectSteps(p store.Project, standing store.Standing, role access.Role) (s
 func projectFacts(p store.Project) []web.ProjectFact {
 	truth, book, metadata := "no: every item is labeled here", "not published yet", "none"
 	if p.AcceptsTruth {
-		truth = "yes: an import may bring decided boxes"
+		truth = "yes: an import may bring decided " + map[bool]string{true: "transcripts", false: "boxes"}[p.Kind == "audio"]
 	}
 	if p.GuidelineVersion > 0 {
 		book = fmt.Sprintf("version %d", p.GuidelineVersion)
@@ -212,7 +241,7 @@ func projectFacts(p store.Project) []web.ProjectFact {
 	if len(p.MetadataKeys) > 0 {
 		metadata = strings.Join(p.MetadataKeys, ", ")
 	}
-	return []web.ProjectFact{
+	facts := []web.ProjectFact{
 		{Name: "Answers for each item", Value: strconv.Itoa(p.Overlap)},
 		{Name: "Where answers agree", Value: rulesText(p.AgreementRules)},
 		{Name: "Time for an item", Value: fmt.Sprintf("%d min", p.LeaseMinutes)},
@@ -220,6 +249,16 @@ func projectFacts(p store.Project) []web.ProjectFact {
 		{Name: "Imported truth", Value: truth},
 		{Name: "Metadata kept", Value: metadata},
 	}
+	if p.Kind == "audio" {
+		facts = append(facts,
+			web.ProjectFact{Name: "Hypotheses", Value: map[string]string{
+				"blind": "not shown to labelers", "edit": "corrected by labelers", "reveal": "shown once they have written",
+			}[p.PrefillMode]},
+			web.ProjectFact{Name: "Heard around an utterance", Value: setting(&p.ContextSeconds) + " s"},
+			web.ProjectFact{Name: "Transcripts are compared by", Value: speech.ProjectNormalizer(p.Normalizer).Name},
+		)
+	}
+	return facts
 }
 
 func (s *Server) showProjectSettings(w http.ResponseWriter, r *http.Request) error {
@@ -230,12 +269,13 @@ func (s *Server) showProjectSettings(w http.ResponseWriter, r *http.Request) err
 	form := web.ProjectFormView{
 		Name: project.Name, Description: project.Description, Overlap: strconv.Itoa(project.Overlap), LeaseMinutes: strconv.Itoa(project.LeaseMinutes),
 		Metadata: strings.Join(project.MetadataKeys, "\n"), AcceptsTruth: project.AcceptsTruth, Version: project.Version,
-		Rules: rulesForm(project.AgreementRules),
+		Rules: rulesForm(project.AgreementRules), Sound: soundForm(project.SoundSettings),
 	}
 	return s.renderProjectSettings(w, r, http.StatusOK, project, form)
 }
 
 func (s *Server) renderProjectSettings(w http.ResponseWriter, r *http.Request, status int, p store.Project, form web.ProjectFormView) error {
+	form.Kind, form.Sound.Normalizers = p.Kind, normalizerOptions()
 	v := web.ProjectSettingsView{Tabs: projectTabs(r, p, "settings", -1), Name: p.Name, Paused: p.Paused, Form: form}
 	return render(w, r, status, web.ProjectSettingsPage(s.projectPage(r, p, p.Name+" settings", ui.Crumb{Label: "Settings"}), v))
 }

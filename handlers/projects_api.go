@@ -10,29 +10,60 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 	"fiducial/store"
 )
 
 // projectJSON is a project as programs see it.
 type projectJSON struct {
-	ID           int64     `json:"id" example:"1"`
-	Slug         string    `json:"slug" example:"steel" doc:"Its short name, which addresses and commands use."`
-	Name         string    `json:"name" example:"Hot strip surface"`
-	Kind         string    `json:"kind" enum:"image,audio"`
-	Overlap      int       `json:"overlap" example:"1" doc:"Answers wanted for each item."`
-	LeaseMinutes int       `json:"lease_minutes" example:"30"`
-	AcceptsTruth bool      `json:"accepts_truth" doc:"Whether imported truth is taken."`
-	MetadataKeys []string  `json:"metadata_keys" doc:"What an import keeps of an item's metadata."`
-	Rules        rulesJSON `json:"rules" doc:"What becomes of answers that agree, or do not."`
-	Paused       bool      `json:"paused"`
-	CreatedAt    time.Time `json:"created_at"`
+	ID           int64      `json:"id" example:"1"`
+	Slug         string     `json:"slug" example:"steel" doc:"Its short name, which addresses and commands use."`
+	Name         string     `json:"name" example:"Hot strip surface"`
+	Kind         string     `json:"kind" enum:"image,audio"`
+	Overlap      int        `json:"overlap" example:"1" doc:"Answers wanted for each item."`
+	LeaseMinutes int        `json:"lease_minutes" example:"30"`
+	AcceptsTruth bool       `json:"accepts_truth" doc:"Whether imported truth is taken."`
+	MetadataKeys []string   `json:"metadata_keys" doc:"What an import keeps of an item's metadata."`
+	Rules        rulesJSON  `json:"rules" doc:"What becomes of answers that agree, or do not."`
+	Sound        *soundJSON `json:"sound,omitempty" doc:"Of a project of sound: how utterances are heard, compared and written down."`
+	Paused       bool       `json:"paused"`
+	CreatedAt    time.Time  `json:"created_at"`
+}
+
+// soundJSON is how the utterances of a project are heard, compared and written down.
+type soundJSON struct {
+	Normalizer     string  `json:"normalizer" enum:"as-is-1,basic-1,lenient-1" example:"basic-1" doc:"By which transcripts are compared."`
+	ContextSeconds float64 `json:"context_seconds" minimum:"0" maximum:"60" example:"3" doc:"What can be heard around an utterance."`
+	PrefillMode    string  `json:"prefill_mode" enum:"blind,edit,reveal" example:"blind" doc:"What a labeler sees of a hypothesis where no plan says: nothing, its text to be corrected, or its text once they have written theirs."`
+}
+
+type soundInput struct {
+	Slug string `path:"slug" example:"calls"`
+	Body soundJSON
+}
+
+func (s *Server) apiSetSound(ctx context.Context, actor store.Actor, in *soundInput) (*projectOutput, error) {
+	project, err := s.Store.Project(ctx, actor, in.Slug)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Store.SetSound(ctx, actor, project.ID, store.SoundSettings(in.Body)); err != nil {
+		return nil, err
+	}
+	project, err = s.Store.Project(ctx, actor, in.Slug)
+	return &projectOutput{projectAsJSON(project)}, err
 }
 
 func projectAsJSON(p store.Project) projectJSON {
-	return projectJSON{
+	out := projectJSON{
 		ID: p.ID, Slug: p.Slug, Name: p.Name, Kind: p.Kind, Overlap: p.Overlap, LeaseMinutes: p.LeaseMinutes,
 		AcceptsTruth: p.AcceptsTruth, MetadataKeys: p.MetadataKeys, Rules: rulesJSON(p.AgreementRules), Paused: p.Paused, CreatedAt: p.CreatedAt,
 	}
+	if p.Kind == "audio" {
+		out.Sound = new(soundJSON(p.SoundSettings))
+		out.Sound.Normalizer = speech.ProjectNormalizer(p.Normalizer).Name
+	}
+	return out
 }
 
 type newProjectInput struct {
@@ -85,6 +116,12 @@ func (s *Server) projectOperations(a api) {
 		OperationID: "get-project", Method: http.MethodGet, Path: "/projects/{slug}", Tags: []string{"Projects"}, Summary: "One project",
 		Errors: []int{http.StatusNotFound},
 	}, s.apiProject)
+	operation(a, access.EditProjects, huma.Operation{
+		OperationID: "set-sound", Method: http.MethodPut, Path: "/projects/{slug}/sound", Tags: []string{"Projects"},
+		Summary:     "Say how utterances are heard, compared and written down",
+		Description: "Another normalizer has every item scored again, in the background.",
+		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, s.apiSetSound)
 	operation(a, access.ReadItems, huma.Operation{
 		OperationID: "list-items", Method: http.MethodGet, Path: "/projects/{slug}/items", Tags: []string{"Projects"}, Summary: "A project's items",
 		Errors: []int{http.StatusNotFound},

@@ -54,7 +54,8 @@ func (s *Server) renderQuality(w http.ResponseWriter, r *http.Request, status in
 	}
 	refused.Field = "" // it is told above the page's several forms
 	v := web.QualityView{
-		Tabs: projectTabs(r, project, "quality", -1), Name: project.Name, Paused: project.Paused, Of: store.FiguresOf, CSV: qualityPath(project) + ".csv", Refused: refused,
+		Sound: project.Kind == "audio",
+		Tabs:  projectTabs(r, project, "quality", -1), Name: project.Name, Paused: project.Paused, Of: store.FiguresOf, CSV: qualityPath(project) + ".csv", Refused: refused,
 	}
 	figures, err := s.Store.Figures(ctx, actor, project.ID)
 	if err != nil {
@@ -110,6 +111,14 @@ func ratio(k, n int) float64 {
 	return float64(k) / float64(n)
 }
 
+// likeness is what a row is sorted by: of sound how few words are wrong, else the share of agreed objects.
+func likeness(f store.LabelerFigures, errs, words int, share float64) float64 {
+	if f.Kind == "audio" && f.ClassID == quality.Whole {
+		return -ratio(errs, words)
+	}
+	return share
+}
+
 func orUnknown(v *float64) float64 {
 	if v == nil {
 		return unknown
@@ -122,8 +131,12 @@ var figureColumns = []figureColumn{
 	{"approved", "As they were", func(f store.LabelerFigures) float64 { return float64(f.Approved) }},
 	{"amended", "Amended", func(f store.LabelerFigures) float64 { return float64(f.Amended) }},
 	{"rejected", "Sent back", func(f store.LabelerFigures) float64 { return float64(f.Rejected) }},
-	{"truth", "With the truth", func(f store.LabelerFigures) float64 { return ratio(f.TruthAgreed, f.TruthObjects) }},
-	{"peers", "With others", func(f store.LabelerFigures) float64 { return ratio(f.PeerAgreed, f.PeerObjects) }},
+	{"truth", "With the truth", func(f store.LabelerFigures) float64 {
+		return likeness(f, f.Words.TruthErrors, f.Words.TruthWords, ratio(f.TruthAgreed, f.TruthObjects))
+	}},
+	{"peers", "With others", func(f store.LabelerFigures) float64 {
+		return likeness(f, 2*f.Words.PeerErrors, f.Words.PeerWords, ratio(f.PeerAgreed, f.PeerObjects))
+	}},
 	{"gold", "Gold", func(f store.LabelerFigures) float64 {
 		if f.ClassID == quality.Whole {
 			return orUnknown(f.GoldScore)
@@ -213,10 +226,23 @@ func goldShare(f store.LabelerFigures) web.ShareView {
 	return web.ShareView{Value: share(*f.GoldScore), Margin: share((f.GoldInterval.High - f.GoldInterval.Low) / 2), N: f.GoldItems}
 }
 
+// wordsView says how many of so many words are wrong.
+func wordsView(errs, words int) string {
+	if words == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1f %% of %d words", 100*float64(errs)/float64(words), words)
+}
+
 func figureRow(f store.LabelerFigures, base string, byClass bool) web.FigureRow {
 	row := web.FigureRow{
 		Person: strconv.FormatInt(f.Person, 10), Name: f.Name, Href: fmt.Sprintf("%s?labeler=%d", base, f.Person), Answers: f.Answers, Approved: f.Approved,
 		Amended: f.Amended, Rejected: f.Rejected, Truth: shareView(f.TruthAgreed, f.TruthObjects), Peers: shareView(f.PeerAgreed, f.PeerObjects), Gold: goldShare(f),
+	}
+	if f.Kind == "audio" && f.ClassID == quality.Whole {
+		w := f.Words
+		row.TruthWords, row.PeerWords = wordsView(w.TruthErrors, w.TruthWords), wordsView(2*w.PeerErrors, w.PeerWords)
+		row.GoldWords = wordsView(w.GoldErrors, w.GoldWords)
 	}
 	for _, fault := range store.AllFaults() {
 		if n := f.Reasons[string(fault)]; n > 0 {
@@ -261,7 +287,7 @@ func (s *Server) qualityCSV(w http.ResponseWriter, r *http.Request) error {
 	for _, fault := range store.AllFaults() {
 		head = append(head, "rejected_"+string(fault))
 	}
-	head = append(head, "truth_objects", "truth_agreed", "truth_low", "truth_high", "peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed",
+	head = append(head, "truth_word_errors", "truth_words", "other_word_errors", "other_words", "gold_word_errors", "gold_words", "truth_objects", "truth_agreed", "truth_low", "truth_high", "peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed",
 		"gold_score", "gold_low", "gold_high", "median_seconds")
 	table := csv.NewWriter(w)
 	rows := [][]string{head}
@@ -280,6 +306,10 @@ func figureRecord(f store.LabelerFigures) []string {
 	}
 	for _, fault := range store.AllFaults() {
 		record = append(record, strconv.Itoa(f.Reasons[string(fault)]))
+	}
+	w := f.Words
+	for _, n := range []int{w.TruthErrors, w.TruthWords, w.PeerErrors, w.PeerWords, w.GoldErrors, w.GoldWords} {
+		record = append(record, strconv.Itoa(n))
 	}
 	truth := quality.Wilson(f.TruthAgreed, f.TruthObjects)
 	record = append(record, strconv.Itoa(f.TruthObjects), strconv.Itoa(f.TruthAgreed), number(truth.Low), number(truth.High))
@@ -399,9 +429,13 @@ func rejectionView(k store.Rejection) web.RejectionView {
 	v := web.RejectionView{
 		Name: k.Name, Project: k.Project, Class: k.ClassName, Slot: k.Slot, Fault: faultWords[k.Fault], Note: k.Note, Dispute: k.Dispute, At: k.At, Where: "about the whole answer",
 	}
-	if k.X != nil {
+	switch {
+	case k.X != nil && k.Kind == "audio":
+		v.Where, v.Sound = "at "+soundClock(*k.X), true
+	case k.X != nil:
 		v.Where = fmt.Sprintf("at %.0f, %.0f", *k.X, *k.Y)
 	}
+	v.Sound = k.Kind == "audio"
 	if !k.Picture {
 		return v
 	}

@@ -40,6 +40,7 @@ type figuresJSON struct {
 	Truth      agreedJSON     `json:"truth" doc:"Beside the truth."`
 	Others     agreedJSON     `json:"others" doc:"Beside others' answers to the same items."`
 	Gold       agreedJSON     `json:"gold" doc:"Beside the truth of gold items."`
+	Words      *wordsJSON     `json:"words,omitempty" doc:"Of sound, all classes together: errors in the words."`
 	GoldItems  int            `json:"gold_items" example:"24"`
 	GoldScore  *float64       `json:"gold_score,omitempty" example:"0.91" doc:"Mean over the gold items; of all classes only."`
 	GoldLow    *float64       `json:"gold_low,omitempty" example:"0.86" doc:"Lower end of its bootstrap interval."`
@@ -47,6 +48,25 @@ type figuresJSON struct {
 	MedianMS   *float64       `json:"median_ms,omitempty" example:"18500" doc:"Time at an answer; of all classes only."`
 	Paused     bool           `json:"paused" doc:"They get nothing new in the project."`
 	ComputedAt time.Time      `json:"computed_at"`
+}
+
+// wordsJSON are word errors and the words that they are of. The rate beside others is twice the errors over the words, which are those
+// of both sides.
+type wordsJSON struct {
+	TruthErrors int `json:"truth_errors" example:"14" doc:"Beside the truth."`
+	TruthWords  int `json:"truth_words" example:"310"`
+	OtherErrors int `json:"other_errors" example:"40" doc:"Beside others' answers to the same items."`
+	OtherWords  int `json:"other_words" example:"900" doc:"Of both sides together."`
+	GoldErrors  int `json:"gold_errors" example:"2" doc:"Beside the truth of gold items."`
+	GoldWords   int `json:"gold_words" example:"60"`
+}
+
+func wordsAsJSON(f store.LabelerFigures) *wordsJSON {
+	if f.Kind != "audio" || f.ClassID != quality.Whole {
+		return nil
+	}
+	w := f.Words
+	return &wordsJSON{w.TruthErrors, w.TruthWords, w.PeerErrors, w.PeerWords, w.GoldErrors, w.GoldWords}
 }
 
 type qualityInput struct {
@@ -152,7 +172,7 @@ func figuresAsJSON(f store.LabelerFigures) figuresJSON {
 		Person: f.Person, Name: f.Name, Class: f.ClassID, ClassName: f.ClassName, Answers: f.Answers, Approved: f.Approved, Amended: f.Amended, Rejected: f.Rejected,
 		Reasons: f.Reasons, Truth: agreedAsJSON(f.TruthAgreed, f.TruthObjects), Others: agreedAsJSON(f.PeerAgreed, f.PeerObjects),
 		Gold: agreedAsJSON(f.GoldAgreed, f.GoldObjects), GoldItems: f.GoldItems, GoldScore: f.GoldScore, MedianMS: f.MedianMS,
-		Paused: f.PausedAt != nil, ComputedAt: f.ComputedAt,
+		Paused: f.PausedAt != nil, ComputedAt: f.ComputedAt, Words: wordsAsJSON(f),
 	}
 	if f.GoldScore != nil {
 		j.GoldLow, j.GoldHigh = &f.GoldInterval.Low, &f.GoldInterval.High

@@ -394,6 +394,14 @@ func (s *Server) itemBook(r *http.Request, item int64, slug string, boxes []stor
 	return v, nil
 }
 
+// picturedBoxes are those of which there is a picture: of an utterance none.
+func picturedBoxes(r store.Reviewed) []store.Box {
+	if r.Kind == "audio" {
+		return nil
+	}
+	return reviewedBoxes(r)
+}
+
 // reviewedBoxes are the boxes of an item as they stand: the truth's, or those of the only answer.
 func reviewedBoxes(r store.Reviewed) []store.Box {
 	switch {

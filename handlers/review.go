@@ -123,7 +123,7 @@ func (s *Server) renderReview(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	v.Discussion = web.DiscussionPanel(panel)
-	book, err := s.itemBook(r, item, reviewed.Slug, reviewedBoxes(reviewed), classes, reviewHref(item))
+	book, err := s.itemBook(r, item, reviewed.Slug, picturedBoxes(reviewed), classes, reviewHref(item))
 	if err != nil {
 		return err
 	}

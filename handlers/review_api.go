@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fiducial/internal/access"
+	"fiducial/internal/speech"
 	"fiducial/store"
 )
 
@@ -39,7 +40,35 @@ type reviewAnswerJSON struct {
 	ID      int64           `json:"id" example:"881"`
 	Labeler string          `json:"labeler,omitempty" doc:"Missing until the item is decided."`
 	At      time.Time       `json:"at"`
-	Boxes   []reviewBoxJSON `json:"boxes"`
+	Boxes   []reviewBoxJSON `json:"boxes" doc:"Of sound, its moments: x and w in seconds of the item, y the channel or 0 for all, h 1."`
+	// Transcript is that of sound.
+	Transcript []segmentJSON `json:"transcript,omitempty" doc:"Of sound: what was written down."`
+	Mode       string        `json:"mode,omitempty" enum:"blind,edit,reveal" doc:"Of sound: what the labeler saw of a hypothesis."`
+}
+
+// segmentJSON is a stretch of an utterance with what was said in it.
+type segmentJSON struct {
+	Begin   float64 `json:"begin" example:"0" doc:"In seconds from the beginning of the item."`
+	End     float64 `json:"end" example:"2.4"`
+	Channel int     `json:"channel,omitempty" minimum:"0" doc:"From 1; missing for all."`
+	Speaker string  `json:"speaker,omitempty" example:"agent"`
+	Text    string  `json:"text" example:"please hold the line"`
+}
+
+func segmentsAsJSON(t speech.Transcript) []segmentJSON {
+	var out []segmentJSON
+	for _, s := range t {
+		out = append(out, segmentJSON(s))
+	}
+	return out
+}
+
+func transcriptOfJSON(list []segmentJSON) speech.Transcript {
+	var out speech.Transcript
+	for _, s := range list {
+		out = append(out, speech.Segment(s))
+	}
+	return out
 }
 
 // decisionJSON is a decision that was made about an item.
@@ -64,6 +93,9 @@ type reviewJSON struct {
 	Height    int                `json:"height" example:"1100"`
 	Answers   []reviewAnswerJSON `json:"answers"`
 	Truth     []reviewBoxJSON    `json:"truth,omitempty" doc:"The boxes that hold at present; missing without a truth."`
+	Said      []segmentJSON      `json:"truth_transcript,omitempty" doc:"Of sound: the words that hold at present."`
+	Kind      string             `json:"kind" enum:"image,audio"`
+	Seconds   float64            `json:"seconds,omitempty" doc:"Of sound."`
 	Decisions []decisionJSON     `json:"decisions" doc:"The newest first."`
 }
 
@@ -82,9 +114,9 @@ type ReviewItemPath struct {
 // reviewMarkJSON is a fault of an answer: of a box by its place in the answer, of a point, or, with neither, of the whole.
 type reviewMarkJSON struct {
 	Box   *int     `json:"box,omitempty" minimum:"0" example:"0" doc:"The box's place in the answer, from 0 on."`
-	X     *float64 `json:"x,omitempty" doc:"A point, in pixels of the upright image; with y."`
+	X     *float64 `json:"x,omitempty" doc:"A point, in pixels of the upright image; with y. Of sound, seconds from the beginning of the item, and 0."`
 	Y     *float64 `json:"y,omitempty"`
-	Fault string   `json:"fault" enum:"loose_box,missed_defect,wrong_class,split_needed,other" example:"loose_box"`
+	Fault string   `json:"fault" enum:"loose_box,missed_defect,wrong_class,split_needed,other,wrong_words,missed_words,against_rules,wrong_time,missed_moment" example:"loose_box"`
 	Note  string   `json:"note,omitempty" example:"Closer to the dark edge." doc:"Needed with other."`
 }
 
@@ -92,13 +124,14 @@ type decisionInput struct {
 	ReviewItemPath
 
 	Body struct {
-		Version  int              `json:"version" example:"4" doc:"Of the item as it was read."`
-		Decision string           `json:"decision" enum:"approved,amended,merged,rejected,discarded" example:"approved" doc:"Approved: an answer, or the present truth, as it is. Amended: these boxes. Merged: what most answers have. Rejected: back to its labeler. Discarded: nobody can decide."`
-		Answer   int64            `json:"answer,omitempty" example:"881" doc:"The answer that is taken, amended or sent back; missing for the present truth or for all answers."`
-		Boxes    []reviewBoxJSON  `json:"boxes,omitempty" doc:"Of an amendment."`
-		Marks    []reviewMarkJSON `json:"marks,omitempty" doc:"Why an answer goes back; at least one."`
-		Note     string           `json:"note,omitempty" example:"The lip counts as part of it." doc:"Needed to discard."`
-		Reviewer string           `json:"reviewer,omitempty" format:"email" example:"tomasz@demo.example" doc:"In whose name, needed for a token: each decision bears a person's."`
+		Version    int              `json:"version" example:"4" doc:"Of the item as it was read."`
+		Decision   string           `json:"decision" enum:"approved,amended,merged,rejected,discarded" example:"approved" doc:"Approved: an answer, or the present truth, as it is. Amended: these boxes. Merged: what most answers have. Rejected: back to its labeler. Discarded: nobody can decide."`
+		Answer     int64            `json:"answer,omitempty" example:"881" doc:"The answer that is taken, amended or sent back; missing for the present truth or for all answers."`
+		Boxes      []reviewBoxJSON  `json:"boxes,omitempty" doc:"Of an amendment."`
+		Transcript []segmentJSON    `json:"transcript,omitempty" doc:"Of an amendment of sound; missing leaves the words as they are."`
+		Marks      []reviewMarkJSON `json:"marks,omitempty" doc:"Why an answer goes back; at least one."`
+		Note       string           `json:"note,omitempty" example:"The lip counts as part of it." doc:"Needed to discard."`
+		Reviewer   string           `json:"reviewer,omitempty" format:"email" example:"tomasz@demo.example" doc:"In whose name, needed for a token: each decision bears a person's."`
 	}
 }
 
@@ -172,16 +205,16 @@ func reviewAsJSON(r store.Reviewed, names map[int64]string) reviewJSON {
 	}
 	out := reviewJSON{
 		Item: r.Item, Name: r.Name, Project: r.Slug, State: r.State, Version: r.Version, Width: r.Width, Height: r.Height,
-		Answers: []reviewAnswerJSON{}, Decisions: []decisionJSON{},
+		Kind: r.Kind, Seconds: r.Seconds, Answers: []reviewAnswerJSON{}, Decisions: []decisionJSON{},
 	}
 	if out.State == "" {
 		out.State = "none"
 	}
 	for _, a := range r.Answers {
-		out.Answers = append(out.Answers, reviewAnswerJSON{a.ID, a.Labeler, a.SubmittedAt, boxes(a.Boxes)})
+		out.Answers = append(out.Answers, reviewAnswerJSON{a.ID, a.Labeler, a.SubmittedAt, boxes(a.Boxes), segmentsAsJSON(a.Transcript), a.Mode})
 	}
 	if r.Truth != nil {
-		out.Truth = boxes(r.Truth.Boxes)
+		out.Truth, out.Said = boxes(r.Truth.Boxes), segmentsAsJSON(r.Truth.Transcript)
 	}
 	for _, d := range r.Decisions {
 		out.Decisions = append(out.Decisions, decisionJSON{d.ID, string(d.Kind), d.Reviewer, d.Note, d.At, d.Undoes, d.Standing})
@@ -200,6 +233,7 @@ func (s *Server) apiDecide(ctx context.Context, actor store.Actor, in *decisionI
 	}
 	a := store.Adjudication{
 		Item: in.Item, Version: in.Body.Version, Kind: store.DecisionKind(in.Body.Decision), Annotation: in.Body.Answer, Note: in.Body.Note,
+		Transcript: transcriptOfJSON(in.Body.Transcript),
 	}
 	for _, box := range in.Body.Boxes {
 		class, err := b.named("boxes", box.Class)

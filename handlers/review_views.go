@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fiducial/internal/agreement"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -25,11 +26,14 @@ func reviewQueueView(q store.ReviewQueue) web.ReviewQueueView {
 
 func waitingView(item store.WaitingItem, project string) web.WaitingView {
 	v := web.WaitingView{
-		Href: reviewHref(item.Item), Thumb: itemMediaHref(item.Item, "thumb"), Name: item.Name, Project: project,
+		Href: reviewHref(item.Item), Thumb: thumbHref(item.Item, item.Kind), Name: item.Name, Project: project,
 		Classes: strings.Join(item.Classes, ", "), Boxes: item.Boxes, Since: item.Since, Word: "New", Tone: ui.Neutral,
 	}
 	if item.Agreement != nil {
-		v.Score, v.Finding = figure(*item.Agreement), findingWords[item.Worst]
+		v.Score, v.Finding = figure(*item.Agreement), findingWord(item.Worst, item.Kind)
+		if item.WER != nil {
+			v.Finding = fmt.Sprintf("%s, word error rate %s %%", v.Finding, percentText(*item.WER))
+		}
 	}
 	switch {
 	case item.Disputed:
@@ -110,7 +114,13 @@ func showObjects(v *web.ReviewView, r store.Reviewed, classes []store.Class) {
 	m := matchAnswers(r, classes)
 	v.Objects, v.Matching, v.Hint = m.rows(), m.script(), m.hint()
 	v.State.Marks = m.numbers()
-	v.State.Facts = append(v.State.Facts, "agreement "+strconv.FormatFloat(m.matching.Score, 'f', 2, 64))
+	score := m.matching.Score
+	if words := r.Words(); words != nil {
+		marked := slices.ContainsFunc(r.Answers, func(a store.ReviewAnswer) bool { return len(a.Boxes) > 0 })
+		score = agreement.Both(words.Score(), score, marked)
+		v.State.Facts = append(v.State.Facts, "word error rate "+percentText(words.Rate())+" %")
+	}
+	v.State.Facts = append(v.State.Facts, "agreement "+strconv.FormatFloat(score, 'f', 2, 64))
 	if r.Truth != nil {
 		v.Matching.Truth = m.linked(r.Truth.Boxes)
 	}

@@ -8,6 +8,14 @@ import (
 	"fiducial/web"
 )
 
+// thumbHref is the address of an item's small picture, "" where the items are sound.
+func thumbHref(item int64, kind string) string {
+	if kind == "audio" {
+		return ""
+	}
+	return itemMediaHref(item, "thumb")
+}
+
 // itemMediaHref is the address of a rendition of an item.
 func itemMediaHref(item int64, kind string) string {
 	return fmt.Sprintf("/media/items/%d/%s", item, kind)

@@ -21,6 +21,7 @@ type Thread struct {
 	Task        int64 // 0 for an item that was never in the queue
 	Project     int64
 	Slug        string
+	Kind        string // of the project
 	ProjectName string
 	Name        string // the item's file name, or its external key
 	Resolved    bool
@@ -95,7 +96,7 @@ func discussedItem(ctx context.Context, q querier, actor Actor, item int64) (dis
 		return discussed{}, err
 	}
 	rows, err := q.Query(ctx, `
-		SELECT i.id AS item, coalesce(t.id, 0) AS task, p.id AS project, p.slug, p.name AS project_name, `+itemName+` AS name,
+		SELECT i.id AS item, coalesce(t.id, 0) AS task, p.id AS project, p.slug, p.kind, p.name AS project_name, `+itemName+` AS name,
 			coalesce(t.state IN ('adjudicated', 'discarded'), true) AS decided, d.resolved_at IS NOT NULL AS resolved, @reads::boolean AS reads,
 			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.person_id = @person AND a.reason <> 'gold' AND a.state <> 'cancelled') AS handed,
 			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.person_id = @person AND a.reason = 'gold') AS gold

@@ -94,10 +94,11 @@ func speakingOf(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (discus
 func aboutOf(ctx context.Context, tx pgx.Tx, actor Actor, d discussed, c NewComment) (owner int64, err error) {
 	if c.X != nil {
 		var inside bool
-		err := tx.QueryRow(ctx, `SELECT coalesce($2::float8 BETWEEN 0 AND width AND $3::float8 BETWEEN 0 AND height, false) FROM items WHERE id = $1`,
+		err := tx.QueryRow(ctx, `
+			SELECT coalesce($2::float8 BETWEEN 0 AND coalesce(width, ends - begins) AND $3::float8 BETWEEN 0 AND coalesce(height, 64), false) FROM items WHERE id = $1`,
 			c.Item, *c.X, *c.Y).Scan(&inside)
 		if err == nil && !inside {
-			err = invalid("about", "The place lies outside the image.")
+			err = invalid("about", "The place lies outside the item.")
 		}
 		return 0, err
 	}

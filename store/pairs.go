@@ -11,6 +11,7 @@ import (
 
 	"fiducial/internal/access"
 	"fiducial/internal/agreement"
+	"fiducial/internal/speech"
 )
 
 // Pair is two classes that are confused, with each other's figures.
@@ -130,8 +131,15 @@ type Confusion struct {
 	// AnswersA and AnswersB say which answers called it the class with the lower id, and which the other, by their
 	// place among the item's current answers, from 0.
 	AnswersA, AnswersB []int32
-	TruthClass         int64 // 0: the truth has neither here
+	TruthClass         int64             // 0: the truth has neither here
+	Words              speech.Transcript // of sound: what the truth says, or else the first answer
 }
+
+// someWords are the words of item i: of its truth, or else of its first answer that counts.
+const someWords = `coalesce(
+	(SELECT w.segments FROM truths u JOIN transcripts w ON w.item_id = u.item_id AND w.kind = 'truth' AND w.of_id = u.id WHERE u.item_id = i.id AND u.current),
+	(SELECT w.segments FROM annotations an JOIN transcripts w ON w.item_id = an.item_id AND w.kind = 'annotation' AND w.of_id = an.id
+	 WHERE an.item_id = i.id AND ` + counts + ` ORDER BY an.id LIMIT 1))`
 
 // Confusions lists the objects that were given both classes, the newest first; before is the id of the last one that
 // was seen, 0 for the start.
@@ -145,7 +153,7 @@ func (s *Store) Confusions(ctx context.Context, actor Actor, project, a, b, befo
 	rows, err := s.pool.Query(ctx, `
 		SELECT f.id, f.item_id AS item, `+itemName+` AS name, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, f.decided,
 			f.x, f.y, f.w, f.h, `+fmt.Sprintf(places, "f.annotations_a")+` AS answers_a, `+fmt.Sprintf(places, "f.annotations_b")+` AS answers_b,
-			coalesce(f.truth_class, 0) AS truth_class
+			coalesce(f.truth_class, 0) AS truth_class, `+someWords+` AS words
 		FROM confusions f JOIN items i ON i.id = f.item_id JOIN projects p ON p.id = f.project_id LEFT JOIN item_texts x ON x.item_id = i.id
 		WHERE f.project_id = @project AND f.class_a = @a AND f.class_b = @b AND (@before::bigint = 0 OR f.id < @before) AND i.state = 'ready' AND `+sees+`
 		ORDER BY f.id DESC LIMIT @limit`,
@@ -170,6 +178,7 @@ type ClassBox struct {
 	X, Y, W, H float64
 	Version    int // of the definition that it was made under, 0 for none
 	Decided    bool
+	Words      speech.Transcript // of sound: what the truth says, or else the first answer
 }
 
 // ClassBoxFilter selects labels of a class, the newest first.
@@ -201,7 +210,7 @@ func (s *Store) ClassBoxes(ctx context.Context, actor Actor, f ClassBoxFilter) (
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT `+key+` AS owner, b.position, o.item_id AS item, coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height,
-			b.x, b.y, b.w, b.h, coalesce(b.definition_version, 0) AS version, `+decided+` AS decided
+			b.x, b.y, b.w, b.h, coalesce(b.definition_version, 0) AS version, `+decided+` AS decided, `+someWords+` AS words
 		FROM `+boxes+` b JOIN `+owner+` JOIN items i ON i.id = o.item_id AND i.state = 'ready' JOIN projects p ON p.id = i.project_id
 		WHERE b.class_id = @class AND (@below = 0 OR coalesce(b.definition_version, 0) < @below) AND `+sees+after+`
 		ORDER BY `+key+` DESC, b.position DESC LIMIT @limit`,

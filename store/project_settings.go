@@ -20,6 +20,7 @@ type ProjectEdit struct {
 	AcceptsTruth      bool
 	MetadataKeys      []string
 	Rules             *AgreementRules
+	Sound             *SoundSettings // of a project of sound
 	Version           int
 }
 
@@ -74,8 +75,13 @@ func (s *Store) UpdateProject(ctx context.Context, actor Actor, id int64, e Proj
 		if err := s.dropMetadata(ctx, tx, id, p.MetadataKeys, e.MetadataKeys); err != nil {
 			return err
 		}
+		if e.Sound != nil {
+			if err := s.writeSound(ctx, tx, p, *e.Sound); err != nil {
+				return err
+			}
+		}
 		if e.Rules == nil {
-			return p.check(e.Overlap)
+			return p.AgreementRules.check(e.Overlap)
 		}
 		return s.writeRules(ctx, tx, p, *e.Rules)
 	})

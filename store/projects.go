@@ -30,10 +30,11 @@ type Project struct {
 	CreatedAt        time.Time
 
 	AgreementRules
+	SoundSettings
 }
 
 const projectColumns = `p.id, p.slug, p.name, p.description, p.kind, p.overlap, p.lease_minutes, p.accepts_truth, p.metadata_keys,
-	p.guideline_version, p.paused, p.version, p.created_at, ` + ruleColumns
+	p.guideline_version, p.paused, p.version, p.created_at, ` + ruleColumns + `, ` + soundSettingColumns
 
 // sees is the condition that the actor sees project p; its arguments come from Actor.args.
 const sees = `sees_project(p.id, @role, @person, @token, @scope)`

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/agreement"
 	"fiducial/internal/speech"
 )
 
@@ -243,4 +244,16 @@ func decisionsOf(ctx context.Context, tx pgx.Tx, task int64) ([]Decision, error)
 		}
 	}
 	return decisions, nil
+}
+
+// Words compares what the answers to an utterance say; nil for an image, and for a single answer.
+func (r Reviewed) Words() *agreement.Words {
+	if r.Kind != "audio" || len(r.Answers) < 2 {
+		return nil
+	}
+	texts := make([]speech.Transcript, len(r.Answers))
+	for i, a := range r.Answers {
+		texts[i] = a.Transcript
+	}
+	return compareWords(speech.ProjectNormalizer(r.Normalizer), texts, nil)
 }

@@ -43,6 +43,11 @@ type AgreementView struct {
 	Pairs                    []LabelerPairView
 	Differ                   []DifferenceView
 	NamesItems               bool // labelers and items may be shown
+	// Sound says that answers have words, which Words measure, and moments; those measures are left out where nobody marked any.
+	Sound        bool
+	Words        []MeasureView
+	WordLabelers []LabelerWordsView
+	WordPairs    []LabelerWordsView
 }
 
 // MissingAgreementView says why there is nothing to compare, and what to do about it.
@@ -110,6 +115,12 @@ type LabelerAgreementView struct {
 	Accuracy      string
 }
 
+// LabelerWordsView is how far the words of a labeler, or of two, differ: word error rates.
+type LabelerWordsView struct {
+	Name          string
+	Others, Truth EstimateView
+}
+
 // LabelerPairView is how far two labelers agree.
 type LabelerPairView struct {
 	One, Two          string
@@ -131,6 +142,7 @@ type AgreementItemsView struct {
 	Paused bool
 	Items  []AgreementItemView
 	CSV    string
+	Sound  bool // the items have words
 	Next   string
 	First  string // the first page, "" on it
 }
@@ -142,6 +154,7 @@ type AgreementItemView struct {
 	Answers           int
 	Score, TruthScore string
 	IoU               string
+	WER, TruthWER     string // of sound
 	Finding           string
 	Agreed, Objects   int
 }
@@ -155,4 +168,41 @@ func (v RoundLinkView) query() string {
 		return v.Href[at:]
 	}
 	return ""
+}
+
+func (v AgreementItemsView) agreedHead() string {
+	if v.Sound {
+		return "Agreed moments"
+	}
+	return "Agreed objects"
+}
+
+func (v AgreementItemsView) fitHead() string {
+	if v.Sound {
+		return "Word error rate"
+	}
+	return "IoU"
+}
+
+func (v AgreementItemsView) truthHead() string {
+	if v.Sound {
+		return "Beside the truth"
+	}
+	return "With the truth"
+}
+
+// fit is what the overlap of two labels is called.
+func (v AgreementView) fit() string {
+	if v.Sound {
+		return "Overlap"
+	}
+	return "IoU"
+}
+
+// things is what labels are called.
+func (v AgreementView) things() string {
+	if v.Sound {
+		return "moments"
+	}
+	return "objects"
 }

@@ -16,19 +16,22 @@ type ShareView struct {
 
 // FigureRow is a labeler's figures, of all classes or of one.
 type FigureRow struct {
-	Person    string // their id
-	Name      string
-	Href      string
-	Class     string // "" for all
-	Slot      int
-	Answers   int
-	Approved  int
-	Amended   int
-	Rejected  int
-	Reasons   []ReasonView
-	Truth     ShareView
-	Peers     ShareView
-	Gold      ShareView
+	Person   string // their id
+	Name     string
+	Href     string
+	Class    string // "" for all
+	Slot     int
+	Answers  int
+	Approved int
+	Amended  int
+	Rejected int
+	Reasons  []ReasonView
+	Truth    ShareView
+	Peers    ShareView
+	Gold     ShareView
+	// TruthWords, PeerWords and GoldWords are word error rates beside these, "" for images and where nothing was compared.
+	TruthWords, PeerWords, GoldWords string
+
 	Median    time.Duration
 	HasMedian bool
 	Paused    bool
@@ -60,6 +63,7 @@ type RejectionView struct {
 	Note, Dispute        string
 	At                   time.Time
 	Picture              FaultPicture
+	Sound                bool // it is about an utterance, of which there is no picture
 	Href, Act            string
 }
 
@@ -97,6 +101,7 @@ type QualityView struct {
 	Tabs     ProjectTabs
 	Name     string
 	Paused   bool
+	Sound    bool
 	Of       int // of how many newest answers the figures are
 	Concerns []ConcernView
 	Rows     []FigureRow

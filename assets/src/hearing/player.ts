@@ -45,6 +45,9 @@ export class Player {
     const observer = new ResizeObserver(() => void this.draw());
     observer.observe(this.wave);
     scope.add(() => observer.disconnect());
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const redraw = (): void => this.draw();
+    dark.addEventListener("change", redraw, { signal: scope.signal });
     this.seek(0);
     this.placed = false;
     this.shown();
@@ -93,9 +96,8 @@ export class Player {
     canvas.height = Math.round(height * ratio);
     const pen = canvas.getContext("2d");
     if (!pen) return;
-    const style = getComputedStyle(wave);
-    const inside = style.getPropertyValue("--ink-2");
-    const outside = style.getPropertyValue("--edge");
+    const inside = getComputedStyle(wave).color;
+    const outside = getComputedStyle(part(this.root, "span")).color;
     const row = canvas.height / peaks.peaks.length;
     peaks.peaks.forEach((channel, c) => {
       const points = channel.length / 2;
