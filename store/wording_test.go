@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -51,7 +52,7 @@ func (b *studio) moment(begin, end float64) DraftBox {
 func (b *studio) say(tb testing.TB, who int, text string, moments ...DraftBox) (annotation int64) {
 	tb.Helper()
 	c := b.mustClaim(tb, b.labelers[who])
-	receipt, err := b.Submit(tb.Context(), b.labelers[who], NewAnnotation{Task: c.Task, Assignment: c.Assignment, Boxes: moments})
+	receipt, err := b.Submit(tb.Context(), b.labelers[who], NewAnnotation{Task: c.Task, Assignment: c.Assignment, Boxes: moments, Transcript: uttered(cmp.Or(text, "nothing"))})
 	if err != nil {
 		tb.Fatal(err)
 	}
