@@ -128,8 +128,8 @@ func soundForm(s store.SoundSettings) web.SoundFormView {
 	return web.SoundFormView{Normalizer: cmp.Or(s.Normalizer, speech.DefaultNormalizer), Context: setting(&s.ContextSeconds), Mode: s.PrefillMode}
 }
 
-// soundOf reads what was typed; a form without it leaves it as it is.
-func soundOf(v web.SoundFormView) *store.SoundSettings {
+// typedSound reads what was typed; a form without it leaves it as it is.
+func typedSound(v web.SoundFormView) *store.SoundSettings {
 	if v.Mode == "" && v.Context == "" && v.Normalizer == "" {
 		return nil
 	}
@@ -159,7 +159,7 @@ func projectEdit(v web.ProjectFormView) store.ProjectEdit {
 	}
 	return store.ProjectEdit{
 		Name: v.Name, Description: v.Description, Overlap: number(v.Overlap), LeaseMinutes: number(v.LeaseMinutes),
-		AcceptsTruth: v.AcceptsTruth, MetadataKeys: strings.Split(v.Metadata, "\n"), Rules: rulesOf(v.Rules), Sound: soundOf(v.Sound), Version: v.Version,
+		AcceptsTruth: v.AcceptsTruth, MetadataKeys: strings.Split(v.Metadata, "\n"), Rules: rulesOf(v.Rules), Sound: typedSound(v.Sound), Version: v.Version,
 	}
 }
 

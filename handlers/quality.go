@@ -284,10 +284,13 @@ func (s *Server) qualityCSV(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", "quality-"+project.Slug+".csv"))
 	w.Header().Set("Cache-Control", "no-store")
 	head := []string{"person_id", "labeler", "class_id", "class", "answers", "approved", "amended", "rejected"}
-	for _, fault := range store.AllFaults() {
+	for _, fault := range store.Faults(project.Kind) {
 		head = append(head, "rejected_"+string(fault))
 	}
-	head = append(head, "truth_word_errors", "truth_words", "other_word_errors", "other_words", "gold_word_errors", "gold_words", "truth_objects", "truth_agreed", "truth_low", "truth_high", "peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed",
+	if project.Kind == "audio" {
+		head = append(head, "truth_word_errors", "truth_words", "other_word_errors", "other_words", "gold_word_errors", "gold_words")
+	}
+	head = append(head, "truth_objects", "truth_agreed", "truth_low", "truth_high", "peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed",
 		"gold_score", "gold_low", "gold_high", "median_seconds")
 	table := csv.NewWriter(w)
 	rows := [][]string{head}
@@ -304,12 +307,13 @@ func figureRecord(f store.LabelerFigures) []string {
 	for _, n := range []int{f.Answers, f.Approved, f.Amended, f.Rejected} {
 		record = append(record, strconv.Itoa(n))
 	}
-	for _, fault := range store.AllFaults() {
+	for _, fault := range store.Faults(f.Kind) {
 		record = append(record, strconv.Itoa(f.Reasons[string(fault)]))
 	}
-	w := f.Words
-	for _, n := range []int{w.TruthErrors, w.TruthWords, w.PeerErrors, w.PeerWords, w.GoldErrors, w.GoldWords} {
-		record = append(record, strconv.Itoa(n))
+	if w := f.Words; f.Kind == "audio" {
+		for _, n := range []int{w.TruthErrors, w.TruthWords, w.PeerErrors, w.PeerWords, w.GoldErrors, w.GoldWords} {
+			record = append(record, strconv.Itoa(n))
+		}
 	}
 	truth := quality.Wilson(f.TruthAgreed, f.TruthObjects)
 	record = append(record, strconv.Itoa(f.TruthObjects), strconv.Itoa(f.TruthAgreed), number(truth.Low), number(truth.High))

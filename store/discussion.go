@@ -79,12 +79,13 @@ const threadLimit = 500
 
 // discussed is an item and how a person stands to its discussion.
 type discussed struct {
-	Item, Task, Project     int64
-	Slug, ProjectName, Name string
-	Decided                 bool
-	Resolved                bool
-	Handed, Gold            bool // to the actor
-	Reads                   bool
+	Item, Task, Project int64
+	Slug, Kind          string
+	ProjectName, Name   string
+	Decided             bool
+	Resolved            bool
+	Handed, Gold        bool // to the actor
+	Reads               bool
 }
 
 // apart reports whether the actor has the item as a gold one alone, and must not see what others said of it.
@@ -127,7 +128,7 @@ func (s *Store) Thread(ctx context.Context, actor Actor, item int64) (Thread, er
 		return Thread{}, fmt.Errorf("discussion of item %d: %w", item, err)
 	}
 	t := Thread{
-		Item: d.Item, Task: d.Task, Project: d.Project, Slug: d.Slug, ProjectName: d.ProjectName, Name: d.Name, Resolved: d.Resolved,
+		Item: d.Item, Task: d.Task, Project: d.Project, Slug: d.Slug, Kind: d.Kind, ProjectName: d.ProjectName, Name: d.Name, Resolved: d.Resolved,
 		Settles: actor.Allowed(access.Review) && actor.PersonID != 0,
 	}
 	for _, part := range []func() error{

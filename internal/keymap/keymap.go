@@ -20,7 +20,6 @@ const (
 	Write
 	edit   = Label | Review
 	all    = edit | View
-	judge  = Review | Hear
 	change = edit | Write
 	answer = Label | Write
 	every  = all | Hear | Write
@@ -70,20 +69,24 @@ var table = []Key{
 	{ID: "softer", Chord: ",", Label: "Less contrast", Group: "See", Modes: all},
 	{ID: "harder", Chord: ".", Label: "More contrast", Group: "See", Modes: all},
 	{ID: "neutral", Chord: "n", Label: "Brightness and contrast as they were", Group: "See", Modes: all},
-	{ID: "approve", Chord: "a", Label: "Approve, and show the next", Group: "Review", Modes: judge},
-	{ID: "reject", Chord: "r", Label: "Send back, with a reason", Group: "Review", Modes: judge},
+	{ID: "approve", Chord: "a", Label: "Approve, and show the next", Group: "Review", Modes: Review},
+	{ID: "reject", Chord: "r", Label: "Send back, with a reason", Group: "Review", Modes: Review},
 	{ID: "next-object", Chord: "j", Label: "Next object", Group: "Review", Modes: Review},
 	{ID: "previous-object", Chord: "k", Label: "Previous object", Group: "Review", Modes: Review},
 	{ID: "take", Chord: "Digits", Label: "Take an answer: whole, or for the object chosen", Group: "Review", Modes: Review, Fixed: true},
 	{ID: "take-merged", Chord: "m", Label: "Take the merged boxes: all, or for the object chosen", Group: "Review", Modes: Review},
 	{ID: "leave-out", Chord: "0", Label: "Leave the object chosen out", Group: "Review", Modes: Review},
-	{ID: "discard", Chord: "x", Label: "Discard the item", Group: "Review", Modes: judge},
-	{ID: "undo-decision", Chord: "u", Label: "Take the last decision back", Group: "Review", Modes: judge},
+	{ID: "discard", Chord: "x", Label: "Discard the item", Group: "Review", Modes: Review},
+	{ID: "undo-decision", Chord: "u", Label: "Take the last decision back", Group: "Review", Modes: Review},
 	{ID: "hear-play", Chord: "Space", Label: "Play, or stop", Group: "Listen", Modes: Hear},
 	{ID: "hear-place", Chord: "p", Label: "Play the place chosen", Group: "Listen", Modes: Hear},
 	{ID: "hear-back", Chord: "b", Label: "Back by 2 seconds", Group: "Listen", Modes: Hear},
 	{ID: "hear-slower", Chord: ",", Label: "Slower", Group: "Listen", Modes: Hear},
 	{ID: "hear-faster", Chord: ".", Label: "Faster", Group: "Listen", Modes: Hear},
+	{ID: "hear-approve", Chord: "a", Label: "Take the words and moments, and show the next", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-reject", Chord: "r", Label: "Send back words or moments, with a reason", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-discard", Chord: "x", Label: "Discard the utterance", Group: "Review of sound", Modes: Hear},
+	{ID: "hear-undo", Chord: "u", Label: "Take the last decision on sound back", Group: "Review of sound", Modes: Hear},
 	{ID: "hear-next", Chord: "j", Also: []string{"F3", "ArrowRight", "ArrowDown"}, Label: "Next place where the answers differ", Group: "Review of sound", Modes: Hear},
 	{ID: "hear-previous", Chord: "k", Also: []string{"F2", "ArrowLeft", "ArrowUp"}, Label: "Previous place where they differ", Group: "Review of sound", Modes: Hear},
 	{ID: "hear-take", Chord: "Digits", Label: "Take a variant of the place chosen, or a whole answer where none is", Group: "Review of sound", Modes: Hear, Fixed: true},

@@ -24,7 +24,6 @@ const label: readonly Mode[] = ["label"];
 const review: readonly Mode[] = ["review"];
 /** The review of an utterance. */
 const hear: readonly Mode[] = ["hear"];
-const judge: readonly Mode[] = ["review", "hear"];
 const write: readonly Mode[] = ["write"];
 const change: readonly Mode[] = ["label", "review", "write"];
 const answer: readonly Mode[] = ["label", "write"];
@@ -69,20 +68,24 @@ export const table: readonly Key[] = [
   { id: "harder", chord: ".", label: "More contrast", group: "See", scope: "canvas", modes: all },
   { id: "neutral", chord: "n", label: "Brightness and contrast as they were", group: "See", scope: "canvas", modes: all },
 
-  { id: "approve", chord: "a", label: "Approve, and show the next", group: "Review", scope: "canvas", modes: judge },
-  { id: "reject", chord: "r", label: "Send back, with a reason", group: "Review", scope: "canvas", modes: judge },
+  { id: "approve", chord: "a", label: "Approve, and show the next", group: "Review", scope: "canvas", modes: review },
+  { id: "reject", chord: "r", label: "Send back, with a reason", group: "Review", scope: "canvas", modes: review },
   { id: "next-object", chord: "j", label: "Next object", group: "Review", scope: "canvas", modes: review },
   { id: "previous-object", chord: "k", label: "Previous object", group: "Review", scope: "canvas", modes: review },
   { id: "take", chord: "Digits", label: "Take an answer: whole, or for the object chosen", group: "Review", scope: "canvas", modes: review, fixed: true },
   { id: "take-merged", chord: "m", label: "Take the merged boxes: all, or for the object chosen", group: "Review", scope: "canvas", modes: review },
   { id: "leave-out", chord: "0", label: "Leave the object chosen out", group: "Review", scope: "canvas", modes: review },
-  { id: "discard", chord: "x", label: "Discard the item", group: "Review", scope: "canvas", modes: judge },
-  { id: "undo-decision", chord: "u", label: "Take the last decision back", group: "Review", scope: "canvas", modes: judge },
+  { id: "discard", chord: "x", label: "Discard the item", group: "Review", scope: "canvas", modes: review },
+  { id: "undo-decision", chord: "u", label: "Take the last decision back", group: "Review", scope: "canvas", modes: review },
   { id: "hear-play", chord: "Space", label: "Play, or stop", group: "Listen", scope: "canvas", modes: hear },
   { id: "hear-place", chord: "p", label: "Play the place chosen", group: "Listen", scope: "canvas", modes: hear },
   { id: "hear-back", chord: "b", label: "Back by 2 seconds", group: "Listen", scope: "canvas", modes: hear },
   { id: "hear-slower", chord: ",", label: "Slower", group: "Listen", scope: "canvas", modes: hear },
   { id: "hear-faster", chord: ".", label: "Faster", group: "Listen", scope: "canvas", modes: hear },
+  { id: "hear-approve", chord: "a", label: "Take the words and moments, and show the next", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-reject", chord: "r", label: "Send back words or moments, with a reason", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-discard", chord: "x", label: "Discard the utterance", group: "Review of sound", scope: "canvas", modes: hear },
+  { id: "hear-undo", chord: "u", label: "Take the last decision on sound back", group: "Review of sound", scope: "canvas", modes: hear },
   { id: "hear-next", chord: "j", also: ["F3", "ArrowRight", "ArrowDown"], label: "Next place where the answers differ", group: "Review of sound", scope: "canvas", modes: hear },
   { id: "hear-previous", chord: "k", also: ["F2", "ArrowLeft", "ArrowUp"], label: "Previous place where they differ", group: "Review of sound", scope: "canvas", modes: hear },
   { id: "hear-take", chord: "Digits", label: "Take a variant of the place chosen, or a whole answer where none is", group: "Review of sound", scope: "canvas", modes: hear, fixed: true },

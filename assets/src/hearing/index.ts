@@ -59,8 +59,6 @@ class Desk {
   ) {
     const state = (this.state = stateOf(root));
     this.keys = new Keys("hear", state.keys);
-    for (const id of ["approve", "discard", "undo-decision"]) this.keys.add(id);
-    if (this.part('input[name="fault"]')) this.keys.add("reject");
     this.player = new Player(root, scope, state);
     this.words = new Wording(this.several ? state.parts : [], state.segments);
     this.moments = new Moments(root, scope, state, this.player, {
@@ -166,10 +164,10 @@ class Desk {
       case "hear-write": return this.did(this.write());
       case "hear-models": return this.did(void this.showModels());
       case "hear-leave": return this.did(this.choose(null));
-      case "approve": return this.did(void this.approve());
-      case "reject": return this.did(this.reasons.open());
-      case "discard": return this.did(this.openDiscard());
-      case "undo-decision": return this.did(void this.takeBack());
+      case "hear-approve": return this.did(void this.approve());
+      case "hear-reject": return this.did(this.state.answers.length === 0 ? announce("There is no answer to send back") : this.reasons.open());
+      case "hear-discard": return this.did(this.openDiscard());
+      case "hear-undo": return this.did(void this.takeBack());
       case "keys": return this.did(openSheet(this.keys, this.state.keys, null));
     }
     return false;
