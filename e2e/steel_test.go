@@ -18,6 +18,12 @@ import (
 // steelFolder is where the photographs of steel lie. They belong to others and are not in the repository.
 func steelFolder(t *testing.T) string {
 	t.Helper()
+	return realData(t, "steel")
+}
+
+// realData is a folder of real data, which belong to others and are not in the repository.
+func realData(t *testing.T, name string) string {
+	t.Helper()
 	data := os.Getenv("FIDUCIAL_TEST_DATA")
 	if data == "" {
 		root, err := projectRoot()
@@ -26,12 +32,12 @@ func steelFolder(t *testing.T) string {
 		}
 		data = filepath.Join(root, "..", "shared", "data")
 	}
-	folder := filepath.Join(data, "steel")
+	folder := filepath.Join(data, name)
 	if _, err := os.Stat(folder); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
-		t.Skipf("the photographs of steel are not here; name their folder by FIDUCIAL_TEST_DATA: %v", err)
+		t.Skipf("real data of %s are not here; name their folder by FIDUCIAL_TEST_DATA: %v", name, err)
 	}
 	return folder
 }

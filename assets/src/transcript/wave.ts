@@ -60,6 +60,8 @@ export class Wave {
   ) {
     this.view = new View(-lead, seconds + trail, root.clientWidth || 1000);
     const mini = element("div", { class: "mini" }, this.mini, this.window, this.miniHead);
+    // What it draws is scrolled from here alone, and must not be a stop for the keyboard.
+    this.host.inert = true;
     this.plot.append(this.host, this.before, this.after, this.selected);
     root.replaceChildren(mini, this.axis, this.plot, this.words, this.moments, this.head);
     this.view.scrollTo(lead > 0 && this.view.to - this.view.from > this.view.width / this.view.scale ? -0.3 : -lead);
