@@ -135,7 +135,6 @@ func TestImportSpeechCommand(t *testing.T) {
 		{[]string{at("m.jsonl"), "--media", folder, "--format", "nemo"}, exitMisuse, "--as truth"},
 		{[]string{at("wav"), "--format", "images"}, exitFailed, "project of recordings"},
 		{[]string{at("m.jsonl"), "--format", "nemo", "--as", "truth", "--dry-run"}, 0, "dry run"},
-		{[]string{at("m.jsonl"), "--media", at("."), "--format", "nemo", "--as", "truth"}, exitMisuse, "both in"},
 		{[]string{at("wav"), "--format", "audio"}, exitFailed, "broken.wav"},
 		{[]string{at("song.mp3"), "--format", "audio"}, exitFailed, "ffmpeg"},
 		{[]string{at("m.jsonl"), "--format", "nemo", "--as", "truth"}, 0, "the metadata speaker, which this project does not keep"},
