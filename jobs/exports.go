@@ -63,12 +63,16 @@ func (w *writeExport) Work(ctx context.Context, job *river.Job[jobargs.WriteExpo
 	if !final && !givesUp(ctx, job.JobRow) {
 		return err
 	}
-	w.log.ErrorContext(ctx, "export failed", slog.Int64("export", export.ID), slog.Any("error", err))
 	reason := "Exporting failed again and again. The server's log says why; export again when that is mended."
 	if final {
 		reason = other.Error()
 	}
-	return errors.Join(river.JobCancel(err), w.store.FailExport(ctx, export.ID, reason))
+	failed := w.store.FailExport(ctx, export.ID, reason)
+	if errors.Is(failed, store.ErrConflict) {
+		return w.store.DropArchive(ctx, export.ID) // an item was erased while it was written, and so its image was gone
+	}
+	w.log.ErrorContext(ctx, "export failed", slog.Int64("export", export.ID), slog.Any("error", err))
+	return errors.Join(river.JobCancel(err), failed)
 }
 
 // stream writes the archive into a pipe and stores what comes out at the other end, whole or not at all.

@@ -301,10 +301,14 @@ func (s *Store) FinishExport(ctx context.Context, id int64, a Archive) error {
 	return nil
 }
 
-// FailExport gives up on an export; reason is a sentence for people.
+// FailExport gives up on an export; reason is a sentence for people. It returns ErrConflict if the export is not under way: it was deleted
+// while it was written, say, with an item of its version.
 func (s *Store) FailExport(ctx context.Context, id int64, reason string) error {
-	_, err := s.pool.Exec(ctx, `UPDATE exports SET state = 'failed', error = $2, finished_at = now() WHERE id = $1 AND state IN ('queued', 'running')`,
+	tag, err := s.pool.Exec(ctx, `UPDATE exports SET state = 'failed', error = $2, finished_at = now() WHERE id = $1 AND state IN ('queued', 'running')`,
 		id, reason)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = ErrConflict
+	}
 	if err != nil {
 		return fmt.Errorf("fail export %d: %w", id, err)
 	}
