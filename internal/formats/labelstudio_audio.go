@@ -20,7 +20,7 @@ const (
 	labelStudioSpeech = "Speech" // the label of a region whose speaker is not known
 )
 
-// ReadLabelStudioAudio reads tasks in Label Studio's own JSON whose data is sound, a list of them or a single one, and yields the
+// ReadLabelStudioAudio reads a list of tasks in Label Studio's own JSON whose data is sound, and yields the
 // recording of each with the regions of one annotation: the one marked as ground truth, else the newest. The results of a region share
 // its id: its text is that of its text areas, its speaker its label. Each region with a text is a segment; a text without a region is
 // one of the whole recording, whose end is 0 where the task does not say how long it is. Regions without a text and results of other

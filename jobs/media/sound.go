@@ -108,6 +108,9 @@ func FindConverter() Converter {
 	return Converter{program}
 }
 
+// ConverterAt is the converter that lies at this path.
+func ConverterAt(program string) Converter { return Converter{program} }
+
 // There tells whether the converter is installed.
 func (c Converter) There() bool { return c.program != "" }
 
