@@ -18,6 +18,7 @@ var places = []struct {
 	{queuePath, access.Label},
 	{datasetsPath, access.ReadDatasets},
 	{retentionPath, access.ReadRetention},
+	{modelsPath, access.ReadModels},
 	{"/projects", access.ReadProjects},
 	{adminPath, access.ManagePeople},
 }

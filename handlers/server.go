@@ -95,6 +95,7 @@ func (s *Server) Routes() http.Handler {
 		s.importRoutes(r)
 		s.mediaRoutes(r)
 		s.datasetRoutes(r)
+		s.modelRoutes(r)
 		s.consumerRoutes(r)
 		s.batchRoutes(r)
 		s.projectRoutes(r)

@@ -105,7 +105,7 @@ CREATE INDEX erasure_items_recording_idx ON erasure_items (recording_id) WHERE r
 -- What a plan chooses by, beside the content: the mean confidence of a hypothesis and how many words it has.
 ALTER TABLE predictions ADD COLUMN confidence real CHECK (confidence BETWEEN 0 AND 1);
 ALTER TABLE predictions ADD COLUMN words integer;
-CREATE INDEX predictions_confidence_idx ON predictions (model_version_id, item_id) INCLUDE (confidence, words) WHERE confidence IS NOT NULL;
+CREATE INDEX predictions_confidence_idx ON predictions (model_version_id, item_id) INCLUDE (confidence, words) WHERE model_version_id IS NOT NULL;
 
 -- Every hypothesis that somebody saw who answered or decided: edit and reveal at the workbench, review at the review. edits
 -- is the number of word errors between it and what they wrote then, of that many words; NULL until they did.

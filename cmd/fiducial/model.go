@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 )
@@ -10,6 +11,7 @@ type modelCommand struct {
 	Add     modelAddCommand     `cmd:"" help:"Register a model."`
 	Release modelReleaseCommand `cmd:"" help:"Register a release of a model."`
 	List    modelListCommand    `cmd:"" help:"List the models with their releases."`
+	Show    modelShowCommand    `cmd:"" help:"Show a model with the lineage of its releases."`
 }
 
 type modelAddCommand struct {
@@ -17,6 +19,8 @@ type modelAddCommand struct {
 
 	Name string `arg:"" help:"Name without spaces and without @."`
 	Kind string `help:"detector, asr or nlp." enum:"detector,asr,nlp" required:""`
+
+	Description string `help:"What people should know of it, in Markdown."`
 }
 
 func (c *modelAddCommand) Run(ctx context.Context, std *streams) error {
@@ -25,7 +29,7 @@ func (c *modelAddCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	var made idAnswer
-	if err := server.post(ctx, "/models", map[string]any{"name": c.Name, "kind": c.Kind}, &made); err != nil {
+	if err := server.post(ctx, "/models", map[string]any{"name": c.Name, "kind": c.Kind, "description": c.Description}, &made); err != nil {
 		return err
 	}
 	return c.printAnswer(std, made, c.Name)
@@ -35,6 +39,10 @@ type modelReleaseCommand struct {
 	clientFlags `embed:""`
 
 	Release string `arg:"" name:"name@version" help:"Model and version, such as strip-detector@2.1."`
+
+	SuccessorOf string   `help:"The version of the same model that it came after." placeholder:"2.0"`
+	TrainedOn   []string `help:"Dataset versions that it was trained on." placeholder:"DATASET@N"`
+	Description string   `help:"What people should know of it, in Markdown."`
 }
 
 func (c *modelReleaseCommand) Run(ctx context.Context, std *streams) error {
@@ -46,8 +54,12 @@ func (c *modelReleaseCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
+	body := map[string]any{"version": version, "successor_of": c.SuccessorOf, "description": c.Description}
+	if len(c.TrainedOn) > 0 {
+		body["trained_on"] = c.TrainedOn
+	}
 	var made idAnswer
-	if err := server.post(ctx, "/models/"+url.PathEscape(name)+"/versions", map[string]any{"version": version}, &made); err != nil {
+	if err := server.post(ctx, "/models/"+url.PathEscape(name)+"/versions", body, &made); err != nil {
 		return err
 	}
 	return c.printAnswer(std, made, c.Release)
@@ -68,4 +80,61 @@ func (c *modelListCommand) Run(ctx context.Context, std *streams) error {
 	return printRows(ctx, &c.clientFlags, std, "/models", "NAME\tKIND\tRELEASES", func(m modelRow) string {
 		return m.Name + "\t" + m.Kind + "\t" + strings.Join(m.Versions, " ")
 	})
+}
+
+type modelShowCommand struct {
+	clientFlags `embed:""`
+
+	Name string `arg:"" help:"Name of the model."`
+}
+
+// modelAnswer is a model with its releases as the server tells it.
+type modelAnswer struct {
+	Name        string `json:"name"`
+	Kind        string `json:"kind"`
+	Description string `json:"description,omitempty"`
+	Releases    []struct {
+		Version     string   `json:"version"`
+		Description string   `json:"description,omitempty"`
+		SuccessorOf string   `json:"successor_of,omitempty"`
+		TrainedOn   []string `json:"trained_on"`
+		Predicted   []struct {
+			Project    string `json:"project"`
+			Items      int    `json:"items"`
+			Hypotheses int    `json:"hypotheses"`
+		} `json:"predicted"`
+	} `json:"releases"`
+}
+
+// text is what people read.
+func (m *modelAnswer) text() string {
+	said := m.Name + ", " + m.Kind
+	if m.Description != "" {
+		said += "\n" + m.Description
+	}
+	for _, r := range m.Releases {
+		said += "\n" + m.Name + "@" + r.Version
+		if r.SuccessorOf != "" {
+			said += ", successor of " + r.SuccessorOf
+		}
+		if len(r.TrainedOn) > 0 {
+			said += ", trained on " + strings.Join(r.TrainedOn, " ")
+		}
+		for _, p := range r.Predicted {
+			said += fmt.Sprintf("; %d items of %s (%d hypotheses)", p.Items, p.Project, p.Hypotheses)
+		}
+	}
+	return said
+}
+
+func (c *modelShowCommand) Run(ctx context.Context, std *streams) error {
+	server, err := c.connect()
+	if err != nil {
+		return err
+	}
+	var model modelAnswer
+	if err := server.get(ctx, "/models/"+url.PathEscape(c.Name), &model); err != nil {
+		return err
+	}
+	return c.printAnswer(std, model, model.text())
 }

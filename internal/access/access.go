@@ -62,6 +62,7 @@ const (
 	ManageSources  Action = "manage sources"  // sources and their retention
 	Erase          Action = "erase"           // ask for erasures and confirm them, legal holds
 	RegisterModels Action = "register models" // models and their versions
+	ReadModels     Action = "read models"     // models, their lineage, what they have predicted
 	ReadMetrics    Action = "read metrics"    // the figures for Prometheus
 )
 
@@ -82,6 +83,7 @@ var table = map[Action][]Role{
 	ReadDatasets:   {Reviewer, Admin, Viewer},
 	ReadRetention:  {Reviewer, Admin, Viewer},
 	ReadMetrics:    {Reviewer, Admin, Viewer},
+	ReadModels:     {Reviewer, Admin, Viewer},
 	DecidePersonal: {Reviewer, Admin},
 	EditDatasets:   {Admin},
 	KeepPersonal:   {Admin},

@@ -26,7 +26,7 @@ INSERT INTO hypothesis_views (item_id, person_id, model_version_id, how, annotat
 INSERT INTO wider_contexts (item_id, person_id, seconds) SELECT item_id, 1, 10 FROM plan_items;
 INSERT INTO item_notes (item_id, kind, of_id, body) SELECT item_id, 'context', id, 'Who is meant?' FROM wider_contexts;
 INSERT INTO transcription_rules (project_id, version, body, checks, published_at)
-    SELECT id, 1, 'As spoken.', '{"digits":"words"}', now() FROM projects WHERE slug = 'calls';
+    SELECT id, 1, 'As spoken.', '{"numbers":"words"}', now() FROM projects WHERE slug = 'calls';
 INSERT INTO reviews (task_id, item_id, reviewer_id, decision) SELECT id, item_id, 1, 'approved' FROM tasks WHERE plan_id = 1;
 INSERT INTO truths (item_id, review_id, annotation_id, rules_version)
     SELECT r.item_id, r.id, an.id, 1 FROM reviews r JOIN annotations an ON an.task_id = r.task_id JOIN tasks t ON t.id = r.task_id WHERE t.plan_id = 1;
