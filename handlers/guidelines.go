@@ -35,6 +35,7 @@ func (s *Server) guidelineRoutes(r router) {
 	r.post("/projects/{slug}/classes/{class}/discard", access.EditGuideline, s.discardDraft)
 	r.post("/projects/{slug}/classes/{class}/examples", access.EditGuideline, s.addExample)
 	r.post("/projects/{slug}/classes/{class}/examples/{example}/remove", access.EditGuideline, s.removeExample)
+	s.rulesRoutes(r)
 	r.get("/media/examples/{example}", access.ReadProjects, s.exampleCrop)
 	r.get("/media/crops/{item}", access.ReadItems, s.candidateCrop)
 }
@@ -134,6 +135,13 @@ func (s *Server) renderGuideline(w http.ResponseWriter, r *http.Request, status 
 	}
 	v.Title, v.Version = bookName(b.project.Kind), b.project.GuidelineVersion
 	v.Tabs = projectTabs(r, b.project, "guideline", -1)
+	if b.project.Kind == "audio" {
+		rules, err := s.Store.PublishedRules(r.Context(), actorOf(r), b.project.ID)
+		if err != nil {
+			return err
+		}
+		v.Rules, v.RulesHref = new(rulesView(rules)), rulesPath(b.project.Slug)
+	}
 	if access.Allows(actorOf(r).Role, access.EditGuideline) {
 		v.Add = "/projects/" + b.project.Slug + "/classes"
 	}

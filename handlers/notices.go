@@ -62,7 +62,7 @@ func noticeView(n store.Notice, role access.Role) web.NoticeView {
 		v.Title, v.Text = "An answer came back in "+n.ProjectName, "A reviewer left remarks on it. It is first in your queue."
 		v.Icon, v.Tone, v.Href, v.Act = "undo-2", ui.Warn, fmt.Sprintf("/label/%d", n.ObjectID), "Look at it"
 	case store.LabelsReturned:
-		v.Title, v.Text = "Answers came back in "+n.ProjectName, "A definition was sharpened after you gave them. They are first in your queue, the boxes in question marked."
+		v.Title, v.Text = "Answers came back in "+n.ProjectName, "A definition or a rule was sharpened after you gave them. They are first in your queue, with what is in question marked."
 		v.Icon, v.Tone, v.Href, v.Act = "book-open", ui.Warn, queuePath, "To my queue"
 	case store.TestSetShrinks:
 		v.Title, v.Text = "A test split gets too small within two weeks", "Items of it expire. Have others labeled in their place before that."

@@ -84,17 +84,17 @@ func planPreviewView(p store.PlanPreview) web.PlanPreviewView {
 		Says: choiceSays(p.Choice, p.PlanHistogram), Sound: soundOf(p.Seconds), Left: planLeft(p.PlanHistogram), Nothing: p.Chosen+p.Control == 0,
 		Histogram: histogramView(p.PlanHistogram, ""),
 	}
-	hands := "by one labeler"
+	hands := "By one labeler"
 	if len(p.Modes) > 1 {
-		hands = fmt.Sprintf("by %d labelers each", len(p.Modes))
+		hands = fmt.Sprintf("By %d labelers each", len(p.Modes))
 	}
 	if !p.Pace.Known() {
 		v.Work = fmt.Sprintf("%s. How long that takes is known once %d answers here were timed.", hands, sampling.PaceLeast)
 		return v
 	}
 	_, low, high := p.Work()
-	v.Work = fmt.Sprintf("%s to %s of work %s, at this project's pace: %.1f s for each second of sound, ±%.1f (n %d)",
-		soundOf(low*3600), soundOf(high*3600), hands, p.Pace.Ratio, (p.Pace.High-p.Pace.Low)/2, p.Pace.N)
+	v.Work = fmt.Sprintf("%s: %s to %s of work, at this project's pace of %.1f s for each second of sound, ±%.1f (n %d)",
+		hands, soundOf(low*3600), soundOf(high*3600), p.Pace.Ratio, (p.Pace.High-p.Pace.Low)/2, p.Pace.N)
 	return v
 }
 

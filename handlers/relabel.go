@@ -93,7 +93,7 @@ func (s *Server) relabelViews(r *http.Request, b bookOf, class int64) ([]web.Rel
 	views := make([]web.RelabelView, len(list))
 	for i, l := range list {
 		views[i] = web.RelabelView{
-			Class: l.ClassName, Version: l.Version, What: relabelWhat(b, l), Note: l.Note, UnderWay: l.State != "done", Done: l.DoneItems, Items: l.Items,
+			Class: l.ClassName, Rules: l.Class == 0, Version: l.Version, What: relabelWhat(b, l), Note: l.Note, UnderWay: l.State != "done", Done: l.DoneItems, Items: l.Items,
 			Answers: l.Answers, Answered: l.Answered, Reviews: l.Reviews, By: l.By, At: l.CreatedAt,
 		}
 	}
@@ -101,6 +101,9 @@ func (s *Server) relabelViews(r *http.Request, b bookOf, class int64) ([]web.Rel
 }
 
 func relabelWhat(b bookOf, l store.Relabel) string {
+	if l.Class == 0 {
+		return "every older transcript"
+	}
 	if len(l.Others) == 0 {
 		return "every older label"
 	}
@@ -375,7 +378,11 @@ func (s *Server) itemBook(r *http.Request, item int64, slug string, boxes []stor
 		return v, err
 	}
 	for _, l := range relabels {
-		v.Relabels = append(v.Relabels, web.ItemRelabelView{Class: l.ClassName, Href: classHref(slug, l.Class), Version: l.Version, Note: l.Note, Review: l.Review})
+		href := classHref(slug, l.Class)
+		if l.Class == 0 {
+			href = rulesPath(slug)
+		}
+		v.Relabels = append(v.Relabels, web.ItemRelabelView{Class: l.ClassName, Href: href, Version: l.Version, Note: l.Note, Review: l.Review})
 	}
 	if !access.Allows(actorOf(r).Role, access.EditGuideline) {
 		return v, nil

@@ -164,6 +164,9 @@ CREATE UNIQUE INDEX transcription_rules_draft_key ON transcription_rules (projec
 ALTER TABLE annotations ADD COLUMN rules_version integer;
 ALTER TABLE truths ADD COLUMN rules_version integer;
 
+-- A sending back without a class is of the rules: version is theirs.
+ALTER TABLE relabels ALTER COLUMN class_id DROP NOT NULL;
+
 -- A sampling plan chooses utterances by a model version's confidence; its items become a batch. modes are those of the first,
 -- second … labeler of an item.
 CREATE TABLE plans (
@@ -334,6 +337,10 @@ ALTER TABLE tasks DROP COLUMN plan_id;
 DROP TABLE plan_items, plans;
 ALTER TABLE truths DROP COLUMN rules_version;
 ALTER TABLE annotations DROP COLUMN rules_version;
+DELETE FROM relabel_answers WHERE relabel_id IN (SELECT id FROM relabels WHERE class_id IS NULL);
+DELETE FROM relabel_items WHERE relabel_id IN (SELECT id FROM relabels WHERE class_id IS NULL);
+DELETE FROM relabels WHERE class_id IS NULL;
+ALTER TABLE relabels ALTER COLUMN class_id SET NOT NULL;
 DROP TABLE transcription_rules;
 ALTER TABLE projects DROP COLUMN prefill_mode, DROP COLUMN normalizer, DROP COLUMN context_seconds;
 DELETE FROM item_notes WHERE kind = 'context';

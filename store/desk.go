@@ -124,8 +124,8 @@ func (s *Store) deskItems(ctx context.Context, actor Actor) (held, returned []De
 				WHERE la.task_id = t.id AND la.person_id = a.person_id)
 			ORDER BY rm.id LIMIT 1)
 			UNION ALL
-			(SELECT '`+Sharpened+`', c.name || ' v' || r.version || CASE r.note WHEN '' THEN '' ELSE ': ' || r.note END, count(*) OVER ()
-			FROM relabel_answers ra JOIN relabels r ON r.id = ra.relabel_id JOIN classes c ON c.id = r.class_id
+			(SELECT '`+Sharpened+`', `+relabelOf+` || ' v' || r.version || CASE r.note WHEN '' THEN '' ELSE ': ' || r.note END, count(*) OVER ()
+			FROM relabel_answers ra JOIN relabels r ON r.id = ra.relabel_id LEFT JOIN classes c ON c.id = r.class_id
 			WHERE a.reason = 'relabel' AND ra.assignment_id = a.id
 			ORDER BY r.id LIMIT 1)) m ON true
 		WHERE a.person_id = $1 AND `+stillMember+` AND a.state IN ('leased', 'expired', 'returned')

@@ -166,8 +166,8 @@ func (s *Store) itemHistory(ctx context.Context, item *Item) error {
 			UNION ALL
 			SELECT r.decided_at, r.decision, r.reviewer_id, `+noteOf(reviewNote, "r.item_id", "r.id")+` FROM reviews r WHERE r.item_id = $1
 			UNION ALL
-			SELECT l.created_at, 'relabel', l.created_by, c.name || ' v' || l.version
-			FROM relabel_items x JOIN relabels l ON l.id = x.relabel_id JOIN classes c ON c.id = l.class_id
+			SELECT l.created_at, 'relabel', l.created_by, `+relabelOf+` || ' v' || l.version
+			FROM relabel_items x JOIN relabels l ON l.id = x.relabel_id LEFT JOIN classes c ON c.id = l.class_id
 			WHERE x.item_id = $1 AND x.state IN ('sent', 'review')
 			UNION ALL
 			SELECT w.at, 'widened', w.person_id, w.seconds || ' s: ' || `+noteOf(contextNote, "w.item_id", "w.id")+` FROM wider_contexts w WHERE w.item_id = $1

@@ -78,9 +78,9 @@ func (b *SendBack) check() error {
 type Relabel struct {
 	ID         int64
 	Project    int64
-	Class      int64
+	Class      int64 // 0: of the rules for transcripts
 	ClassName  string
-	Version    int     // of the definition that the labels are to be made under
+	Version    int     // of the definition, or of the rules that the labels are to be made under
 	Others     []int64 // empty: every label
 	Note       string
 	State      string // queued, sending or done
@@ -94,12 +94,15 @@ type Relabel struct {
 	FinishedAt *time.Time
 }
 
-const relabelColumns = `r.id, r.project_id AS project, r.class_id AS class, c.name AS class_name, r.version, r.others, r.note, r.state, r.items,
+// relabelOf is what a relabel r is called by: its class c, or, where it is of none, the rules for transcripts.
+const relabelOf = `coalesce(c.name, 'Transcription rules')`
+
+const relabelColumns = `r.id, r.project_id AS project, coalesce(r.class_id, 0) AS class, ` + relabelOf + ` AS class_name, r.version, r.others, r.note, r.state, r.items,
 	r.done_items, r.answers, r.reviews,
 	(SELECT count(*) FROM relabel_answers x JOIN assignments a ON a.id = x.assignment_id AND a.state = 'submitted' WHERE x.relabel_id = r.id)::int AS answered,
 	coalesce(d.name, q.pseudonym, '') AS by, r.created_at, r.finished_at`
 
-const relabelTables = `relabels r JOIN classes c ON c.id = r.class_id JOIN projects p ON p.id = r.project_id
+const relabelTables = `relabels r LEFT JOIN classes c ON c.id = r.class_id JOIN projects p ON p.id = r.project_id
 	LEFT JOIN people q ON q.id = r.created_by LEFT JOIN person_identities d ON d.person_id = r.created_by`
 
 // Relabels returns the last of a project, the newest first, of one class or, for 0, of all.
@@ -137,7 +140,7 @@ func (s *Store) relabels(ctx context.Context, actor Actor, where string, args pg
 
 // ItemRelabel is why the labels of an item are made again.
 type ItemRelabel struct {
-	Class     int64
+	Class     int64 // 0: the rules for transcripts
 	ClassName string
 	Version   int
 	Note      string
@@ -151,8 +154,8 @@ func (s *Store) ItemRelabels(ctx context.Context, actor Actor, item int64) ([]It
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT r.class_id AS class, c.name AS class_name, r.version, r.note, x.state = 'review' AS review, r.created_at AS at
-		FROM relabel_items x JOIN relabels r ON r.id = x.relabel_id JOIN classes c ON c.id = r.class_id JOIN projects p ON p.id = r.project_id
+		SELECT coalesce(r.class_id, 0) AS class, `+relabelOf+` AS class_name, r.version, r.note, x.state = 'review' AS review, r.created_at AS at
+		FROM relabel_items x JOIN relabels r ON r.id = x.relabel_id LEFT JOIN classes c ON c.id = r.class_id JOIN projects p ON p.id = r.project_id
 		JOIN tasks t ON t.item_id = x.item_id AND t.state IN ('open', 'in_review')
 		WHERE x.item_id = @item AND x.state IN ('sent', 'review') AND `+sees+`
 		  AND NOT EXISTS (SELECT FROM reviews v WHERE v.task_id = t.id AND v.decided_at > r.created_at AND v.decision <> 'undone')
@@ -189,7 +192,7 @@ func (s *Store) Relabel(ctx context.Context, actor Actor, class int64, back Send
 	return id, nil
 }
 
-// addRelabel notes that labels are to be sent back, and has a job do it.
+// addRelabel notes that labels are to be sent back, and has a job do it. A class without an id stands for the rules for transcripts.
 func (s *Store) addRelabel(ctx context.Context, tx pgx.Tx, actor Actor, c Class, version int, back SendBack) (id int64, err error) {
 	if !back.All {
 		var known int
@@ -206,7 +209,7 @@ func (s *Store) addRelabel(ctx context.Context, tx pgx.Tx, actor Actor, c Class,
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO relabels (project_id, class_id, version, others, note, created_by, token_id) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`,
-		c.ProjectID, c.ID, version, back.Others, back.Note, orNull(actor.PersonID), orNull(actor.TokenID)).Scan(&id)
+		c.ProjectID, orNull(c.ID), version, back.Others, back.Note, orNull(actor.PersonID), orNull(actor.TokenID)).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("add relabel: %w", err)
 	}

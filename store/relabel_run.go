@@ -19,7 +19,7 @@ var endOfTime = time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // relabel is a sending back at work.
 type relabel struct {
-	ID, Project, Class int64
+	ID, Project, Class int64 // a Class of 0 stands for the rules for transcripts
 	Version            int
 	Others             []int64
 	State              string
@@ -38,8 +38,17 @@ func (r relabel) args(own pgx.NamedArgs) pgx.NamedArgs {
 const countsForItem = counts + ` AND i.state = 'ready'
 	AND (SELECT t.state <> 'discarded' FROM tasks t WHERE t.id = an.task_id) AND (SELECT a.reason <> 'gold' FROM assignments a WHERE a.id = an.assignment_id)`
 
+// wholeAnswer is the position that stands for an answer as a whole, and for none of its boxes.
+const wholeAnswer = `-1`
+
 // boxes selects the boxes of answers that are meant, as (item, task, annotation, position).
 func (r relabel) boxes() string {
+	if r.Class == 0 {
+		return `
+			SELECT an.item_id AS item, an.task_id AS task, an.id AS annotation, ` + wholeAnswer + ` AS position
+			FROM tasks k JOIN annotations an ON an.task_id = k.id JOIN items i ON i.id = an.item_id
+			WHERE k.project_id = @project AND coalesce(an.rules_version, 0) < @version AND ` + countsForItem
+	}
 	if len(r.Others) == 0 {
 		return `
 			SELECT an.item_id AS item, an.task_id AS task, an.id AS annotation, b.position
@@ -52,6 +61,12 @@ func (r relabel) boxes() string {
 // boxesOfItems selects the same of @items alone. It goes from the items to their boxes in a form that leaves the
 // planner no other way: it would read all of the class each time.
 func (r relabel) boxesOfItems() string {
+	if r.Class == 0 {
+		return `
+			SELECT an.item_id AS item, an.task_id AS task, an.id AS annotation, ` + wholeAnswer + ` AS position
+			FROM items i CROSS JOIN LATERAL (SELECT * FROM annotations WHERE item_id = i.id OFFSET 0) an
+			WHERE i.id = ANY(@items) AND coalesce(an.rules_version, 0) < @version AND ` + countsForItem
+	}
 	if len(r.Others) == 0 {
 		return `
 			SELECT an.item_id AS item, an.task_id AS task, an.id AS annotation, b.position
@@ -77,6 +92,11 @@ func (r relabel) confused(where string) string {
 // truths selects the boxes of the truth that are meant, as (item, position). Where classes were confused it is the
 // answers that come back; the truth follows from them.
 func (r relabel) truths() string {
+	if r.Class == 0 {
+		return `
+			SELECT u.item_id AS item, 0 AS position FROM items i JOIN truths u ON u.item_id = i.id AND u.current
+			WHERE i.project_id = @project AND i.state = 'ready' AND coalesce(u.rules_version, 0) < @version`
+	}
 	if len(r.Others) > 0 {
 		return `SELECT 0::bigint AS item, 0 AS position WHERE false`
 	}
@@ -88,6 +108,11 @@ func (r relabel) truths() string {
 
 // truthsOfItems selects the same of @items alone, like boxesOfItems.
 func (r relabel) truthsOfItems() string {
+	if r.Class == 0 {
+		return `
+			SELECT i.id AS item, 0 AS position FROM items i CROSS JOIN LATERAL (SELECT id, rules_version FROM truths WHERE item_id = i.id AND current OFFSET 0) u
+			WHERE i.id = ANY(@items) AND i.state = 'ready' AND coalesce(u.rules_version, 0) < @version`
+	}
 	if len(r.Others) > 0 {
 		return r.truths()
 	}
@@ -122,8 +147,9 @@ func (s *Store) relabelSome(ctx context.Context, id int64) (more bool, err error
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		// Whoever else runs it waits, and then finds the next step.
 		rows, err := tx.Query(ctx, `
-			SELECT r.id, r.project_id AS project, r.class_id AS class, r.version, r.others, r.state,
-				(SELECT d.published_at FROM definitions d WHERE d.class_id = r.class_id AND d.version = r.version) AS published
+			SELECT r.id, r.project_id AS project, coalesce(r.class_id, 0) AS class, r.version, r.others, r.state, CASE WHEN r.class_id IS NULL
+				THEN (SELECT t.published_at FROM transcription_rules t WHERE t.project_id = r.project_id AND t.version = r.version)
+				ELSE (SELECT d.published_at FROM definitions d WHERE d.class_id = r.class_id AND d.version = r.version) END AS published
 			FROM relabels r WHERE r.id = $1 FOR NO KEY UPDATE`, id)
 		if err != nil {
 			return err
@@ -261,7 +287,8 @@ func (s *relabelStep) lock(ctx context.Context) error {
 func (s *relabelStep) collect(ctx context.Context) error {
 	// An answer that came back already, for another definition or a fault, gets this reason beside the other.
 	rows, err := s.tx.Query(ctx, `
-		SELECT b.task, b.item, b.annotation, an.person_id AS person, an.surplus, array_agg(b.position::int ORDER BY b.position) AS positions, 0::bigint AS waiting
+		SELECT b.task, b.item, b.annotation, an.person_id AS person, an.surplus, array_remove(array_agg(b.position::int ORDER BY b.position), `+wholeAnswer+`) AS positions,
+			0::bigint AS waiting
 		FROM (`+s.boxesOfItems()+`) b JOIN annotations an ON an.id = b.annotation
 		GROUP BY b.task, b.item, b.annotation, an.person_id, an.surplus
 		UNION ALL
@@ -496,7 +523,7 @@ func (s *relabelStep) returnAnswers(ctx context.Context) error {
 // relabelPass is an assignment that begins with a former answer.
 type relabelPass struct{ Assignment, Annotation int64 }
 
-// beginPasses gives each of these people the task again, to go on from the answer, which must have boxes.
+// beginPasses gives each of these people the task again, to go on from the answer.
 func beginPasses(ctx context.Context, tx pgx.Tx, project int64, tasks, people, answers []int64) ([]relabelPass, error) {
 	rows, err := tx.Query(ctx, `
 		WITH back AS (
@@ -510,7 +537,7 @@ func beginPasses(ctx context.Context, tx pgx.Tx, project int64, tasks, people, a
 		), begun AS (
 			INSERT INTO drafts (assignment_id, boxes)
 			SELECT made.id, (
-				SELECT jsonb_agg(jsonb_build_object('id', b.position::text, 'class', b.class_id, 'x', b.x, 'y', b.y, 'w', b.w, 'h', b.h, 'rotation', b.rotation) ORDER BY b.position)
+				SELECT coalesce(jsonb_agg(jsonb_build_object('id', b.position::text, 'class', b.class_id, 'x', b.x, 'y', b.y, 'w', b.w, 'h', b.h, 'rotation', b.rotation) ORDER BY b.position), '[]')
 				FROM annotation_boxes b WHERE b.annotation_id = back.answer)
 			FROM made JOIN back ON back.task = made.task_id AND back.person = made.person_id
 		), said AS (

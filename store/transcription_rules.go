@@ -122,8 +122,12 @@ func (s *Store) SaveRules(ctx context.Context, actor Actor, project int64, editV
 	})
 }
 
-// PublishRules makes the draft, as read at editVersion, the next version of a project's rules and returns that.
-func (s *Store) PublishRules(ctx context.Context, actor Actor, project int64, editVersion int) (version int, err error) {
+// PublishRules makes the draft, as read at editVersion, the next version of a project's rules and returns that. Answers that were
+// written under older ones go back where back says so; else the relabel is 0.
+func (s *Store) PublishRules(ctx context.Context, actor Actor, project int64, editVersion int, back SendBack) (version int, relabel int64, err error) {
+	if err := back.check(); err != nil {
+		return 0, 0, err
+	}
 	err = s.changeRules(ctx, actor, project, "rules.publish", func(tx pgx.Tx) error {
 		var body string
 		err := tx.QueryRow(ctx, `
@@ -138,10 +142,34 @@ func (s *Store) PublishRules(ctx context.Context, actor Actor, project int64, ed
 		case strings.TrimSpace(body) == "":
 			return invalid("body", "Write down how transcripts are written before publishing it.")
 		}
-		_, err = tx.Exec(ctx, `UPDATE projects SET guideline_version = guideline_version + 1 WHERE id = $1`, project)
+		if _, err = tx.Exec(ctx, `UPDATE projects SET guideline_version = guideline_version + 1 WHERE id = $1`, project); err != nil || !back.All {
+			return err
+		}
+		relabel, err = s.addRelabel(ctx, tx, actor, Class{ProjectID: project}, version, back)
 		return err
 	})
-	return version, err
+	return version, relabel, err
+}
+
+// SendTranscriptsBack sends answers back that were written under older versions of the rules than the newest, and items to review
+// whose truth alone is older.
+func (s *Store) SendTranscriptsBack(ctx context.Context, actor Actor, project int64, note string) (relabel int64, err error) {
+	back := SendBack{All: true, Note: note}
+	if err := back.check(); err != nil {
+		return 0, err
+	}
+	err = s.changeRules(ctx, actor, project, "rules.relabel", func(tx pgx.Tx) error {
+		version, err := rulesVersion(ctx, tx, project)
+		if err != nil {
+			return err
+		}
+		if version == nil {
+			return invalid("", "No rules are published yet, so no transcript is older.")
+		}
+		relabel, err = s.addRelabel(ctx, tx, actor, Class{ProjectID: project}, *version, back)
+		return err
+	})
+	return relabel, err
 }
 
 // DiscardRules throws the draft of a project's rules away; what is published stays.
@@ -184,4 +212,35 @@ func (s *Store) RulesCounts(ctx context.Context, actor Actor, project int64) ([]
 		return nil, fmt.Errorf("transcripts by rules: %w", err)
 	}
 	return counts, nil
+}
+
+// StaleTruth is a truth that was written under older rules than the newest.
+type StaleTruth struct {
+	Item    int64
+	Name    string
+	Version int // 0: before any
+	At      time.Time
+}
+
+// StaleTruths lists the truths of a project that were written under older rules, in the order of their items, at most limit of those
+// after one.
+func (s *Store) StaleTruths(ctx context.Context, actor Actor, project, after int64, limit int) ([]StaleTruth, error) {
+	if err := actor.may(access.ReadItems); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT i.id AS item, `+itemName+` AS name, coalesce(u.rules_version, 0) AS version, u.created_at AS at
+		FROM projects p JOIN items i ON i.project_id = p.id AND i.state = 'ready' JOIN truths u ON u.item_id = i.id AND u.current
+		LEFT JOIN item_texts x ON x.item_id = i.id
+		WHERE p.id = @project AND i.id > @after AND `+sees+`
+		  AND coalesce(u.rules_version, 0) < (SELECT max(version) FROM transcription_rules WHERE project_id = p.id)
+		ORDER BY i.id LIMIT @limit`, actor.args(pgx.NamedArgs{"project": project, "after": after, "limit": limit}))
+	if err != nil {
+		return nil, fmt.Errorf("truths under older rules: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[StaleTruth])
+	if err != nil {
+		return nil, fmt.Errorf("truths under older rules: %w", err)
+	}
+	return list, nil
 }

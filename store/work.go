@@ -273,15 +273,15 @@ func (s *Store) marks(ctx context.Context, actor Actor, w Work) ([]Mark, error) 
 // sharpened are the boxes that an answer came back for because definitions changed.
 func (s *Store) sharpened(ctx context.Context, assignment int64) ([]Mark, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT x.position::text AS box, c.name AS class, r.version, r.note
-		FROM relabel_answers a JOIN relabels r ON r.id = a.relabel_id JOIN classes c ON c.id = r.class_id CROSS JOIN LATERAL unnest(a.positions) AS x (position)
+		SELECT x.position::text AS box, `+relabelOf+` AS class, r.version, r.note
+		FROM relabel_answers a JOIN relabels r ON r.id = a.relabel_id LEFT JOIN classes c ON c.id = r.class_id LEFT JOIN LATERAL unnest(a.positions) AS x (position) ON true
 		WHERE a.assignment_id = $1 ORDER BY x.position, r.id`, assignment)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Mark, error) {
-		m := Mark{Reason: Sharpened, Box: new("")}
-		err := row.Scan(m.Box, &m.Class, &m.Version, &m.Note)
+		m := Mark{Reason: Sharpened} // without a box: of the rules for transcripts, and about all of the answer
+		err := row.Scan(&m.Box, &m.Class, &m.Version, &m.Note)
 		return m, err
 	})
 }

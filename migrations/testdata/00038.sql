@@ -38,3 +38,4 @@ INSERT INTO item_sounds (item_id, recording_version, sha256) SELECT item_id, 1, 
 INSERT INTO item_agreements (item_id, project_id, task_id, answers, truth_id, objects, score, worst, wer, word_errors, words, truth_wer, truth_word_errors, truth_words)
     SELECT t.item_id, t.project_id, t.id, 2, u.id, 0, 0.5, 'words', 0.5, 1, 4, 0, 0, 2 FROM tasks t JOIN truths u ON u.item_id = t.item_id WHERE t.plan_id = 1;
 UPDATE erasure_items SET recording_id = 99;
+INSERT INTO relabels (project_id, version) SELECT id, 1 FROM projects WHERE slug = 'calls';
