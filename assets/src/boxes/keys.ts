@@ -184,7 +184,9 @@ export class Keys {
 
   /** The keys in force here: those of the page around the canvas, once it has bound them. */
   get rows(): readonly Key[] {
-    return table.filter((k) => k.modes.includes(this.mode) && (k.group !== "Review" || this.bound.has(k.id)));
+    const here = table.filter((k) => k.modes.includes(this.mode) && (k.group !== "Review" || this.bound.has(k.id)));
+    // Where nothing is drawn, what is undone was written.
+    return this.mode === "write" ? here.map((k) => (k.group === "Draw" ? { ...k, group: "Write" } : k)) : here;
   }
 
   /** The page does this action. */

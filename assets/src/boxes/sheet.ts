@@ -5,7 +5,7 @@ import { keyTables } from "../shared/keys";
 import { Scope } from "../shared/scope";
 import { chordOf, type Key, type Keys } from "./keys";
 
-const words: Readonly<Record<string, string>> = { Digits: "1 … 9, 0", Arrows: "← ↑ ↓ →", Delete: "Del", Escape: "Esc" };
+const words: Readonly<Record<string, string>> = { Digits: "1 … 9, 0", Arrows: "← ↑ ↓ →", ArrowLeft: "←", ArrowUp: "↑", ArrowDown: "↓", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
 
 function caps(chord: string): HTMLElement[] {
   return chord.split(" ").map((key) => element("kbd", {}, words[key] ?? key));

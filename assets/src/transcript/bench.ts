@@ -219,7 +219,12 @@ export class Bench implements TaskBench<Sound> {
   }
 
   private showWave(): void {
-    this.wave.show({ words: this.words(), moments: this.script.moments, classes: this.classes, selection: this.chosen() ?? this.player.loop });
+    this.wave.show({ words: this.words(), moments: this.script.moments, classes: this.classes, selection: this.chosen() ?? this.player.loop, cuts: this.cuts() });
+  }
+
+  private cuts(): number[] {
+    const { parts, seconds } = this.script;
+    return [...new Set(parts.flatMap((p) => [p.begin, p.end]))].filter((time) => time > 0 && time < seconds);
   }
 
   private tagButtons(): void {

@@ -24,6 +24,8 @@ export interface Shown {
   readonly moments: readonly Box[];
   readonly classes: readonly ClassInfo[];
   readonly selection: Span | null;
+  /** Where segments begin and end, but for the ends of the utterance. */
+  readonly cuts: readonly number[];
 }
 
 const plotHeight = 168;
@@ -36,6 +38,7 @@ export class Wave {
   private readonly plot = element("div", { class: "plot", role: "img" });
   private readonly host = element("div", { class: "host" });
   private readonly selected = element("div", { class: "sel", hidden: "" });
+  private readonly cuts = element("div", { class: "cuts", "aria-hidden": "true" });
   private readonly before = element("div", { class: "outside" });
   private readonly after = element("div", { class: "outside" });
   private readonly words = element("div", { class: "lane words", "aria-hidden": "true" });
@@ -44,7 +47,7 @@ export class Wave {
   readonly view: View;
   private surfer: WaveSurfer | null = null;
   private outline: Outline | null = null;
-  private shown: Shown = { words: [], moments: [], classes: [], selection: null };
+  private shown: Shown = { words: [], moments: [], classes: [], selection: null, cuts: [] };
   private stale = false;
   private current: HeardWord | null = null;
 
@@ -62,7 +65,7 @@ export class Wave {
     const mini = element("div", { class: "mini" }, this.mini, this.window, this.miniHead);
     // What it draws is scrolled from here alone, and must not be a stop for the keyboard.
     this.host.inert = true;
-    this.plot.append(this.host, this.before, this.after, this.selected);
+    this.plot.append(this.host, this.cuts, this.before, this.after, this.selected);
     root.replaceChildren(mini, this.axis, this.plot, this.words, this.moments, this.head);
     this.view.scrollTo(lead > 0 && this.view.to - this.view.from > this.view.width / this.view.scale ? -0.3 : -lead);
     scope.add(() => this.surfer?.destroy());
@@ -171,6 +174,7 @@ export class Wave {
     this.selected.hidden = selection === null;
     if (selection) lie(this.selected, view.x(selection.begin), view.x(selection.end));
     this.placeAxis();
+    this.placeCuts();
     this.placeWords();
     this.placeMoments();
     this.moveHead();
@@ -194,6 +198,18 @@ export class Wave {
       marks.push(mark);
     }
     this.axis.replaceChildren(...marks);
+  }
+
+  private placeCuts(): void {
+    const { view } = this;
+    const seen = this.shown.cuts.filter((time) => time >= view.left && time <= view.right);
+    this.cuts.replaceChildren(
+      ...seen.map((time) => {
+        const cut = element("i");
+        cut.style.transform = `translateX(${view.x(time)}px)`;
+        return cut;
+      }),
+    );
   }
 
   private placeWords(): void {
