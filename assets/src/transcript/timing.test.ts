@@ -52,6 +52,8 @@ test("between text and time, both ways", () => {
   assert.equal(timeAt(words, 0, 5), 0);
   assert.deepEqual(spanOf(words, 0, 7, 12), { begin: 0.5, end: 1.2 });
   assert.equal(spanOf(words, 0, 5, 6), null);
+  const added = timing(whole("hello my dear name is anna"), heard).words;
+  assert.deepEqual(spanOf(added, 0, 9, 13), { begin: 0.6, end: 0.7 + 0.1 });
 });
 
 test("what else was heard, each wording once, the surest first", () => {

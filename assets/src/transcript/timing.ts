@@ -95,11 +95,18 @@ export function timeAt(words: readonly TimedWord[], segment: number, at: number)
   return before?.end ?? inside[0]?.start ?? null;
 }
 
+// No word is shorter than this, in seconds.
+const narrow = 0.1;
+
 /** The stretch of time of what is selected in a segment's text, or null where no word is. */
 export function spanOf(words: readonly TimedWord[], segment: number, from: number, to: number): { begin: number; end: number } | null {
   const chosen = words.filter((w) => w.segment === segment && w.from < to && from < w.to);
   const [first, last] = [chosen[0], chosen.at(-1)];
-  return first && last && last.end > first.start ? { begin: first.start, end: last.end } : null;
+  if (!first || !last || last.end < first.start) return null;
+  if (last.end - first.start >= narrow) return { begin: first.start, end: last.end };
+  // Words that were added where nothing was heard have no time of their own: they are somewhere here.
+  const middle = (first.start + last.end) / 2;
+  return { begin: Math.max(0, middle - narrow), end: middle + narrow };
 }
 
 /** The next doubtful word after a place, or the one before it; goes round at the ends. */
