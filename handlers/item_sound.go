@@ -11,7 +11,23 @@ import (
 	"fiducial/internal/speech"
 	"fiducial/store"
 	"fiducial/web"
+	"fiducial/web/ui"
 )
+
+// An item of sound lacks its recording, where one of an image lacks its picture.
+const (
+	awaitingMedia = "awaiting_media"
+	noRecording   = "no recording yet"
+)
+
+// nameSoundStates gives the states that a list of sound can be asked for their words.
+func nameSoundStates(states []ui.Option) {
+	for i := range states {
+		if states[i].Value == awaitingMedia {
+			states[i].Label = noRecording
+		}
+	}
+}
 
 // itemSound is the sound of an item, nil of an image.
 func itemSound(item store.Item, classes []store.Class) *web.ItemSoundView {

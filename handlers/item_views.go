@@ -47,7 +47,9 @@ func itemView(item store.Item, classes []store.Class, role access.Role) web.Item
 	for _, e := range item.History {
 		v.History = append(v.History, itemEvent(e, names))
 	}
-	v.Sound = itemSound(item, classes)
+	if v.Sound = itemSound(item, classes); v.Sound != nil && item.State == awaitingMedia {
+		v.Word = noRecording
+	}
 	v.Picture = item.State == "ready" && v.Sound == nil
 	v.State = itemWorkbench(item, v.Name, classes)
 	return v

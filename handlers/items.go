@@ -72,6 +72,9 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request) error {
 	if v.Filter, err = s.itemsFilter(r, project.ID, query); err != nil {
 		return err
 	}
+	if project.Kind == "audio" {
+		nameSoundStates(v.Filter.States)
+	}
 	if filter.Before != 0 && len(items) <= itemsAPage { // this is where the list begins: show its whole first page
 		return seeOther(w, r, with(r.URL.Path, query, "before", ""))
 	}
@@ -159,8 +162,9 @@ func (s *Server) itemsFilter(r *http.Request, project int64, query url.Values) (
 func itemThumb(item store.ItemLine) web.ItemThumb {
 	v := web.ItemThumb{ID: item.ID, Name: item.ExternalKey, Width: item.Width, Height: item.Height}
 	v.Tone, v.Word = itemState(item.State, item.TaskState)
-	if v.Sound, v.Text = item.Sound, item.Text; item.Sound && item.State == "awaiting_media" {
-		v.Word = "no recording yet"
+	v.Sound, v.Text = item.Sound, item.Text
+	if item.Sound && item.State == awaitingMedia {
+		v.Word = noRecording
 	}
 	if item.Seconds > 0 {
 		v.Length = secondsText(item.Seconds)

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"fiducial/internal/jobargs"
 	"fiducial/jobs/media"
 	"fiducial/store"
+	"fiducial/store/blob"
 	"fiducial/store/storetest"
 )
 
@@ -423,11 +425,19 @@ func TestASpeechImportGoesOnWhereItWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	run.Close()
+	// What the killed run had stored for a recording that it never made goes.
+	im.number(`INSERT INTO recording_reservations (recording_id, import_id) VALUES (9999, $1) RETURNING 1`, id)
+	if _, err := im.blobs.Put(t.Context(), "recordings/9999/original", strings.NewReader("x"), 1, media.WAV); err != nil {
+		t.Fatal(err)
+	}
 	if err := im.work(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	counts, _ := im.results(id)
 	im.hear()
+	if _, err := im.blobs.Stat(t.Context(), "recordings/9999/original"); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("what a killed run stored is still there: %v", err)
+	}
 	if counts.Added != 400 || im.number(`SELECT count(*) FROM items WHERE state = 'ready'`) != 400 {
 		t.Errorf("%+v", counts)
 	}
