@@ -137,8 +137,10 @@ func newExporting(d deps, export store.Export, version store.DatasetVersion, sum
 }
 
 func (e *exporting) write(ctx context.Context) error {
-	if err := e.loadTokens(ctx); err != nil {
-		return err
+	if e.version.Kind == "audio" {
+		if err := e.readPersonal(ctx); err != nil {
+			return err
+		}
 	}
 	if err := e.addReadme(); err != nil {
 		return err

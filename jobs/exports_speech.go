@@ -481,10 +481,15 @@ func (e *exporting) writeClip(line *store.ExportLine, sound *store.Sound, name s
 	return err
 }
 
-// tokensOf are the labels of each project of the version, by its short name.
-func (e *exporting) loadTokens(ctx context.Context) error {
-	if e.export.Personal != store.PersonalToken {
+// readPersonal makes sure that every truth of the version has been looked at for personal data, however new or old it is, and reads the labels
+// that stand for them.
+func (e *exporting) readPersonal(ctx context.Context) error {
+	if e.export.Personal == store.PersonalKeep {
 		return nil
+	}
+	err := e.scan(ctx, store.ScanWanted{Detector: pii.Detector, Version: e.version.ID}, byRules)
+	if err != nil || e.export.Personal != store.PersonalToken {
+		return err
 	}
 	secrets, err := e.store.ExportSecrets(ctx, e.version)
 	if err != nil {

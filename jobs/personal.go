@@ -35,11 +35,11 @@ const truthsAtOnce = 200
 func (w *scanPersonal) Timeout(*river.Job[jobargs.ScanPersonal]) time.Duration { return -1 }
 
 func (w *scanPersonal) Work(ctx context.Context, _ *river.Job[jobargs.ScanPersonal]) error {
-	err := w.scan(ctx, pii.Detector, "", func(_ context.Context, text string) ([]pii.Finding, error) { return pii.Find(text), nil })
+	err := w.scan(ctx, store.ScanWanted{Detector: pii.Detector}, byRules)
 	if err != nil || w.presidio == nil {
 		return err
 	}
-	if err := w.scan(ctx, presidioDetector, presidioModel, w.presidio.find); err != nil {
+	if err := w.scan(ctx, store.ScanWanted{Detector: presidioDetector, Model: presidioModel}, w.presidio.find); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -49,9 +49,12 @@ func (w *scanPersonal) Work(ctx context.Context, _ *river.Job[jobargs.ScanPerson
 	return nil
 }
 
-func (w *scanPersonal) scan(ctx context.Context, detector, model string, find func(context.Context, string) ([]pii.Finding, error)) error {
+func byRules(_ context.Context, text string) ([]pii.Finding, error) { return pii.Find(text), nil }
+
+// scan reads the truths that are wanted, until none is left that was not read.
+func (d deps) scan(ctx context.Context, wanted store.ScanWanted, find func(context.Context, string) ([]pii.Finding, error)) error {
 	for after := int64(0); ; {
-		truths, err := w.store.UnscannedTruths(ctx, detector, model, after, truthsAtOnce)
+		truths, err := d.store.UnscannedTruths(ctx, wanted, after, truthsAtOnce)
 		if err != nil || len(truths) == 0 {
 			return err
 		}
@@ -62,7 +65,7 @@ func (w *scanPersonal) scan(ctx context.Context, detector, model string, find fu
 					return err
 				}
 			}
-			if err := w.store.KeepScan(ctx, t, detector, found); err != nil {
+			if err := d.store.KeepScan(ctx, t, wanted.Detector, found); err != nil {
 				return err
 			}
 			after = t.Truth

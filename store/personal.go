@@ -31,17 +31,27 @@ type UnscannedTruth struct {
 	Heard       [][]speech.HeardWord
 }
 
-// UnscannedTruths returns at most limit current truths that a detector has not read, of those after one. With a name, only of sources that let
-// their data reach the server of models of that name.
-func (s *Store) UnscannedTruths(ctx context.Context, detector, model string, after int64, limit int) ([]UnscannedTruth, error) {
+// ScanWanted says which truths a detector reads: the current ones, or with a version those that it holds. With the name of a model, only those of
+// sources that let their data reach the server of models of that name.
+type ScanWanted struct {
+	Detector, Model string
+	Version         int64
+}
+
+// UnscannedTruths returns at most limit truths that a detector has not read, of those after one.
+func (s *Store) UnscannedTruths(ctx context.Context, w ScanWanted, after int64, limit int) ([]UnscannedTruth, error) {
+	which := `t.current AND $5::bigint = 0`
+	if w.Version != 0 {
+		which = `EXISTS (SELECT FROM dataset_lines l WHERE l.version_id = $5 AND l.item_id = t.item_id AND l.truth_id = t.id)`
+	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT t.item_id AS item, t.id AS truth, tr.segments AS transcript,
 			coalesce((SELECT jsonb_agg(h.words ORDER BY h.prediction_id DESC) FROM hypotheses h WHERE h.item_id = t.item_id), '[]') AS heard
 		FROM truths t JOIN items i ON i.id = t.item_id JOIN sources s ON s.id = i.source_id
 		JOIN transcripts tr ON tr.item_id = t.item_id AND tr.kind = 'truth' AND tr.of_id = t.id
-		WHERE t.current AND t.id > $3 AND NOT EXISTS (SELECT FROM personal_scans z WHERE z.truth_id = t.id AND z.detector = $1)
+		WHERE `+which+` AND t.id > $3 AND NOT EXISTS (SELECT FROM personal_scans z WHERE z.truth_id = t.id AND z.detector = $1)
 		  AND ($2 = '' OR 'models' = ANY (s.open_to) OR EXISTS (SELECT FROM source_destinations d WHERE d.source_id = s.id AND d.kind = 'models' AND d.name = $2))
-		ORDER BY t.id LIMIT $4`, detector, model, after, limit)
+		ORDER BY t.id LIMIT $4`, w.Detector, w.Model, after, limit, w.Version)
 	if err != nil {
 		return nil, fmt.Errorf("truths to scan: %w", err)
 	}
