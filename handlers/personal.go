@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 
 	"fiducial/internal/access"
@@ -51,6 +52,7 @@ func (s *Server) renderPersonal(w http.ResponseWriter, r *http.Request, status i
 		return err
 	}
 	v.Waiting = waiting
+	slices.SortFunc(counts, func(a, b store.PersonalCount) int { return slices.Index(pii.Kinds(), a.Kind) - slices.Index(pii.Kinds(), b.Kind) })
 	fillPersonalKinds(&v, counts)
 	after, _ := strconv.ParseInt(query.Get("after"), 10, 64) // what is no number is the start
 	findings, err := s.Store.PersonalFindings(r.Context(), actorOf(r), project.ID, pii.Kind(v.Kind), state, after, personalOnPage+1)
@@ -127,13 +129,14 @@ func (s *Server) decidePersonal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	state := r.PostFormValue("state") // which reads the form
 	var ids []int64
 	for _, text := range r.PostForm["finding"] {
 		if id, err := strconv.ParseInt(text, 10, 64); err == nil {
 			ids = append(ids, id)
 		}
 	}
-	_, err = s.Store.DecidePersonal(r.Context(), actorOf(r), project.ID, ids, r.PostFormValue("state"))
+	_, err = s.Store.DecidePersonal(r.Context(), actorOf(r), project.ID, ids, state)
 	if refused, ok := refusalOf(err); ok {
 		return s.renderPersonal(w, r, http.StatusUnprocessableEntity, refused)
 	}
