@@ -315,7 +315,7 @@ func (s *Server) apiExport(ctx context.Context, actor store.Actor, in *idInput) 
 	}
 	return &exportOutput{exportJSON{
 		Personal: personal,
-		ID: e.ID, Dataset: version.Dataset, Number: version.Number, Format: e.Format, Media: e.Media, State: e.State, Error: e.Error,
+		ID:       e.ID, Dataset: version.Dataset, Number: version.Number, Format: e.Format, Media: e.Media, State: e.State, Error: e.Error,
 		DoneItems: e.DoneItems, Items: version.Lines, Bytes: e.Bytes, SHA256: hex.EncodeToString(e.SHA256), Losses: e.Losses, FinishedAt: e.FinishedAt,
 	}}, nil
 }

@@ -52,7 +52,9 @@ func (s *Server) renderPersonal(w http.ResponseWriter, r *http.Request, status i
 		return err
 	}
 	v.Waiting = waiting
-	slices.SortFunc(counts, func(a, b store.PersonalCount) int { return slices.Index(pii.Kinds(), a.Kind) - slices.Index(pii.Kinds(), b.Kind) })
+	slices.SortFunc(counts, func(a, b store.PersonalCount) int {
+		return slices.Index(pii.Kinds(), a.Kind) - slices.Index(pii.Kinds(), b.Kind)
+	})
 	fillPersonalKinds(&v, counts)
 	after, _ := strconv.ParseInt(query.Get("after"), 10, 64) // what is no number is the start
 	findings, err := s.Store.PersonalFindings(r.Context(), actorOf(r), project.ID, pii.Kind(v.Kind), state, after, personalOnPage+1)
