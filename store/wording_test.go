@@ -426,7 +426,7 @@ func TestBatchApprovalOfWords(t *testing.T) {
 	b.scan(t, &batch, `
 		INSERT INTO batches (project_id, number, priority, state, settling, settle_by, of_items) VALUES ($1, 1, 0, 'in_review', 'approve', $2, 2) RETURNING id`,
 		b.project.ID, b.reviewer.PersonID)
-	b.exec(t, `INSERT INTO batch_items (batch_id, item_id, task_id, position, settle_version) SELECT $1, t.item_id, t.id, t.item_id, t.version FROM tasks t`, batch)
+	b.exec(t, `INSERT INTO batch_items (batch_id, item_id, task_id, position, settle_version, former_priority) SELECT $1, t.item_id, t.id, t.item_id, t.version, 0 FROM tasks t`, batch)
 	if err := b.SettleBatch(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}

@@ -58,8 +58,16 @@ export interface State {
 }
 
 export function stateOf(root: HTMLElement): State {
-  return JSON.parse(root.querySelector("#hearing-state")?.textContent ?? "{}") as State;
+  const state = JSON.parse(root.querySelector("#hearing-state")?.textContent ?? "{}") as Sent;
+  return { ...state, segments: state.segments ?? [], classes: state.classes ?? [], keys: state.keys ?? {} };
 }
+
+/** As the server sends it: a list or a map without entries may be null. */
+type Sent = Omit<State, "segments" | "classes" | "keys"> & {
+  readonly segments: State["segments"] | null;
+  readonly classes: State["classes"] | null;
+  readonly keys: State["keys"] | null;
+};
 
 /** "0:09.2" */
 export function clock(seconds: number): string {
