@@ -112,6 +112,8 @@ class Desk {
   private listen(): void {
     const { scope, root } = this;
     scope.on(document, "keydown", (e) => this.key(e));
+    // Before the page's own sheet, which does not know the keys of this desk.
+    scope.on(document, "keydown", (e) => this.sheet(e), { capture: true });
     scope.on(root, "click", (e) => this.click(e));
     scope.on(root, "input", (e) => {
       if (!(e.target instanceof HTMLTextAreaElement)) return;
@@ -149,6 +151,13 @@ class Desk {
     e.preventDefault();
   }
 
+  private sheet(e: KeyboardEvent): void {
+    const typing = e.target instanceof HTMLElement && e.target.matches('textarea, select, input:not([type="radio"], [type="checkbox"])');
+    if (typing || e.defaultPrevented || document.querySelector("dialog[open]") || this.keys.find(chordOf(e))?.id !== "keys") return;
+    e.preventDefault();
+    openSheet(this.keys, this.state.keys, null);
+  }
+
   private act(id: string, chord = ""): boolean {
     switch (id) {
       case "hear-play": return this.did(this.player.toggle());
@@ -168,7 +177,6 @@ class Desk {
       case "hear-reject": return this.did(this.state.answers.length === 0 ? announce("There is no answer to send back") : this.reasons.open());
       case "hear-discard": return this.did(this.openDiscard());
       case "hear-undo": return this.did(void this.takeBack());
-      case "keys": return this.did(openSheet(this.keys, this.state.keys, null));
     }
     return false;
   }
