@@ -102,7 +102,7 @@ func (h hearing) dictate(t *testing.T, v *visitor, said map[string]string, class
 // hearingReady waits until the desk listens and the waveform is drawn.
 func (p *page) hearingReady() {
 	p.t.Helper()
-	p.waits(`() => document.querySelector("hearing-desk[data-ready]") && document.querySelector("[data-part=outline]").width > 400`)
+	p.waits(`() => document.querySelector("hearing-desk[data-ready]") && document.querySelector("[data-part=outline]").width > 320`)
 }
 
 // taken is the text that would be decided on.
@@ -141,7 +141,7 @@ func TestReviewOfUtterances(t *testing.T) {
 	p.eventually("both scored", func() bool {
 		return query[int](t, server, `SELECT count(*)::int FROM item_agreements g JOIN projects p ON p.id = g.project_id WHERE p.slug = $1 AND g.wer > 0`, h.slug)[0] == 2
 	})
-	item := query[int64](t, server, `SELECT x.item_id FROM item_texts x JOIN projects p ON p.id = x.project_id WHERE p.slug = $1 AND x.file_name LIKE '%' || $2`, h.slug, first+".wav")[0]
+	item := h.item(t, server, first)
 	address := fmt.Sprintf("/review/%d", item)
 	p.open(address)
 	p.hearingReady()
@@ -212,11 +212,15 @@ func TestReviewOfUtterances(t *testing.T) {
 		WHERE p.slug = $1 AND x.file_name LIKE '%' || $2`, h.slug, other+".wav"); len(got) != 1 || got[0] != "merged" || h.truthOf(t, server, other) == "" {
 		t.Errorf("decided %q, truth %q", got, h.truthOf(t, server, other))
 	}
-	p.open(address)
-	p.hearingReady()
 	p.window(playwright.Size{Width: 390, Height: 844}, playwright.ColorSchemeDark)
-	p.open(address)
+	p.open(fmt.Sprintf("/review/%d", h.item(t, server, other)))
 	p.hearingReady()
 	p.must(p.Locator("[data-slot] [data-variant]").First().Click())
 	p.accessible()
+}
+
+// item is the id of an utterance.
+func (h hearing) item(t *testing.T, s *Server, name string) int64 {
+	t.Helper()
+	return query[int64](t, s, `SELECT x.item_id FROM item_texts x JOIN projects p ON p.id = x.project_id WHERE p.slug = $1 AND x.file_name LIKE '%' || $2`, h.slug, name+".wav")[0]
 }
