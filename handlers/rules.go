@@ -236,7 +236,7 @@ func (s *Server) renderPublishRules(w http.ResponseWriter, r *http.Request, stat
 	if v.Counts, err = s.olderCounts(r, project.ID, int64(v.Next)); err != nil {
 		return err
 	}
-	v.Send.Action, v.Send.Publish, v.Send.EditVersion = rulesPath(project.Slug)+"/publish", v.Next, draft.EditVersion
+	v.Send.Action, v.Send.Publish, v.Send.EditVersion, v.Send.Nothing = rulesPath(project.Slug)+"/publish", v.Next, draft.EditVersion, len(v.Counts) == 0
 	return render(w, r, status, web.RulesPublishPage(s.rulesPage(r, project, "Publish the rules", ui.Crumb{Label: "Publish"}), v))
 }
 

@@ -20,7 +20,7 @@ func TestRulesFromDraftToSendingBack(t *testing.T) {
 	reviewer.get(rules+"/draft").want(http.StatusOK).shows("Numbers in words.", "[noise] (key n): No speech", "“okay”, not “ok”", "ok -> okay")
 	reviewer.post(rules+"/draft", "edit_version", "0", "body", "Mine.").want(http.StatusConflict).shows("Somebody else saved this draft meanwhile", "Mine.")
 	reviewer.post(rules+"/draft", "edit_version", "1", "body", "As spoken.", "numbers", "words", "then", "publish").to(rules + "/publish")
-	reviewer.get(rules+"/publish").want(http.StatusOK).shows("Publish version 1", "As spoken.", "stays as it is")
+	reviewer.get(rules+"/publish").want(http.StatusOK).shows("Publish version 1", "As spoken.", "no transcript is older").lacks("stays as it is")
 	reviewer.post(rules+"/publish", "edit_version", "2", "scope", "").want(http.StatusUnprocessableEntity).shows("Choose what becomes")
 	reviewer.post(rules+"/publish", "edit_version", "1", "scope", "none").want(http.StatusConflict).shows("Somebody saved the draft meanwhile")
 	reviewer.post(rules+"/publish", "edit_version", "2", "scope", "none").to(rules)
