@@ -113,7 +113,7 @@ func (a *accessWriting) writeReadme(w io.Writer) error {
 		fmt.Fprintf(&text, "%-20s %s\n", part.Name, part.About)
 	}
 	if a.request.Media {
-		fmt.Fprintf(&text, "%-20s %s\n", "media/", "the original images, named by item")
+		fmt.Fprintf(&text, "%-20s %s\n", "media/", "the original images and recordings, images named by item")
 	}
 	fmt.Fprintf(&text, "%-20s %s\n", "checksums.txt", "SHA-256 of each file; sha256sum -c reads it")
 	_, err := io.WriteString(w, text.String())
@@ -140,22 +140,22 @@ func (a *accessWriting) writeOriginals(ctx context.Context) error {
 		return err
 	}
 	return a.zip.add("missing.txt", func(w io.Writer) error {
-		_, err := io.WriteString(w, "The original images of these items are not in the object store:\n"+strings.Join(a.missing, "\n")+"\n")
+		_, err := io.WriteString(w, "These originals are not in the object store:\n"+strings.Join(a.missing, "\n")+"\n")
 		return err
 	})
 }
 
 func (a *accessWriting) copyOriginal(ctx context.Context, media store.HeldMedia) (err error) {
-	object, err := a.blobs.Get(ctx, store.AssetKey(media.Item, "original"))
+	object, err := a.blobs.Get(ctx, media.Key())
 	if errors.Is(err, blob.ErrNotFound) {
-		a.missing = append(a.missing, fmt.Sprint(media.Item))
+		a.missing = append(a.missing, media.Name())
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, object.Close()) }()
-	return a.zip.add(fmt.Sprintf("media/%d%s", media.Item, extensionOf(media.ContentType)), func(w io.Writer) error {
+	return a.zip.add("media/"+media.Name()+extensionOf(media.ContentType), func(w io.Writer) error {
 		_, err := io.Copy(w, object)
 		return err
 	})

@@ -83,7 +83,8 @@ func (e *exporting) soundName(line *store.ExportLine) fileName {
 
 // extensionOf is the extension of a rendition's content type.
 func extensionOf(contentType string) string {
-	return "." + strings.Replace(strings.TrimPrefix(contentType, "image/"), "jpeg", "jpg", 1)
+	_, kind, _ := strings.Cut(contentType, "/")
+	return "." + strings.NewReplacer("jpeg", "jpg", "mpeg", "mp3").Replace(strings.TrimPrefix(kind, "x-"))
 }
 
 func sameType(extension, as string) bool {

@@ -84,7 +84,18 @@ func personParts() []AccessPart {
 			SELECT id, project_id, score, results, gold_limit, raised_at, settled_at, outcome FROM concerns WHERE person_id = $1 ORDER BY id`),
 		records("confusions.jsonl", "where your answers were held against others'", `
 			SELECT id, project_id, item_id, class_a, class_b, found_at FROM confusions WHERE $1 = ANY (people_a) OR $1 = ANY (people_b) ORDER BY id`),
-		records("media-reads.jsonl", "images that you were shown", `SELECT at, item_id, kind FROM media_reads WHERE person_id = $1 ORDER BY at`),
+		records("transcripts.jsonl", "what you wrote down of utterances, in answers and in drafts", `
+			SELECT t.item_id, t.kind, t.of_id, t.segments FROM transcripts t JOIN annotations a ON t.kind = 'annotation' AND t.of_id = a.id AND t.item_id = a.item_id
+			WHERE a.person_id = $1
+			UNION ALL
+			SELECT t.item_id, t.kind, t.of_id, t.segments FROM transcripts t JOIN assignments a ON t.kind = 'draft' AND t.of_id = a.id
+			JOIN tasks k ON k.id = a.task_id AND k.item_id = t.item_id WHERE a.person_id = $1 ORDER BY 1, 2, 3`),
+		records("hypothesis-views.jsonl", "what models heard that you were shown, and how far you went from it", `
+			SELECT item_id, how, seen_at, annotation_id, review_id, edits, words FROM hypothesis_views WHERE person_id = $1 ORDER BY seen_at`),
+		records("wider-contexts.jsonl", "when you asked to hear more, and why", `
+			SELECT w.item_id, w.seconds, w.at, (SELECT n.body FROM item_notes n WHERE n.item_id = w.item_id AND n.kind = 'context' AND n.of_id = w.id) AS reason
+			FROM wider_contexts w WHERE w.person_id = $1 ORDER BY w.id`),
+		records("media-reads.jsonl", "images that you were shown and utterances that you heard", `SELECT at, item_id, kind FROM media_reads WHERE person_id = $1 ORDER BY at`),
 		records("requests.jsonl", "requests that were kept for a day so that they are not done twice", `
 			SELECT key, status, response, created_at FROM idempotency_keys WHERE actor = 'person:' || $1::bigint ORDER BY created_at`),
 		{"elsewhere.jsonl", "every other row of the database that names your number", eachMention},
@@ -120,6 +131,7 @@ func eachSession(ctx context.Context, q querier, person int64, yield func(json.R
 var told = []string{
 	"person_identities.person_id", "members.person_id", "api_tokens.created_by", "assignments.person_id", "annotations.person_id", "reviews.reviewer_id",
 	"comments.person_id", "notices.person_id", "labeler_figures.person_id", "gold_results.person_id", "concerns.person_id",
+	"hypothesis_views.person_id", "wider_contexts.person_id",
 }
 
 // eachMention yields the table, the column and the key of every row that refers to a person and is in no part of its own. It asks the

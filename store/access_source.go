@@ -20,6 +20,13 @@ func sourceParts() []AccessPart {
 			FROM sources s WHERE s.id = $1`),
 		records("history.jsonl", "every change of the policy", `SELECT version, before, after, changed_at FROM source_changes WHERE source_id = $1 ORDER BY version`),
 		records("groups.jsonl", "items that belong together", `SELECT id, name FROM groups WHERE source_id = $1 ORDER BY id`),
+		records("recordings.jsonl", "every recording: its format, its files, and what was silenced in it", `
+			SELECT r.id, p.slug AS project, r.state, r.encoding, r.rate, r.channels, r.frames, r.imported_at,
+				(SELECT jsonb_agg(jsonb_build_object('kind', a.kind, 'content_type', a.content_type, 'bytes', a.bytes, 'sha256', encode(a.sha256, 'hex')) ORDER BY a.kind)
+					FROM recording_assets a WHERE a.recording_id = r.id) AS media,
+				(SELECT jsonb_agg(jsonb_build_object('channel', q.channel, 'begins', q.begins, 'ends', q.ends, 'at', q.at) ORDER BY q.begins)
+					FROM recording_silences q WHERE q.recording_id = r.id) AS silenced
+			FROM recordings r JOIN projects p ON p.id = r.project_id WHERE r.source_id = $1 ORDER BY r.id`),
 		records("imports.jsonl", "how the items came in", `
 			SELECT m.id, p.slug AS project, m.format, m.purpose, m.state, m.created_at, m.finished_at
 			FROM imports m JOIN projects p ON p.id = m.project_id WHERE m.source_id = $1 ORDER BY m.id`),
@@ -31,7 +38,7 @@ func sourceParts() []AccessPart {
 			SELECT e.id, d.name AS dataset, v.number, e.format, e.media, e.state, e.created_at, e.finished_at
 			FROM exports e JOIN dataset_versions v ON v.id = e.version_id JOIN datasets d ON d.id = v.dataset_id
 			WHERE EXISTS (SELECT FROM dataset_version_sources x WHERE x.version_id = v.id AND x.source_id = $1) ORDER BY e.id`),
-		{"items.jsonl", "every item: key, file name, metadata, dates, answers, truth, predictions, comments, and what holds it", eachItemHeld},
+		{"items.jsonl", "every item: key, file name, metadata, dates, answers, truth, predictions, transcripts, hypotheses, comments, and what holds it", eachItemHeld},
 	}
 }
 
@@ -60,6 +67,13 @@ const allOfItem = `
 				SELECT jsonb_agg(jsonb_build_object('class', c.name, 'x', b.x, 'y', b.y, 'w', b.w, 'h', b.h, 'rotation', b.rotation, 'score', b.score) ORDER BY b.position)
 				FROM prediction_boxes b JOIN classes c ON c.id = b.class_id WHERE b.prediction_id = d.id)) ORDER BY d.id)
 			FROM predictions d JOIN model_versions v ON v.id = d.model_version_id JOIN models m ON m.id = v.model_id WHERE d.item_id = i.id),
+		'recording', i.recording_id, 'channel', i.channel, 'begins', i.begins, 'ends', i.ends,
+		'transcripts', (SELECT jsonb_agg(jsonb_build_object('kind', t.kind, 'of', t.of_id, 'segments', t.segments) ORDER BY t.kind, t.of_id)
+			FROM transcripts t WHERE t.item_id = i.id),
+		'hypotheses', (SELECT jsonb_agg(jsonb_build_object('prediction', h.prediction_id, 'text', h.text, 'words', h.words) ORDER BY h.prediction_id)
+			FROM hypotheses h WHERE h.item_id = i.id),
+		'personal_data_found', (SELECT jsonb_agg(jsonb_build_object('truth', f.truth_id, 'segment', f.segment, 'first', f.first, 'last', f.last, 'kind', f.kind,
+				'state', f.state) ORDER BY f.id) FROM personal_findings f WHERE f.item_id = i.id),
 		'comments', (SELECT jsonb_agg(jsonb_build_object('at', c.at, 'text', regexp_replace(t.body, '\uE000[0-9]+\uE001', '@…', 'g')) ORDER BY c.id, t.version)
 			FROM comments c JOIN comment_texts t ON t.item_id = c.item_id AND t.comment_id = c.id WHERE c.item_id = i.id),
 		'examples', (SELECT jsonb_agg(jsonb_build_object('class', c.name, 'shows', e.shows, 'caption', e.caption) ORDER BY e.id)
@@ -108,28 +122,55 @@ func (s *Store) EachRecord(ctx context.Context, request AccessRequest, part Acce
 	return nil
 }
 
-// HeldMedia is an original of a source.
+// HeldMedia is an original of a source: of an item, or of a recording.
 type HeldMedia struct {
 	Item        int64
+	Recording   int64
 	ContentType string
 }
 
-// EachOriginal yields the originals of a source in the order of their items.
+// Key is the object.
+func (m HeldMedia) Key() string {
+	if m.Recording != 0 {
+		return RecordingKey(m.Recording, "original")
+	}
+	return AssetKey(m.Item, "original")
+}
+
+// Name is what it is called.
+func (m HeldMedia) Name() string {
+	if m.Recording != 0 {
+		return fmt.Sprintf("recording-%d", m.Recording)
+	}
+	return fmt.Sprint(m.Item)
+}
+
+// The originals of a source: of items, and of recordings.
+const (
+	heldPictures = `
+		SELECT i.id AS item, 0::bigint AS recording, a.content_type FROM items i JOIN assets a ON a.item_id = i.id AND a.kind = 'original'
+		WHERE i.source_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3`
+	heldRecordings = `
+		SELECT 0::bigint AS item, r.id AS recording, a.content_type FROM recordings r JOIN recording_assets a ON a.recording_id = r.id AND a.kind = 'original'
+		WHERE r.source_id = $1 AND r.id > $2 ORDER BY r.id LIMIT $3`
+)
+
+// EachOriginal yields the originals of a source in the order of their items, then those of its recordings.
 func (s *Store) EachOriginal(ctx context.Context, source int64, yield func(HeldMedia) error) error {
-	for last, full := int64(0), true; full; {
-		page, err := collect[HeldMedia](ctx, s.pool, `
-			SELECT i.id AS item, a.content_type FROM items i JOIN assets a ON a.item_id = i.id AND a.kind = 'original'
-			WHERE i.source_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3`, source, last, accessPage)
-		if err != nil {
-			return fmt.Errorf("originals of source %d: %w", source, err)
-		}
-		for _, media := range page {
-			last = media.Item
-			if err := yield(media); err != nil {
-				return err
+	for _, query := range []string{heldPictures, heldRecordings} {
+		for last, full := int64(0), true; full; {
+			page, err := collect[HeldMedia](ctx, s.pool, query, source, last, accessPage)
+			if err != nil {
+				return fmt.Errorf("originals of source %d: %w", source, err)
 			}
+			for _, media := range page {
+				last = media.Item + media.Recording // one of them is 0
+				if err := yield(media); err != nil {
+					return err
+				}
+			}
+			full = len(page) == accessPage
 		}
-		full = len(page) == accessPage
 	}
 	return nil
 }
