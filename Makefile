@@ -41,7 +41,7 @@ check: $(DIST) $(LINT)
 ## bench: one table of every timing that the README speaks of
 .PHONY: bench
 bench: postgres browser build
-	go test -p 1 -timeout 60m -short -run '^$$' -benchtime 1x -bench '^Benchmark(Erase|Claim|Submit|Publish|PairPage|ImportCOCO|ImportFormats|ReadCOCO|Version|Workbench|NextImage|ReviewPage|Agreement|Alpha|WER|Detection|Peaks|Calendar|Select)$$' \
+	go test -p 1 -timeout 60m -short -run '^$$' -benchtime 1x -bench '^Benchmark(Erase|Claim|Submit|Publish|PairPage|ImportCOCO|ImportFormats|ReadCOCO|Version|Workbench|NextImage|ReviewPage|Agreement|Alpha|WER|Detection|Peaks|FirstSound|Calendar|Select)$$' \
 	  ./store ./jobs ./handlers ./internal/formats ./internal/agreement ./internal/speech ./internal/metrics ./internal/audio ./e2e | go run ./e2e/benchtable
 
 # What a running server is made of.
@@ -118,6 +118,21 @@ install-python: MISSING := Python 3, for the tests|python3|python3|brew install 
 install-python: can-install
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 >/dev/null
+
+# The demo's calls, anew. They are kept with the program, so that only who changes what is said in them needs the synthesizer.
+.PHONY: calls
+calls: calls-tools
+	go run ./cmd/calls cmd/fiducial/calls
+
+.PHONY: calls-tools
+calls-tools:
+	@command -v espeak-ng >/dev/null || $(MAKE) --no-print-directory install-espeak
+
+.PHONY: install-espeak
+install-espeak: MISSING := espeak-ng, to speak the calls of the demo|espeak-ng|espeak-ng|brew install espeak-ng
+install-espeak: can-install
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends espeak-ng >/dev/null
 
 # MISSING is what has to be installed, then its package on Debian, on Fedora, and what to do on macOS.
 .PHONY: can-install

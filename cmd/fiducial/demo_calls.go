@@ -237,6 +237,9 @@ func (c *demoLine) bringHypotheses(ctx context.Context, turns []*demoTurn) error
 		return err
 	}
 	for n, version := range []string{"1.0", "1.1"} {
+		if _, err := c.Store.ReleaseModel(ctx, c.admin(), demoRecognizer, version); err != nil {
+			return err
+		}
 		added, err := c.Store.AddImport(ctx, c.admin(), demoCalls, store.NewImport{
 			Format: store.FormatHypotheses, Purpose: store.PurposePrediction, Model: demoRecognizer + "@" + version, Options: store.ImportOptions{VOCBase: 1},
 		})

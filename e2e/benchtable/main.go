@@ -72,6 +72,8 @@ var figures = []figure{
 	{what: "  memory of the process", benchmark: "Detection", metric: "MB", unit: "MB", limit: 300},
 	{what: "Outlines of three hours of sound at 16 kHz, the processor's time", benchmark: "Peaks", metric: "cpu-s", unit: "s", limit: 2},
 	{what: "  memory of the process", benchmark: "Peaks", metric: "MB", unit: "MB", limit: 100},
+	{what: "First sound of ten seconds at the end of three hours: median", benchmark: "FirstSound", metric: "ms", unit: "ms", limit: 100},
+	{what: "  against a recording of ten seconds", benchmark: "FirstSound", metric: "ratio", unit: "×", limit: 1.5},
 }
 
 // measurements are values by benchmark and metric.
