@@ -142,7 +142,7 @@ func (c *demoLine) writeRules(ctx context.Context, _ []*demoTurn) error {
 	if err := c.Store.SaveRules(ctx, c.reviewer(), c.project, 0, demoRulesBody, speech.Rules{}); err != nil {
 		return err
 	}
-	_, err := c.Store.PublishRules(ctx, c.reviewer(), c.project, 1)
+	_, err := c.Store.PublishRules(ctx, c.reviewer(), c.project, 1, store.SendBack{})
 	return err
 }
 
@@ -368,13 +368,16 @@ func (c *demoLine) decide(ctx context.Context, _ []*demoTurn) error {
 
 // backdate spreads the work over the days before, as that on the pictures.
 func (c *demoLine) backdate(ctx context.Context, _ []*demoTurn) error {
-	const ago = `((SELECT max(n.id) - t.id + 1 FROM tasks n WHERE n.project_id = t.project_id) * interval '50 minutes')`
+	const ago = `((SELECT max(n.id) - t.id + 1 FROM tasks n WHERE n.project_id = t.project_id) * interval '50 minutes' + interval '2 hours')`
 	batch := &pgx.Batch{}
-	batch.Queue(`UPDATE annotations a SET submitted_at = a.submitted_at - `+ago+` FROM tasks t WHERE t.id = a.task_id AND t.project_id = $1`, c.project)
+	batch.Queue(`
+		UPDATE annotations a SET submitted_at = a.submitted_at - `+ago+` + a.person_id * interval '7 minutes',
+			active_ms = 4000 + 3200 * (i.ends - i.begins) + a.id * 7919 % 5000
+		FROM tasks t JOIN items i ON i.id = t.item_id WHERE t.id = a.task_id AND t.project_id = $1`, c.project)
 	batch.Queue(`
 		UPDATE assignments s SET active_ms = a.active_ms, finished_at = a.submitted_at, claimed_at = a.submitted_at - a.active_ms * interval '1 millisecond'
 		FROM annotations a WHERE a.assignment_id = s.id AND s.project_id = $1 AND s.state = 'submitted'`, c.project)
-	batch.Queue(`UPDATE reviews r SET decided_at = r.decided_at - `+ago+` + interval '20 minutes' FROM tasks t WHERE t.id = r.task_id AND t.project_id = $1`, c.project)
+	batch.Queue(`UPDATE reviews r SET decided_at = r.decided_at - `+ago+` + interval '100 minutes' FROM tasks t WHERE t.id = r.task_id AND t.project_id = $1`, c.project)
 	batch.Queue(`UPDATE truths h SET created_at = r.decided_at FROM reviews r JOIN tasks t ON t.id = r.task_id WHERE r.id = h.review_id AND t.project_id = $1`, c.project)
 	return c.Pool.SendBatch(ctx, batch).Close()
 }
