@@ -142,7 +142,7 @@ func (c *demoLine) writeRules(ctx context.Context, _ []*demoTurn) error {
 	if err := c.Store.SaveRules(ctx, c.reviewer(), c.project, 0, demoRulesBody, speech.Rules{}); err != nil {
 		return err
 	}
-	_, err := c.Store.PublishRules(ctx, c.reviewer(), c.project, 1, store.SendBack{})
+	_, _, err := c.Store.PublishRules(ctx, c.reviewer(), c.project, 1, store.SendBack{})
 	return err
 }
 
