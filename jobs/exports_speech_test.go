@@ -130,7 +130,16 @@ func TestPromptsComeBackWordForWord(t *testing.T) {
 		t.Fatalf("%d lines, hashes %x and %x", version.Lines, version.Hash, again.Hash)
 	}
 	for format, extension := range map[string]string{"nemo": ".jsonl", "stm": ".stm", "vtt": ".vtt", "srt": ".srt", "textgrid": ".TextGrid", "ctm": ".ctm"} {
-		export, files := s.export(t, version, format, false)
+		export, err := s.store.AddExport(t.Context(), store.System(), version,
+			store.ExportAsk{Format: format, Personal: store.PersonalKeep, Reason: "Prompts name nobody."})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.work(t.Context(), export, 1); err != nil {
+			t.Fatal(err)
+		}
+		export = s.look(t, export)
+		files := unzip(t, s.archive(t, export))
 		got := map[string]string{}
 		for name, content := range files {
 			if filepath.Ext(name) == extension && name != "manifest.jsonl" {
