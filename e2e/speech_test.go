@@ -290,12 +290,6 @@ func (c *callCenter) review(n int) {
 	}
 }
 
-// hearingReady waits until an utterance under review can be decided.
-func (p *page) hearingReady() {
-	p.t.Helper()
-	p.waits(`() => document.querySelector("hearing-desk")?.dataset.ready === ""`)
-}
-
 // rightAnswer is the key of the answer that says what was said in the utterance under review.
 func (c *callCenter) rightAnswer() string {
 	c.t.Helper()
