@@ -19,6 +19,7 @@ import (
 // utterance is a real recording with what was said in it and what settings of a recognizer heard.
 type utterance struct {
 	name, said string
+	seconds    float64
 	heard      map[string]json.RawMessage // the lines of the recognizers' files, by their names
 	text       map[string]string
 }
@@ -115,12 +116,13 @@ func (c *callCenter) choose(long, short int) {
 	all, times := map[string]utterance{}, map[string]int{}
 	eachJSON(c.t, filepath.Join(folder, "manifest.jsonl"), func(line json.RawMessage) {
 		var said struct {
-			Name string `json:"utt_id"`
-			Text string
+			Name     string `json:"utt_id"`
+			Text     string
+			Duration float64
 		}
 		c.parse(line, &said)
 		times[said.Name]++
-		all[said.Name] = utterance{said.Name, said.Text, map[string]json.RawMessage{}, map[string]string{}}
+		all[said.Name] = utterance{said.Name, said.Text, said.Duration, map[string]json.RawMessage{}, map[string]string{}}
 	})
 	for _, recognizer := range recognizers {
 		eachJSON(c.t, filepath.Join(folder, "hypotheses", recognizer+".jsonl"), func(line json.RawMessage) {
@@ -177,12 +179,13 @@ func (c *callCenter) draw(args ...string) {
 	c.server.do(c.t, append([]string{"plan", "draw", c.slug, "--model", c.model()}, args...)...)
 }
 
-// planned are the names of what a plan took.
+// planned are the names of what a plan took, but for what a labeler has been handed after the last one of another plan.
 func (c *callCenter) planned(number int) (names []string) {
 	c.t.Helper()
 	for _, key := range query[string](c.t, c.server, `
 		SELECT x.external_key FROM plan_items l JOIN plans n ON n.id = l.plan_id JOIN projects p ON p.id = n.project_id JOIN item_texts x ON x.item_id = l.item_id
-		WHERE p.slug = $1 AND n.number = $2 ORDER BY 1`, c.slug, number) {
+		JOIN tasks t ON t.item_id = l.item_id
+		WHERE p.slug = $1 AND n.number = $2 AND t.live = 0 ORDER BY 1`, c.slug, number) {
 		names = append(names, strings.TrimSuffix(key, ".wav"))
 	}
 	return names
@@ -400,13 +403,15 @@ func (c *callCenter) surestAndLeastSure() {
 	c.draw("--method", "spread", "--share", "1", "--shortest", "4")
 	var lines bytes.Buffer
 	for _, name := range c.planned(2) {
-		line := map[string]any{"audio_filepath": name + ".wav", "text": c.utterances[name].said}
+		line := map[string]any{"audio_filepath": name + ".wav", "text": c.utterances[name].said, "duration": c.utterances[name].seconds}
 		if err := json.NewEncoder(&lines).Encode(line); err != nil {
 			c.t.Fatal(err)
 		}
 	}
 	folder := writeFolder(c.t, map[string][]byte{"said.jsonl": lines.Bytes()})
-	c.server.do(c.t, "import", c.slug, filepath.Join(folder, "said.jsonl"), "--format", "nemo", "--as", "truth", "--source", c.source)
+	if out, err := c.server.Command(c.t.Context(), "", "import", c.slug, filepath.Join(folder, "said.jsonl"), "--format", "nemo", "--as", "truth", "--source", c.source); err != nil {
+		c.t.Fatalf("%v\n%s", err, out)
+	}
 	p := c.reviewer
 	p.open("/projects/" + c.slug + "/plans/2")
 	p.press("Report now")
