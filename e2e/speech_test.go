@@ -417,28 +417,51 @@ func (c *callCenter) surestAndLeastSure() {
 	p.press("Report now")
 	p.eventually("the report", func() bool {
 		p.open("/projects/" + c.slug + "/plans/2")
-		return strings.Contains(p.text("main"), "least sure quarter")
+		return strings.Contains(p.text("main"), "The least sure quarter")
 	})
 	p.shoot("plan-report")
 	p.accessible()
-	c.t.Log(p.text("main"))
+	var report struct {
+		Items    int
+		Sentence string
+		All      rate
+		Quarters []rate
+	}
+	c.parse([]byte(c.server.do(c.t, "plan", "report", c.slug, "2", "--json")), &report)
+	if len(report.Quarters) != 4 || report.Items < 30 {
+		c.t.Fatalf("the report is over %d utterances: %+v", report.Items, report.Quarters)
+	}
+	if least, surest := report.Quarters[0], report.Quarters[3]; least.WER < 2*surest.WER || least.Low <= surest.High {
+		c.t.Errorf("the least sure quarter errs at %v, the surest at %v", least, surest)
+	}
+	c.t.Log(report.Sentence)
 }
 
-// erased asks for the erasure of the source and finds nothing left of it.
+// rate is a word error rate of a report.
+type rate struct{ WER, Low, High float64 }
+
+// erased asks for the erasure of the source and finds nothing left of it, in no table and in no object.
 func (c *callCenter) erased() {
 	c.t.Helper()
+	items := query[int64](c.t, c.server, `SELECT i.id FROM items i JOIN sources s ON s.id = i.source_id WHERE s.name = $1`, c.source)
+	recordings := query[int64](c.t, c.server, `SELECT r.id FROM recordings r JOIN sources s ON s.id = r.source_id WHERE s.name = $1`, c.source)
+	if len(items) != len(c.utterances) || len(recordings) != len(items) {
+		c.t.Fatalf("%d items of %d recordings", len(items), len(recordings))
+	}
 	c.server.do(c.t, "erase", "--source", c.source, "--wait")
-	for _, table := range []string{"recordings", "items", "plan_items", "transcripts", "hypotheses", "annotation_boxes", "hypothesis_views"} {
-		where := map[string]string{
-			"recordings": `JOIN sources s ON s.id = x.source_id WHERE s.name = $1`,
-			"items":      `JOIN sources s ON s.id = x.source_id WHERE s.name = $1`,
-			"plan_items": `JOIN plans n ON n.id = x.plan_id JOIN projects p ON p.id = n.project_id WHERE p.slug = 'prompts-' || substr($1, 9)`,
-		}[table]
-		if where == "" {
-			continue
-		}
-		if left := query[int](c.t, c.server, `SELECT count(*)::int FROM `+table+` x `+where, c.source); left[0] != 0 {
+	for _, table := range []string{
+		"item_texts", "tasks", "transcripts", "hypotheses", "predictions", "annotations", "truths", "plan_items", "hypothesis_views", "item_sounds", "item_agreements",
+	} {
+		if left := query[int](c.t, c.server, `SELECT count(*)::int FROM `+table+` WHERE item_id = ANY($1)`, items); left[0] != 0 {
 			c.t.Errorf("%d rows of %s are left", left[0], table)
 		}
 	}
+	if left := query[int](c.t, c.server, `SELECT count(*)::int FROM recordings WHERE id = ANY($1)`, recordings); left[0] != 0 {
+		c.t.Errorf("%d recordings are left", left[0])
+	}
+	c.reviewer.expect("status of 410")
+	c.reviewer.expect("status of 404")
+	c.reviewer.open(fmt.Sprintf("/items/%d", items[0]))
+	c.reviewer.sees("erased")
+	c.server.do(c.t, "dataset", "verify", c.slug+"@1")
 }

@@ -21,9 +21,6 @@ func soundPath(item int64) string { return fmt.Sprintf("/media/items/%d/sound", 
 // peaksPath is where its outline is.
 func peaksPath(item int64) string { return fmt.Sprintf("/media/items/%d/peaks", item) }
 
-// contextPath is where somebody who works on a task asks to hear more.
-func contextPath(task int64) string { return taskPath(task) + "/context" }
-
 func exactSeconds(s float64) string { return strconv.FormatFloat(s, 'f', -1, 64) }
 
 // setContext says where in the sound the item lies. No browser keeps any of it: what is erased must be gone.

@@ -108,7 +108,9 @@ func fillPersonalKinds(v *web.PersonalView, counts []store.PersonalCount) {
 		state, label string
 		count        int
 	}{
-		{store.PersonalFound, "To decide", all.Found}, {store.PersonalConfirmed, "Confirmed", all.Confirmed}, {store.PersonalDismissed, "Dismissed", all.Dismissed},
+		{store.PersonalFound, "To decide", all.Found},
+		{store.PersonalConfirmed, "Confirmed", all.Confirmed},
+		{store.PersonalDismissed, "Dismissed", all.Dismissed},
 		{"", "All", all.Found + all.Confirmed + all.Dismissed},
 	} {
 		v.States = append(v.States, ui.Tab{Label: tab.label, Href: personalHref(v.Href, v.Kind, tab.state, 0) + "#findings", Count: tab.count, Current: v.State == tab.state})

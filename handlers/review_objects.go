@@ -209,7 +209,7 @@ func (m *matched) finding(o agreement.Object) string {
 		return "Class differs"
 	case agreement.Loose:
 		return "Loose"
-	case agreement.Agreed:
+	case agreement.Agreed, agreement.WordsDiffer:
 	}
 	return "Matched"
 }

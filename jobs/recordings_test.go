@@ -22,7 +22,7 @@ func converterOf(t *testing.T, script string) media.Converter {
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "ffmpeg")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nWAV="+wav+"\n"+script+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nWAV="+wav+"\n"+script+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return media.ConverterAt(program)

@@ -38,7 +38,7 @@ func eachRecord(ctx context.Context, q querier, yield func(json.RawMessage) erro
 
 // personParts are what is held on a person. What they wrote themselves is in it; of answers and decisions when they were made and
 // how long they took, since what they say is the customers' data.
-func personParts() []AccessPart {
+func personParts() []AccessPart { //nolint:revive // a list, not logic
 	return []AccessPart{
 		records("identity.json", "who you are here", `
 			SELECT p.id, p.pseudonym, i.name, i.email, p.role, p.preferences, p.created_at, p.left_at
@@ -84,11 +84,11 @@ func personParts() []AccessPart {
 			SELECT id, project_id, score, results, gold_limit, raised_at, settled_at, outcome FROM concerns WHERE person_id = $1 ORDER BY id`),
 		records("confusions.jsonl", "where your answers were held against others'", `
 			SELECT id, project_id, item_id, class_a, class_b, found_at FROM confusions WHERE $1 = ANY (people_a) OR $1 = ANY (people_b) ORDER BY id`),
-		records("transcripts.jsonl", "what you wrote down of utterances, in answers and in drafts", `
-			SELECT t.item_id, t.kind, t.of_id, t.segments FROM transcripts t JOIN annotations a ON t.kind = 'annotation' AND t.of_id = a.id AND t.item_id = a.item_id
-			WHERE a.person_id = $1
+		records("transcripts.jsonl", "of which utterances you wrote something down, in answers and in drafts", `
+			SELECT t.item_id, t.kind, t.of_id, jsonb_array_length(t.segments) AS segments FROM transcripts t
+			JOIN annotations a ON t.kind = 'annotation' AND t.of_id = a.id AND t.item_id = a.item_id WHERE a.person_id = $1
 			UNION ALL
-			SELECT t.item_id, t.kind, t.of_id, t.segments FROM transcripts t JOIN assignments a ON t.kind = 'draft' AND t.of_id = a.id
+			SELECT t.item_id, t.kind, t.of_id, jsonb_array_length(t.segments) FROM transcripts t JOIN assignments a ON t.kind = 'draft' AND t.of_id = a.id
 			JOIN tasks k ON k.id = a.task_id AND k.item_id = t.item_id WHERE a.person_id = $1 ORDER BY 1, 2, 3`),
 		records("hypothesis-views.jsonl", "what models heard that you were shown, and how far you went from it", `
 			SELECT item_id, how, seen_at, annotation_id, review_id, edits, words FROM hypothesis_views WHERE person_id = $1 ORDER BY seen_at`),

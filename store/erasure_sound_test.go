@@ -15,7 +15,10 @@ import (
 )
 
 // admin is somebody who may erase.
-func (b *booth) admin(tb testing.TB) Actor { return b.hire(tb, access.Admin) }
+func (b *booth) admin(tb testing.TB) Actor {
+	tb.Helper()
+	return b.hire(tb, access.Admin)
+}
 
 // erase erases items.
 func (b *booth) erase(tb testing.TB, who Actor, items ...int64) Erasure {

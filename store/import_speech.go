@@ -295,15 +295,6 @@ func (b *speechBatch) groupOf(u *ImportUtterance, recording *knownRecording) str
 	return recording.Path
 }
 
-// wholeOf returns the item that is the whole of a recording, nil if there is none.
-func (k *knownRecording) wholeOf() *knownUtterance {
-	i := slices.IndexFunc(k.items, func(u *knownUtterance) bool { return k.matches(&u.span, &span{}) })
-	if i < 0 {
-		return nil
-	}
-	return k.items[i]
-}
-
 // matches tells whether two spans of the recording are the same, one of which may not be fitted into it yet.
 func (k *knownRecording) matches(x, y *span) bool {
 	a, c := *x, *y

@@ -95,8 +95,8 @@ func (b *speechBatch) find(ctx context.Context, u *ImportUtterance) (item *known
 // freeKey is the first of the utterance's keys that no other utterance has.
 func (b *speechBatch) freeKey(u *ImportUtterance) string {
 	for _, key := range u.Keys {
-		hash := string(keyHash(b.run.secret, key))
-		if b.items[hash] == nil && !b.planned[hash] && b.run.pretendedItems[hash] == "" {
+		hash := keyHash(b.run.secret, key)
+		if b.items[string(hash)] == nil && !b.planned[string(hash)] && b.run.pretendedItems[string(hash)] == "" {
 			return key
 		}
 	}
@@ -111,13 +111,13 @@ func (b *speechBatch) closed(u *ImportUtterance, p *utterancePlan) string {
 				return t.refusal()
 			}
 		}
-		name := string(keyHash(b.run.secret, p.key))
-		switch other := b.run.pretendedItems[name]; {
+		name := keyHash(b.run.secret, p.key)
+		switch other := b.run.pretendedItems[string(name)]; {
 		case u.Sound == "", p.recording == nil && !u.Uploaded && b.run.Purpose == PurposePrediction:
 			return "There is no item of this name. Import its recording first."
 		case other != "":
 			return fmt.Sprintf("It is about the same item as %s of this import.", other)
-		case b.planned[name]:
+		case b.planned[string(name)]:
 			return "Another line of this import has the same name."
 		}
 		return ""
@@ -285,11 +285,11 @@ func (b *speechBatch) decideSound(ctx context.Context, s *ImportSound) error {
 // recordingOf finds the recording that a file of sound belongs to: by its path, else by a likeness of names, which does not give
 // a recording that has a sound another one.
 func (b *speechBatch) recordingOf(ctx context.Context, s *ImportSound) (*knownRecording, error) {
-	hash := string(keyHash(b.run.secret, s.Name))
-	if recording := b.recordings[hash]; recording != nil {
+	hash := keyHash(b.run.secret, s.Name)
+	if recording := b.recordings[string(hash)]; recording != nil {
 		return recording, nil
 	}
-	if item := b.items[hash]; item != nil {
+	if item := b.items[string(hash)]; item != nil {
 		return b.byID[item.Recording], nil
 	}
 	recording, _, err := b.alike(ctx, false, func(m *formats.Media) (string, error) { return m.Find(s.Name) })

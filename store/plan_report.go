@@ -154,6 +154,7 @@ func (p reportedPlan) score(ctx context.Context, tx pgx.Tx, normalizer speech.No
 	for i := range list {
 		at[list[i].Item] = i
 	}
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := tx.Query(ctx, `
 		SELECT l.item_id, q.model_version_id, m.name || '@' || v.version, h.text
 		FROM plan_items l JOIN predictions q ON q.item_id = l.item_id JOIN hypotheses h ON h.item_id = q.item_id AND h.prediction_id = q.id

@@ -19,10 +19,9 @@ import (
 type spoken struct {
 	*storetest.Utterances
 
-	st      *store.Store
-	pool    *pgxpool.Pool
-	bucket  *blob.Bucket
-	imports int64
+	st     *store.Store
+	pool   *pgxpool.Pool
+	bucket *blob.Bucket
 }
 
 // newSpoken makes recordings of four seconds with so many items each; every item says its number, and every third asks a question.

@@ -66,8 +66,10 @@ func (v ImportForm) purposes() []ui.Option {
 		nothing = "Nothing: recordings only"
 	}
 	return []ui.Option{
-		{Value: "truth", Label: "Truth", Disabled: !v.AcceptsTruth}, {Value: "prefill", Label: "Prefill"},
-		{Value: "prediction", Label: "Predictions"}, {Value: "media", Label: nothing},
+		{Value: "truth", Label: "Truth", Disabled: !v.AcceptsTruth},
+		{Value: "prefill", Label: "Prefill"},
+		{Value: "prediction", Label: "Predictions"},
+		{Value: "media", Label: nothing},
 	}
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -62,7 +63,7 @@ func run(args []string) error {
 	}
 	var calls []spokenCall
 	for i, s := range scripts {
-		call, file, err := s.record(uint64(i) + 1) //nolint:gosec // a small number
+		call, file, err := s.record(uint64(i) + 1)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -132,7 +133,7 @@ func put(line *[]float32, at int, sound []float32) {
 
 // say runs the synthesizer.
 func (v voice) say(text string) (*audio.Sound, error) {
-	out, err := exec.Command("espeak-ng", "-v", v.name, "-s", strconv.Itoa(v.speed), "-p", strconv.Itoa(v.pitch), "--stdout", text).Output() //nolint:gosec // our own texts
+	out, err := exec.CommandContext(context.Background(), "espeak-ng", "-v", v.name, "-s", strconv.Itoa(v.speed), "-p", strconv.Itoa(v.pitch), "--stdout", text).Output() //nolint:gosec // our own texts
 	if err != nil {
 		return nil, fmt.Errorf("espeak-ng (make calls-tools installs it): %w", err)
 	}

@@ -247,7 +247,7 @@ func (c *demoLine) bringHypotheses(ctx context.Context, turns []*demoTurn) error
 			return err
 		}
 		var lines strings.Builder
-		ear := newDemoEar(0.80+0.08*float64(n), uint64(n)+1) //nolint:gosec // a small number
+		ear := newDemoEar(0.80+0.08*float64(n), uint64(n)+1)
 		for _, t := range turns {
 			line, err := json.Marshal(ear.hear(t, c.keys[t]))
 			if err != nil {
@@ -287,7 +287,7 @@ func (c *demoLine) transcribe(ctx context.Context, _ []*demoTurn) error {
 		if d.habit == "" {
 			continue
 		}
-		pen := newDemoPen(d.habit, uint64(n)+11) //nolint:gosec // a small number
+		pen := newDemoPen(d.habit, uint64(n)+11)
 		for range 14 {
 			err := c.write(ctx, d, pen)
 			if errors.Is(err, store.ErrQueueEmpty) {

@@ -27,7 +27,7 @@ server = fiducial.Server(pause=0.02)
 for slug in ("steel", "wire", "tube"):
     server.post("/projects", {"slug": slug, "kind": "image", "accepts_truth": True})
 slugs = [project["slug"] for project in server.list("/projects", limit=1)]
-assert slugs == ["steel", "strip", "tube", "wire"], slugs
+assert slugs == ["calls", "steel", "strip", "tube", "wire"], slugs
 assert slugs == [project["slug"] for project in server.projects()]
 
 told = []

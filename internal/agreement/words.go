@@ -112,7 +112,7 @@ type PairWords struct {
 type wordSums struct {
 	heard                   bool // that any item had words
 	rates, items, same      int
-	errors, words, counted  int // of pairs; words is half of what both have, counted both
+	errors, words           int // of pairs; words is half of what both have
 	truthErrors, truthWords int
 	labelers                []*wordLabeler
 	pairs                   map[[2]int]*wordRate

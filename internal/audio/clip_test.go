@@ -2,6 +2,7 @@ package audio_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 
@@ -44,7 +45,7 @@ func steps(t *testing.T, sound *audio.Sound) (all []int) {
 	decoder, samples := sound.Decode(0, sound.Frames), make([]float32, 64*sound.Channels)
 	for {
 		n, err := decoder.Read(samples)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {

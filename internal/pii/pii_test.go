@@ -23,8 +23,8 @@ type sentence struct {
 	wants []pii.Finding
 }
 
-func list(t testing.TB) (all []sentence) {
-	t.Helper()
+func list(tb testing.TB) (all []sentence) {
+	tb.Helper()
 	for line := range strings.Lines(sentences) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -128,8 +128,11 @@ func TestMaskReplacesWhatItIsTold(t *testing.T) {
 	t.Parallel()
 	transcript := speech.Transcript{{Text: "grüß dich, maria lopez aus köln"}, {Text: "yes"}}
 	masked, n := pii.Mask(transcript, []pii.Span{
-		{Segment: 0, First: 17, Last: 22, Kind: pii.Name}, {Segment: 0, First: 11, Last: 22, Kind: pii.Name}, {Segment: 0, First: 27, Last: 31, Kind: pii.Address},
-		{Segment: 1, First: 2, Last: 9, Kind: pii.Name}, {Segment: 7, First: 0, Last: 1, Kind: pii.Name},
+		{Segment: 0, First: 17, Last: 22, Kind: pii.Name},
+		{Segment: 0, First: 11, Last: 22, Kind: pii.Name},
+		{Segment: 0, First: 27, Last: 31, Kind: pii.Address},
+		{Segment: 1, First: 2, Last: 9, Kind: pii.Name},
+		{Segment: 7, First: 0, Last: 1, Kind: pii.Name},
 	}, pii.Label)
 	if masked[0].Text != "grüß dich, [name] aus [address]" || masked[1].Text != "yes" || n != 2 || transcript[0].Text == masked[0].Text {
 		t.Errorf("%+v, %d replaced", masked, n)

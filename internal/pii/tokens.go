@@ -20,7 +20,9 @@ func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) }
 func isDigit(r rune) bool  { return r >= '0' && r <= '9' }
 
 // inside reports whether a rune at the edge of a word belongs to it.
-func inside(r rune) bool { return isLetter(r) || unicode.IsDigit(r) || r == '+' || r == '@' || r == '$' || r == '€' || r == '£' || r == '#' }
+func inside(r rune) bool {
+	return isLetter(r) || unicode.IsDigit(r) || r == '+' || r == '@' || r == '$' || r == '€' || r == '£' || r == '#'
+}
 
 func tokenize(text string) (t tokens) {
 	runes := []rune(text)

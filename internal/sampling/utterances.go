@@ -265,7 +265,7 @@ func (d *draw) sort() {
 		}
 		at := d.StratumOf(length)
 		s, sum := &d.strata[at], &d.out.Strata[at]
-		s.of = append(s.of, int32(i)) //nolint:gosec // fewer than two thousand million
+		s.of = append(s.of, int32(i))
 		s.seconds += float64(u.Seconds)
 		sum.Seconds += float64(u.Seconds)
 		sum.All[Bin(u.Confidence)]++

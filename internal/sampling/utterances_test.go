@@ -16,7 +16,7 @@ func heard(rt *rapid.T) []sampling.Utterance {
 	all := make([]sampling.Utterance, rapid.IntRange(0, 80).Draw(rt, "utterances"))
 	for i := range all {
 		all[i] = sampling.Utterance{
-			Item: int64(i + 1), Source: rapid.Int64Range(1, 3).Draw(rt, "source"), Words: int32(rapid.IntRange(0, 12).Draw(rt, "words")), //nolint:gosec // small
+			Item: int64(i + 1), Source: rapid.Int64Range(1, 3).Draw(rt, "source"), Words: int32(rapid.IntRange(0, 12).Draw(rt, "words")),
 			Confidence: float32(rapid.IntRange(0, 20).Draw(rt, "confidence")) / 20, Seconds: float32(rapid.IntRange(1, 40).Draw(rt, "seconds")) / 4,
 			Expires: rapid.SampledFrom([]int32{1, 10, 100, sampling.NeverExpires}).Draw(rt, "expires"),
 		}
@@ -184,7 +184,7 @@ func TestExpiringFirst(t *testing.T) {
 	t.Parallel()
 	var all []sampling.Utterance
 	for i := range 50 {
-		all = append(all, sampling.Utterance{Item: int64(i + 1), Words: 5, Seconds: 1, Confidence: 0.5, Expires: int32(100 - i)}) //nolint:gosec // small
+		all = append(all, sampling.Utterance{Item: int64(i + 1), Words: 5, Seconds: 1, Confidence: 0.5, Expires: int32(100 - i)})
 	}
 	out := sampling.Select(all, sampling.Choice{By: "words", Method: sampling.Below, Below: 1, Days: 60, Expiring: sampling.ExpiringFirst, Seed: 9})
 	for i := range 9 {
@@ -271,7 +271,7 @@ func BenchmarkSelect(b *testing.B) {
 	for i := range all {
 		x = x*6364136223846793005 + 1442695040888963407
 		all[i] = sampling.Utterance{
-			Item: int64(i + 1), Source: int64(x>>60) + 1, Confidence: float32(x>>40) / (1 << 24), Words: int32(x >> 36 & 15), Seconds: 3, //nolint:gosec // small
+			Item: int64(i + 1), Source: int64(x>>60) + 1, Confidence: float32(x>>40) / (1 << 24), Words: int32(x >> 36 & 15), Seconds: 3,
 			Expires: sampling.NeverExpires,
 		}
 	}
