@@ -55,7 +55,7 @@ func (l *loop) makeProject() {
 	p.must(p.GetByRole("link", playwright.PageGetByRoleOptions{Name: "New project"}).First().Click())
 	p.fill("Name", l.project)
 	p.fill("Short name (optional)", l.slug)
-	p.must(p.GetByLabel("Take imported boxes as truth").Check())
+	p.must(p.GetByLabel("Take imported labels as truth").Check())
 	p.press("Make the project")
 	p.must(p.WaitForURL("**/projects/" + l.slug))
 }

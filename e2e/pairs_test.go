@@ -150,7 +150,7 @@ func BenchmarkPairPage(b *testing.B) {
 	admin := signIn(b, server, addAccount(b, server, "admin"))
 	admin.addMember(f.slug, reviewer)
 	admin.open("/projects/" + f.slug + "/settings")
-	admin.must(admin.GetByLabel("Take imported boxes as truth").Check())
+	admin.must(admin.GetByLabel("Take imported labels as truth").Check())
 	admin.press("Save the settings")
 	dir := stripFolder(b, strips(pairPictures))
 	writeFile(b, dir, "labels.json", cocoOfPairs(b))

@@ -46,7 +46,7 @@ func TestInventoryIsTheSchema(t *testing.T) {
 // clearings are the ways that the erasure of an item knows.
 var clearings = []store.Clearing{
 	store.TheItem, store.ByItem, store.ByItemRewritten, store.ByTask, store.ByAssignment, store.ByAnnotation, store.ByPrediction, store.ByReview, store.ByTruth, store.ByComment,
-	store.AboutIt, store.WithGroup, store.ByImport, store.LineEmptied, store.WithArchive, store.OnceDone, store.Recomputed,
+	store.AboutIt, store.WithGroup, store.WithRecording, store.ByImport, store.LineEmptied, store.WithArchive, store.OnceDone, store.Recomputed,
 }
 
 // What holds an item's trace says in words that the code knows how it is cleared.

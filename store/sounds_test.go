@@ -133,7 +133,10 @@ func TestErasedNeighboursChangeNothing(t *testing.T) {
 	s.silence(t, 0, audio.Clip{Begins: 1, Ends: 2}) // the second item, to the frame
 	exec(t, s.pool, `DELETE FROM transcripts WHERE item_id = $1`, s.Items[1])
 	exec(t, s.pool, `DELETE FROM item_sounds WHERE item_id = $1`, s.Items[1])
-	exec(t, s.pool, `UPDATE dataset_lines SET item_id = NULL, truth_id = NULL, split = NULL, media = NULL, width = NULL, height = NULL WHERE item_id = $1`, s.Items[1])
+	exec(t, s.pool, `INSERT INTO erasures (kind, scope, state, due_at, erased_at) VALUES ('request', 'items', 'erased', now(), now())`)
+	exec(t, s.pool, `
+		UPDATE dataset_lines SET item_id = NULL, truth_id = NULL, split = NULL, media = NULL, width = NULL, height = NULL,
+			erasure_id = (SELECT max(id) FROM erasures) WHERE item_id = $1`, s.Items[1])
 	for _, media := range []bool{false, true} {
 		if v := verified(t, s.st, version, media); !v.HashHolds || v.Mismatched > 0 && v.Findings[0].Item != 0 || v.Matching != 7 || v.Erased != 1 {
 			t.Errorf("media %v: %+v", media, v)
