@@ -127,7 +127,8 @@ func (c *clearing) follow(ctx context.Context) error {
 		"figures": `INSERT INTO stale_figures (project_id, person_id) SELECT * FROM unnest(@people_of::bigint[], @people::bigint[])`,
 		"changes": `INSERT INTO batch_changes SELECT unnest(@batches::bigint[])`,
 		"batches": `
-			UPDATE batches b SET plan_size = least(b.plan_size, l.drawn), plan_lot = least(b.plan_lot, l.items),
+			UPDATE batches b SET plan_size = CASE WHEN b.plan_size > l.drawn THEN l.drawn ELSE b.plan_size END,
+				plan_lot = CASE WHEN b.plan_lot > l.items THEN l.items ELSE b.plan_lot END,
 				state = CASE WHEN l.items = 0 AND b.settling IS NULL AND b.state NOT IN ('approved', 'closed') THEN 'closed' ELSE b.state END
 			FROM (SELECT w.id, count(i.item_id)::int AS items, count(i.look)::int AS drawn FROM unnest(@batches::bigint[]) w (id)
 				LEFT JOIN batch_items i ON i.batch_id = w.id GROUP BY w.id) l

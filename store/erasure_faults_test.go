@@ -260,3 +260,17 @@ func (g *grave) wantCountsRight(t *testing.T) {
 		t.Errorf("batches count %d items too many", off)
 	}
 }
+
+// A batch that was never planned has no plan after all of its items are gone, either.
+func TestErasureEmptiesABatchWithoutAPlan(t *testing.T) {
+	t.Parallel()
+	g := newGrave(t, storetest.Pool(t))
+	b := g.bury(t, "unplanned")
+	g.exec(t, `UPDATE batches SET plan_size = NULL, plan_lot = NULL, plan_limit = NULL, plan_accept = NULL, planned_at = NULL WHERE id = $1`, b.batch)
+	if e := g.erase(t, b.source); e.State != ErasureErased {
+		t.Errorf("%s: %s", e.State, e.Error)
+	}
+	if state := g.one(t, `SELECT count(*) FROM batches WHERE id = $1 AND state = 'closed' AND plan_size IS NULL`, b.batch); state != 1 {
+		t.Error("the batch is not closed without a plan")
+	}
+}

@@ -246,7 +246,10 @@ type planReportAnswer struct {
 	All      planRate   `json:"all"`
 	Chosen   planRate   `json:"chosen"`
 	Control  planRate   `json:"control"`
+	Quarters []planRate `json:"quarters"` // of utterances of four words and more, the least sure first
 	Deciles  []planRate `json:"deciles"`
+	Strata   []planRate `json:"strata"`
+	Sources  []planRate `json:"sources"`
 	Models   []struct {
 		Model string   `json:"model"`
 		All   planRate `json:"all"`
