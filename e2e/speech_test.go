@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,8 +34,9 @@ type callCenter struct {
 	utterances map[string]utterance
 	blind      account // transcribes first, from silence
 	editor     account // then, from the hypothesis
+	judge      account
 	admin      *page
-	reviewer   *page
+	reviewer   *page // the judge's
 }
 
 var recognizers = []string{"ps-default", "ps-fast"}
@@ -66,12 +68,11 @@ func newCallCenter(t *testing.T, long, short int) *callCenter {
 	c.admin = signIn(t, c.server, addAccount(t, c.server, "admin"))
 	c.admin.addClass(c.slug, "Request", "1")
 	c.admin.addClass(c.slug, "Number", "2")
-	judge := addAccount(t, c.server, "reviewer")
-	c.blind, c.editor = addAccount(t, c.server, "labeler"), addAccount(t, c.server, "labeler")
-	for _, who := range []account{judge, c.blind, c.editor} {
+	c.judge, c.blind, c.editor = addAccount(t, c.server, "reviewer"), addAccount(t, c.server, "labeler"), addAccount(t, c.server, "labeler")
+	for _, who := range []account{c.judge, c.blind, c.editor} {
 		c.admin.addMember(c.slug, who)
 	}
-	c.reviewer = signIn(t, c.server, judge)
+	c.reviewer = signIn(t, c.server, c.judge)
 	c.choose(long, short)
 	files := map[string][]byte{}
 	for name := range c.utterances {
@@ -459,9 +460,11 @@ func (c *callCenter) erased() {
 	if left := query[int](c.t, c.server, `SELECT count(*)::int FROM recordings WHERE id = ANY($1)`, recordings); left[0] != 0 {
 		c.t.Errorf("%d recordings are left", left[0])
 	}
-	c.reviewer.expect("status of 410")
-	c.reviewer.expect("status of 404")
-	c.reviewer.open(fmt.Sprintf("/items/%d", items[0]))
-	c.reviewer.sees("erased")
+	for _, path := range []string{"/items/%d", "/media/items/%d/sound", "/media/items/%d/peaks"} {
+		status, err := visit(c.t, c.server, c.judge).call(http.MethodGet, fmt.Sprintf(path, items[0]), nil, nil)
+		if status != http.StatusGone {
+			c.t.Errorf("%s answers %d, %v", path, status, err)
+		}
+	}
 	c.server.do(c.t, "dataset", "verify", c.slug+"@1")
 }
