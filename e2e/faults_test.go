@@ -137,7 +137,7 @@ func TestJobsRunAgainAfterKill(t *testing.T) {
 // An erasure is killed as soon as it began, and again when its rows are gone, and while it is proved and written to the receipt.
 func TestKilledErasureGoesOn(t *testing.T) {
 	t.Parallel()
-	const pictures, kills = 120, 3
+	const pictures, kills = 120, 2
 	server := fresh(t)
 	server.do(t, "project", "add", "strips", "--kind", "image")
 	server.do(t, "import", "strips", pictureFolder(t, pictures), "--format", "images", "--source", "acme")

@@ -47,7 +47,7 @@ var recognizers = []string{"ps-default", "ps-fast"}
 // that it errs where it is not sure; and the erasure of the source takes all of it.
 func TestLeastSureIsHeardBest(t *testing.T) {
 	t.Parallel()
-	c := newCallCenter(t, 48, 12)
+	c := newCallCenter(t, 36, 9)
 	c.draw("--share", "0.2", "--modes", "blind,edit")
 	chosen := c.planned(1)
 	c.leastSureOfEachLength(chosen)
@@ -429,7 +429,7 @@ func (c *callCenter) surestAndLeastSure() {
 		Quarters []rate
 	}
 	c.parse([]byte(c.server.do(c.t, "plan", "report", c.slug, "2", "--json")), &report)
-	if len(report.Quarters) != 4 || report.Items < 30 {
+	if len(report.Quarters) != 4 || report.Items < 20 {
 		c.t.Fatalf("the report is over %d utterances: %+v", report.Items, report.Quarters)
 	}
 	if least, surest := report.Quarters[0], report.Quarters[3]; least.WER < 2*surest.WER || least.Low <= surest.High {

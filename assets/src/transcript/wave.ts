@@ -35,7 +35,7 @@ export class Wave {
   private readonly window = element("div", { class: "win" });
   private readonly miniHead = element("div", { class: "at" });
   private readonly axis = element("div", { class: "axis", "aria-hidden": "true" });
-  private readonly plot = element("div", { class: "plot", role: "img" });
+  private readonly plot = element("div", { class: "plot", role: "img", "aria-label": "Waveform" });
   private readonly host = element("div", { class: "host" });
   private readonly selected = element("div", { class: "sel", hidden: "" });
   private readonly cuts = element("div", { class: "cuts", "aria-hidden": "true" });
