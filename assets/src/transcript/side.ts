@@ -80,7 +80,7 @@ export function confidenceRow(timing: Timing, heard: readonly Heard[]): HTMLElem
   return [
     element("span", {}, "Confidence"),
     ...names.map((name, i) => element("span", {}, element("span", { class: `wd k${i + 1}` }, name), ` ${left[i]}`)),
-    element("span", { class: "push n" }, `${words.length} words, mean ${mean.toFixed(2)}`),
+    element("span", { class: "push n" }, `${words.length === 1 ? "1 word" : `${words.length} words`}, mean ${mean.toFixed(2)}`),
   ];
 }
 
