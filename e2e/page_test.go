@@ -58,7 +58,7 @@ func newPage(tb testing.TB, s *Server) *page {
 	context.SetDefaultNavigationTimeout(60_000)
 	p := &page{t: tb, server: s, name: strconv.FormatInt(n, 10)}
 	context.OnConsole(func(m playwright.ConsoleMessage) {
-		if m.Type() == "error" {
+		if m.Type() == "error" && !strings.Contains(m.Text(), leftBehind) {
 			p.note(m.Text() + " (" + m.Location().URL + ")")
 		}
 	})
@@ -75,6 +75,10 @@ func newPage(tb testing.TB, s *Server) *page {
 	}
 	return p
 }
+
+// leftBehind is what htmx says of a request that was under way when its page was left: of one that looks whether a job is done,
+// say. A request that the server refused, or that it was not there for, the browser itself tells of besides.
+const leftBehind = "htmx:error: Failed to fetch TypeError: Failed to fetch"
 
 // shootFailure writes pictures of what the tabs showed when the test failed into e2e/shots.
 func (p *page) shootFailure() {
