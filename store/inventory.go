@@ -252,6 +252,71 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"ledger_heads", []string{"one", "line", "sum"}, OfNobody, ""},
 		{"exports", []string{"report"}, OfItem, WithArchive},
 
+		{"model_servers", []string{
+			"model_version_id", "adapter", "url", "options", "configuration", "credential", "timeout_ms", "attempts", "rate", "concurrency", "launcher",
+			"launch", "version", "changed_by", "changed_at",
+		}, OfNobody, ""},
+		{"chains", []string{
+			"id", "name", "description", "slots", "baseline", "alert_drop", "expect_days", "created_by", "created_at", "archived_at",
+		}, OfNobody, ""},
+		{"evaluation_schedules", []string{
+			"id", "chain_id", "name", "request", "every", "hour", "on_release", "next_at", "fault", "created_by", "token_id", "created_at", "stopped_at",
+		}, OfNobody, ""},
+		{"evaluations", []string{
+			"id", "chain_id", "title", "split", "normalizer", "labels", "baseline", "started_by", "schedule_id", "runner", "workflow", "state", "error",
+			"created_by", "token_id", "created_at", "began_at", "finished_at",
+		}, OfNobody, ""},
+		{"evaluation_versions", []string{"evaluation_id", "version_id"}, OfNobody, ""},
+		{"evaluation_models", []string{"evaluation_id", "slot", "model_version_id"}, OfNobody, ""},
+		{"evaluation_steps", []string{
+			"id", "evaluation_id", "version_id", "path", "configuration", "after_step", "state", "items", "done", "reused", "failed", "error", "began_at",
+			"finished_at",
+		}, OfNobody, ""},
+		{"evaluation_chunks", []string{"step_id", "number", "first", "last", "state", "done", "reused", "failed"}, OfNobody, ""},
+		{"evaluation_failures", []string{"step_id", "item_id", "reason", "status", "attempts", "at"}, OfItem, ByItem},
+		{"model_calls", []string{"model_version_id", "place", "worker", "until"}, OfNobody, ""},
+		{"model_rates", []string{"model_version_id", "next_at"}, OfNobody, ""},
+		{"model_launches", []string{
+			"id", "model_version_id", "evaluation_id", "worker", "state", "error", "log_bytes", "started_at", "ready_at", "stopped_at",
+		}, OfNobody, ""},
+		{"model_outputs", []string{
+			"item_id", "model_version_id", "configuration", "input", "text", "words", "boxes", "labels", "confidence", "took_ms", "made_at",
+		}, OfItem, ByItemRewritten},
+		// What a cell keeps of a line is numbers by its position: an emptied line says no more whose they were.
+		{"cells", []string{
+			"id", "version_id", "split", "path", "configurations", "labels", "normalizer", "task", "evaluation_id", "items", "failed", "relabeled", "measure",
+			"value", "low", "high", "figures", "computed_at",
+		}, OfNobody, ""},
+		{"cell_scores", []string{"cell_id", "block", "scores"}, OfNobody, ""},
+		{"cell_differences", []string{
+			"cell_id", "baseline_id", "measure", "value", "low", "high", "p", "adjusted", "items", "gained", "lost", "computed_at",
+		}, OfNobody, ""},
+		{"cell_moves", []string{"cell_id", "baseline_id", "position", "change"}, OfNobody, ""},
+		{"cell_errors", []string{"cell_id", "position", "kind", "size", "detail", "ordinal"}, OfNobody, ""},
+		{"cell_overlaps", []string{"cell_id", "version_id", "items", "figures"}, OfNobody, ""},
+		{"cell_flags", []string{"cell_id", "kind", "model_version_id", "lines", "bias", "computed_at"}, OfNobody, ""},
+		{"attributions", []string{"id", "from_cell", "to_cell", "measure", "state", "error", "parts", "computed_at"}, OfNobody, ""},
+		{"causes", []string{"id", "name", "created_by", "created_at"}, OfNobody, ""},
+		{"item_causes", []string{"item_id", "cell_id", "kind", "ordinal", "cause_id", "person_id", "at"}, OfItem, ByItem},
+		{"audits", []string{
+			"id", "version_id", "items", "seed", "batch_id", "state", "error", "report", "created_by", "token_id", "created_at", "reported_at",
+		}, OfNobody, ""},
+		{"audit_items", []string{"item_id", "audit_id", "truth_id"}, OfItem, ByItem},
+		{"changes", []string{
+			"id", "at", "kind", "title", "body", "system", "url", "origin", "external_key", "model_version_id", "created_by", "token_id", "created_at",
+			"removed_at",
+		}, OfNobody, ""},
+		{"hooks", []string{"id", "name", "system", "secret", "created_by", "created_at", "last_at", "revoked_at"}, OfNobody, ""},
+		{"alert_channels", []string{"id", "name", "kind", "target", "chain_id", "created_by", "created_at", "removed_at"}, OfNobody, ""},
+		{"alerts", []string{
+			"id", "kind", "chain_id", "evaluation_id", "cell_id", "key", "summary", "state", "times", "raised_at", "last_at", "snoozed_until", "settled_by",
+			"settled_at",
+		}, OfNobody, ""},
+		{"alert_sendings", []string{"alert_id", "channel_id", "state", "attempts", "fault", "sent_at"}, OfNobody, ""},
+		{"share_links", []string{
+			"id", "token_hash", "chain_id", "created_by", "created_at", "expires_at", "revoked_at", "opened", "last_at",
+		}, OfNobody, ""},
+
 		{"erasures", []string{
 			"id", "kind", "scope", "source_id", "group_id", "state", "reason", "due_at", "requested_by", "token_id", "requested_at", "confirmed_by",
 			"confirmed_at", "started_at", "erased_at", "rewritten_at", "backups_until", "items", "done_items", "late", "listed_to", "unmatched",
@@ -277,6 +342,7 @@ func ObjectInventory() []ObjectPlace {
 		{"imports/{import}/", "deleted once the import is done, at the latest after a day"},
 		{"exports/{export}", "deleted when an item of its version is erased"},
 		{"ledger/{line}", "kept for ever, as the record of what was erased: ids and keyed hashes"},
+		{"launches/{launch}", "deleted with the outputs of its run, and when an item of the run's versions is erased"},
 		{"access/{request}", "deleted after a week, and when an item in it is erased or the person leaves"},
 	}
 }

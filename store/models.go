@@ -14,11 +14,14 @@ import (
 	"fiducial/internal/access"
 )
 
+// modelKinds are what a model can be: what finds boxes, hears words, writes words properly, or says what they mean.
+func modelKinds() []string { return []string{"detector", "asr", "formatting", "nlp"} }
+
 // Model is a thing that predicts.
 type Model struct {
 	ID          int64
 	Name        string
-	Kind        string // "detector", "asr" or "nlp"
+	Kind        string // one of modelKinds
 	Description string
 	Versions    []string // oldest first
 	CreatedAt   time.Time
@@ -160,7 +163,7 @@ func (s *Store) AddModel(ctx context.Context, actor Actor, name, kind string) (i
 // NewModel is what registering a model needs.
 type NewModel struct {
 	Name        string
-	Kind        string // "detector", "asr" or "nlp"
+	Kind        string // one of modelKinds
 	Description string
 }
 
@@ -182,8 +185,8 @@ func (s *Store) RegisterModel(ctx context.Context, actor Actor, n NewModel) (id 
 	switch {
 	case !modelWord(n.Name):
 		return 0, invalid("name", "Give the model a name without spaces, slashes and @.")
-	case n.Kind != "detector" && n.Kind != "asr" && n.Kind != "nlp":
-		return 0, invalid("kind", "Choose detector, asr or nlp.")
+	case !slices.Contains(modelKinds(), n.Kind):
+		return 0, invalid("kind", "Choose detector, asr, formatting or nlp.")
 	}
 	if n.Description, err = checkDescription(n.Description); err != nil {
 		return 0, err

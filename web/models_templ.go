@@ -26,7 +26,7 @@ func modelHref(name string) string { return "/models/" + url.PathEscape(name) }
 
 // ModelKinds are what kinds of models are called.
 func ModelKinds() []ui.Option {
-	return []ui.Option{{Value: "asr", Label: "speech recognition"}, {Value: "detector", Label: "detector of boxes"}, {Value: "nlp", Label: "language model"}}
+	return []ui.Option{{Value: "asr", Label: "speech recognition"}, {Value: "detector", Label: "detector of boxes"}, {Value: "formatting", Label: "formatting of transcripts"}, {Value: "nlp", Label: "language model"}}
 }
 
 func kindName(kind string) string {

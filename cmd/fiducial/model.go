@@ -18,7 +18,7 @@ type modelAddCommand struct {
 	clientFlags `embed:""`
 
 	Name string `arg:"" help:"Name without spaces and without @."`
-	Kind string `help:"detector, asr or nlp." enum:"detector,asr,nlp" required:""`
+	Kind string `help:"detector, asr, formatting or nlp." enum:"detector,asr,formatting,nlp" required:""`
 
 	Description string `help:"What people should know of it, in Markdown."`
 }

@@ -64,40 +64,51 @@ const (
 	RegisterModels Action = "register models" // models and their versions
 	ReadModels     Action = "read models"     // models, their lineage, what they have predicted
 	ReadMetrics    Action = "read metrics"    // the figures for Prometheus
+
+	ReadEvaluations Action = "read evaluations" // runs, figures, trends, the timeline: nothing of an item
+	RunEvaluations  Action = "run evaluations"  // start, cancel, try again, attribute, audit
+	EditChains      Action = "edit chains"      // chains, schedules, limits, channels, hooks, share links
+	WriteChanges    Action = "write changes"    // what a team did, on the timeline
+	SettleAlerts    Action = "settle alerts"    // acknowledge, snooze, close
 )
 
 // table is sorted by how much it opens.
 var table = map[Action][]Role{
-	SignedIn:       {Labeler, Reviewer, Admin, Viewer},
-	Account:        {Labeler, Reviewer, Admin, Viewer},
-	ReadProjects:   {Labeler, Reviewer, Admin, Viewer},
-	Label:          {Labeler, Reviewer, Admin},
-	Discuss:        {Labeler, Reviewer, Admin},
-	ReadItems:      {Reviewer, Admin},
-	Review:         {Reviewer, Admin},
-	EditGuideline:  {Reviewer, Admin},
-	ReadQuality:    {Reviewer, Admin},
-	ManageQuality:  {Reviewer, Admin},
-	EditBatches:    {Reviewer, Admin}, // who answers for the truth says what is labeled next; settings and members stay an admin's
-	ReadAgreement:  {Reviewer, Admin, Viewer},
-	ReadDatasets:   {Reviewer, Admin, Viewer},
-	ReadRetention:  {Reviewer, Admin, Viewer},
-	ReadMetrics:    {Reviewer, Admin, Viewer},
-	ReadModels:     {Reviewer, Admin, Viewer},
-	DecidePersonal: {Reviewer, Admin},
-	EditDatasets:   {Admin},
-	KeepPersonal:   {Admin},
-	Export:         {Admin},
-	EditProjects:   {Admin},
-	Import:         {Admin},
-	KeepConsumers:  {Admin},
-	ManagePeople:   {Admin},
-	ManageTokens:   {Admin},
-	ReadAudit:      {Admin},
-	ManageJobs:     {Admin},
-	ManageSources:  {Admin},
-	Erase:          {Admin},
-	RegisterModels: {Admin},
+	SignedIn:        {Labeler, Reviewer, Admin, Viewer},
+	Account:         {Labeler, Reviewer, Admin, Viewer},
+	ReadProjects:    {Labeler, Reviewer, Admin, Viewer},
+	Label:           {Labeler, Reviewer, Admin},
+	Discuss:         {Labeler, Reviewer, Admin},
+	ReadItems:       {Reviewer, Admin},
+	Review:          {Reviewer, Admin},
+	EditGuideline:   {Reviewer, Admin},
+	ReadQuality:     {Reviewer, Admin},
+	ManageQuality:   {Reviewer, Admin},
+	EditBatches:     {Reviewer, Admin}, // who answers for the truth says what is labeled next; settings and members stay an admin's
+	ReadAgreement:   {Reviewer, Admin, Viewer},
+	ReadDatasets:    {Reviewer, Admin, Viewer},
+	ReadRetention:   {Reviewer, Admin, Viewer},
+	ReadMetrics:     {Reviewer, Admin, Viewer},
+	ReadModels:      {Reviewer, Admin, Viewer},
+	ReadEvaluations: {Reviewer, Admin, Viewer},
+	RunEvaluations:  {Reviewer, Admin},
+	WriteChanges:    {Reviewer, Admin},
+	SettleAlerts:    {Reviewer, Admin},
+	EditChains:      {Admin},
+	DecidePersonal:  {Reviewer, Admin},
+	EditDatasets:    {Admin},
+	KeepPersonal:    {Admin},
+	Export:          {Admin},
+	EditProjects:    {Admin},
+	Import:          {Admin},
+	KeepConsumers:   {Admin},
+	ManagePeople:    {Admin},
+	ManageTokens:    {Admin},
+	ReadAudit:       {Admin},
+	ManageJobs:      {Admin},
+	ManageSources:   {Admin},
+	Erase:           {Admin},
+	RegisterModels:  {Admin},
 }
 
 // Actions lists every action of the table.
