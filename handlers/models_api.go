@@ -15,7 +15,7 @@ import (
 type modelJSON struct {
 	ID          int64    `json:"id" example:"1"`
 	Name        string   `json:"name" example:"strip-detector"`
-	Kind        string   `json:"kind" enum:"detector,asr,nlp"`
+	Kind        string   `json:"kind" enum:"detector,asr,formatting,nlp"`
 	Description string   `json:"description,omitempty"`
 	Versions    []string `json:"versions" doc:"Oldest first."`
 }
@@ -56,7 +56,7 @@ type modelOutput struct{ Body modelDetailJSON }
 type newModelInput struct {
 	Body struct {
 		Name        string `json:"name" example:"strip-detector"`
-		Kind        string `json:"kind" enum:"detector,asr,nlp"`
+		Kind        string `json:"kind" enum:"detector,asr,formatting,nlp"`
 		Description string `json:"description,omitempty" doc:"Markdown."`
 	}
 }
