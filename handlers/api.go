@@ -45,6 +45,7 @@ func (s *Server) apiRoutes(r router) {
 		s.datasetOperations(a)
 		s.diffOperations(a)
 		s.consumerOperations(a)
+		s.changeOperations(a)
 		s.relabelOperations(a)
 		s.reviewOperations(a)
 		s.batchOperations(a)

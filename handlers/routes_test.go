@@ -17,7 +17,8 @@ import (
 )
 
 // openToEverybody lists what needs no sign-in. Adding to it is a decision.
-var openToEverybody = []string{"GET /sign-in", "POST /sign-in", "GET /invitation/{secret}", "POST /invitation/{secret}", "GET /confirm/{id}/{mark}", "POST /confirm/{id}/{mark}"}
+var openToEverybody = []string{"GET /sign-in", "POST /sign-in", "GET /invitation/{secret}", "POST /invitation/{secret}", "GET /confirm/{id}/{mark}", "POST /confirm/{id}/{mark}",
+	"POST /hooks/{id}"}
 
 // unregistered lists what is served without an action: for orchestrators, and our own built files.
 var unregistered = []string{"/healthz", "/readyz", "/assets/*"}

@@ -97,6 +97,7 @@ func (s *Server) Routes() http.Handler {
 		s.datasetRoutes(r)
 		s.modelRoutes(r)
 		s.consumerRoutes(r)
+		s.changeRoutes(r)
 		s.batchRoutes(r)
 		s.projectRoutes(r)
 		s.itemRoutes(r)

@@ -263,6 +263,9 @@ func (s *Store) Release(ctx context.Context, actor Actor, n NewRelease) (id int6
 		if err := noteTraining(ctx, tx, actor, id, n.Training); err != nil {
 			return err
 		}
+		if err := changeRelease(ctx, tx, actor, id); err != nil {
+			return err
+		}
 		return audit(ctx, tx, actor, auditEvent{
 			Action: "model.release", ObjectType: "model_version", ObjectID: id, Detail: map[string]any{"successor_of": successor, "training": len(n.Training)},
 		})

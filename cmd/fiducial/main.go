@@ -67,6 +67,7 @@ type commandLine struct {
 	Dataset  datasetCommand  `cmd:"" help:"Freeze, verify, compare and list datasets." group:"Against a server"`
 	Access   accessCommand   `cmd:"" help:"Write what is held on a source, or on a person, into a zip file." group:"Against a server"`
 	Export   exportCommand   `cmd:"" help:"Write a dataset version into a zip file." group:"Against a server"`
+	Change   changeCommand   `cmd:"" help:"Record on the timeline what a team did, and list it." group:"Against a server"`
 	Consumer consumerCommand `cmd:"" help:"Record who uses dataset versions, and confirm that their copies of erased items are deleted." group:"Against a server"`
 	Expiring expiringCommand `cmd:"" help:"Print what expires when, and what that does to dataset versions." group:"Against a server"`
 
