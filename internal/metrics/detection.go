@@ -66,18 +66,27 @@ type Detections struct {
 
 	truth, found [][]int // of the image, by class: indices
 	match        matching
+	image        Matched
+	group        int32 // of the image that is added
 }
 
 // detectedClass is what is known of one class.
 type detectedClass struct {
 	found   []foundBox
 	objects [sizes]int // that are to be found, without those that are ignored
-	truths  int
+	byGroup []groupObjects
 	curve   []float64
+}
+
+// groupObjects are those of one group of images, in each range of sizes.
+type groupObjects struct {
+	group int32
+	n     [sizes]int32
 }
 
 // foundBox is a detection with what became of it, a bit for each threshold.
 type foundBox struct {
+	group            int32
 	score            float64
 	rank             uint8 // among those of its class in its image, from 0
 	matched, ignored [sizes]uint16
@@ -93,13 +102,9 @@ func NewDetections(classes int, thresholds []float64) *Detections {
 
 // Add compares one image. Boxes of a class that there is not are passed over.
 func (d *Detections) Add(truth []TruthBox, found []Detection) {
-	present := d.sort(truth, found)
-	for _, class := range present {
-		slices.SortStableFunc(d.found[class], func(i, j int) int { return cmp.Compare(found[j].Score, found[i].Score) })
-		d.found[class] = d.found[class][:min(len(d.found[class]), mostFound)]
-		d.compare(class, truth, found)
-		d.truth[class], d.found[class] = d.truth[class][:0], d.found[class][:0]
-	}
+	d.image.Objects, d.image.Found = d.image.Objects[:0], d.image.Found[:0]
+	d.matchInto(&d.image, truth, found)
+	d.AddMatched(&d.image)
 }
 
 // sort puts the boxes of an image into their classes and returns the classes that have any.
@@ -127,31 +132,64 @@ func (d *Detections) sort(truth []TruthBox, found []Detection) (present []int) {
 	return present
 }
 
-// compare matches the detections of one class in one image.
-func (d *Detections) compare(class int, truth []TruthBox, found []Detection) {
-	into := &d.classes[class]
+// compare matches the detections of one class in one image, and appends them.
+func (d *Detections) compare(into []MatchedBox, class int, truth []TruthBox, found []Detection) []MatchedBox {
 	m := &d.match
 	m.reset(truth, d.truth[class], found, d.found[class])
-	first := len(into.found)
+	first := len(into)
+	m.order(allSizes)
+	m.run(half)
 	for rank, i := range d.found[class] {
-		into.found = append(into.found, foundBox{score: found[i].Score, rank: uint8(rank)})
+		box := MatchedBox{Class: int32(class), Rank: uint8(rank), Score: found[i].Score, At: int32(i), Object: -1, Other: other(&found[i], truth)} //nolint:gosec // no more than there are, and no more than mostFound
+		if place := m.by[rank]; place >= 0 {
+			box.Object = int32(d.truth[class][m.inOrder[place]]) //nolint:gosec // an image's objects
+		}
+		into = append(into, box)
 	}
-	into.truths += len(d.truth[class])
 	for size := range sizes {
-		into.objects[size] += m.order(size)
+		m.order(size)
 		for t, threshold := range d.thresholds {
 			m.run(min(threshold, 1-1e-10))
 			for k := range m.found {
-				box := &into.found[first+k]
+				box := &into[first+k]
 				if m.by[k] >= 0 {
-					box.matched[size] |= 1 << t
+					box.Matched[size] |= 1 << t
 				}
 				if m.ignores(k, size) {
-					box.ignored[size] |= 1 << t
+					box.Ignored[size] |= 1 << t
 				}
 			}
 		}
 	}
+	return into
+}
+
+// half is the overlap from which two boxes are of the same object.
+const half = 0.5
+
+// other is the object of another class that a detection overlaps most, by half at least; -1: none.
+func other(d *Detection, truth []TruthBox) int32 {
+	best, most := int32(-1), half
+	for i := range truth {
+		t := &truth[i]
+		if t.Class == d.Class || t.Class < 0 || t.Crowd {
+			continue
+		}
+		if o := overlap(d, t); o >= most {
+			best, most = int32(i), o //nolint:gosec // an image's objects
+		}
+	}
+	return best
+}
+
+// ignoredIn has a bit for each range of sizes that an object does not count in.
+func ignoredIn(t *TruthBox) (bits uint8) {
+	for size, bounds := range sizeRanges {
+		if t.Crowd || t.Area < bounds[0] || t.Area > bounds[1] {
+			bits |= 1 << size
+		}
+	}
+	return bits
 }
 
 // matching matches the detections of one class in one image with its objects.
@@ -170,12 +208,7 @@ func (m *matching) reset(truth []TruthBox, truths []int, found []Detection, foun
 	m.truth, m.found, m.overlaps = m.truth[:0], m.found[:0], m.overlaps[:0]
 	for _, i := range truths {
 		t := truth[i]
-		t.ignoredInArea = 0
-		for size, bounds := range sizeRanges {
-			if t.Crowd || t.Area < bounds[0] || t.Area > bounds[1] {
-				t.ignoredInArea |= 1 << size
-			}
-		}
+		t.ignoredInArea = ignoredIn(&t)
 		m.truth = append(m.truth, t)
 	}
 	for _, i := range founds {
@@ -277,7 +310,7 @@ func (d *Detections) Scores() DetectionScores {
 	var at50, at75 average
 	var few [len(fewFound)]average
 	s := DetectionScores{Classes: make([]ClassDetection, len(d.classes))}
-	half, threeQuarters := d.thresholdAt(0.5), d.thresholdAt(0.75)
+	atHalf, threeQuarters := d.thresholdAt(half), d.thresholdAt(0.75)
 	for k := range d.classes {
 		c := &d.classes[k]
 		slices.SortStableFunc(c.found, func(a, b foundBox) int { return cmp.Compare(b.score, a.score) })
@@ -291,7 +324,7 @@ func (d *Detections) Scores() DetectionScores {
 			p := c.precision(allSizes, t)
 			own.add(p)
 			ownRecall.add(c.recall(allSizes, t, mostFound))
-			if t == half {
+			if t == atHalf {
 				at50.add(p)
 				own50.add(p)
 			}
