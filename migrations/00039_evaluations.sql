@@ -422,7 +422,25 @@ CREATE TABLE share_links (
 );
 CREATE INDEX share_links_chain_idx ON share_links (chain_id);
 
+-- What may stay of an utterance whose time ran out, where its source's policy says so: the words of its truth with what is personal
+-- masked, as the truth of an item that has no sound. It keeps the hash of the key, so that whoever asks later for the erasure of that
+-- key finds it. erasure_id is the expiry that left it, kept how many an expiry left.
+ALTER TABLE items DROP CONSTRAINT items_state_check;
+ALTER TABLE items ADD CONSTRAINT items_state_check CHECK (state IN ('awaiting_media', 'processing', 'ready', 'broken', 'redacted'));
+ALTER TABLE items ADD CONSTRAINT items_redacted CHECK (state <> 'redacted' OR recording_id IS NULL);
+ALTER TABLE truths ADD COLUMN erasure_id bigint REFERENCES erasures;
+ALTER TABLE truths DROP CONSTRAINT truths_origin;
+ALTER TABLE truths ADD CONSTRAINT truths_origin CHECK (num_nonnulls(review_id, import_id, erasure_id) = 1);
+ALTER TABLE erasures ADD COLUMN kept integer NOT NULL DEFAULT 0;
+
 -- +goose Down
+ALTER TABLE erasures DROP COLUMN kept;
+ALTER TABLE truths DROP COLUMN erasure_id;
+ALTER TABLE truths ADD CONSTRAINT truths_origin CHECK ((review_id IS NULL) <> (import_id IS NULL)) NOT VALID;
+UPDATE items SET state = 'broken', fault = 'A redaction, which this version does not know.' WHERE state = 'redacted';
+ALTER TABLE items DROP CONSTRAINT items_redacted;
+ALTER TABLE items DROP CONSTRAINT items_state_check;
+ALTER TABLE items ADD CONSTRAINT items_state_check CHECK (state IN ('awaiting_media', 'processing', 'ready', 'broken'));
 DROP TABLE share_links, alert_sendings, alerts, alert_channels, hooks, changes, audit_items, audits, item_causes, causes, attributions, cell_flags,
     cell_overlaps, cell_errors, cell_moves, cell_differences, cell_scores, cells, model_outputs, model_launches, model_rates, model_calls,
     evaluation_failures, evaluation_chunks, evaluation_steps, evaluation_models, evaluation_versions, evaluations, evaluation_schedules, chains, model_servers;

@@ -141,7 +141,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 			"item_id", "person_id", "model_version_id", "how", "seen_at", "annotation_id", "review_id", "edits", "words",
 		}, OfItem, ByItem},
 		{"wider_contexts", []string{"id", "item_id", "person_id", "seconds", "at"}, OfItem, ByItem},
-		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at", "rules_version"}, OfItem, ByItem},
+		{"truths", []string{"id", "item_id", "review_id", "import_id", "annotation_id", "current", "created_at", "rules_version", "erasure_id"}, OfItem, ByItem},
 		{"personal_findings", []string{
 			"id", "item_id", "truth_id", "segment", "first", "last", "begins", "ends", "kind", "detector", "confidence", "state", "decided_by", "decided_at",
 			"found_at",
@@ -320,7 +320,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"erasures", []string{
 			"id", "kind", "scope", "source_id", "group_id", "state", "reason", "due_at", "requested_by", "token_id", "requested_at", "confirmed_by",
 			"confirmed_at", "started_at", "erased_at", "rewritten_at", "backups_until", "items", "done_items", "late", "listed_to", "unmatched",
-			"counts", "erased", "touched", "proof", "receipt", "signature", "hold_id", "told_at", "error",
+			"counts", "erased", "touched", "proof", "receipt", "signature", "hold_id", "told_at", "error", "kept",
 		}, OfNobody, ""},
 		{"erasure_lists", []string{"erasure_id", "item_id", "state"}, OfItem, OnceDone},
 		{"erasure_items", []string{"item_id", "erasure_id", "project_id", "source_id", "task_id", "key_hash", "erased_at", "recording_id"}, OfNobody, ""},

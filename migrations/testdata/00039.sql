@@ -34,3 +34,6 @@ INSERT INTO alert_channels (name, kind, target, chain_id) VALUES ('Speech team',
 INSERT INTO alerts (kind, chain_id, evaluation_id, cell_id, key, summary) VALUES ('drop', 1, 1, 1, 'drop/1', '{}');
 INSERT INTO alert_sendings (alert_id, channel_id) VALUES (1, 1);
 INSERT INTO share_links (token_hash, chain_id, expires_at) VALUES (sha256('link'), 1, now());
+UPDATE erasures SET kept = 1 WHERE id = 1;
+INSERT INTO items (project_id, source_id, key_hash, state) SELECT project_id, source_id, sha256('redaction'), 'redacted' FROM items ORDER BY id LIMIT 1;
+INSERT INTO truths (item_id, erasure_id) SELECT max(id), 1 FROM items;
