@@ -86,7 +86,7 @@ func kindRows(counts map[string]int64) (rows []web.KindRow) {
 // renderErasure shows one erasure; refused is why a confirmation was, and typed what was typed for it.
 func (s *Server) renderErasure(w http.ResponseWriter, r *http.Request, status int, e store.Erasure, refused web.Refusal, typed string) error {
 	v := web.ErasureView{
-		ErasureRow: erasureRow(e, actorOf(r).Allowed(access.Erase)), Tabs: retentionTabs(r, erasuresPath), CanErase: actorOf(r).Allowed(access.Erase), Late: e.Late,
+		ErasureRow: erasureRow(e, actorOf(r).Allowed(access.Erase)), Tabs: retentionTabs(r, erasuresPath), CanErase: actorOf(r).Allowed(access.Erase), Late: e.Late, Kept: e.Kept,
 		Unmatched: unmatchedWords(e.Unmatched), Error: e.Error, Word: confirmWord(e), Typed: typed, Refused: refused, Started: orZero(e.StartedAt),
 		Confirmed: orZero(e.ConfirmedAt), ConfirmBy: cmp.Or(e.ConfirmedBy, "a program"), Kinds: kindRows(e.Counts),
 	}

@@ -42,6 +42,7 @@ type erasureJSON struct {
 	Items     int                         `json:"items" doc:"That are meant."`
 	Done      int                         `json:"done_items"`
 	Late      int                         `json:"late_items" doc:"Came in after the preview, and go too."`
+	Kept      int                         `json:"redactions,omitempty" doc:"Masked transcripts without sound that an expiry left, as the source's policy says."`
 	Unmatched []int32                     `json:"unmatched_lines,omitempty" doc:"Lines of the list that name no item."`
 	Counts    map[string]int64            `json:"counts" doc:"What goes, or went, by kind."`
 	Versions  map[string]map[string]int64 `json:"versions,omitempty" doc:"Lines by version's id and split."`
@@ -53,7 +54,7 @@ type erasureJSON struct {
 func erasureAsJSON(e store.Erasure) erasureJSON {
 	out := erasureJSON{
 		ID: e.ID, Kind: e.Kind, Scope: e.Scope, Source: e.Source, State: e.State, Reason: e.Reason, Due: e.DueAt, Overdue: e.Overdue, Requested: e.RequestedAt,
-		Erased: e.ErasedAt, Rewritten: e.RewrittenAt, Items: e.Items, Done: e.DoneItems, Late: e.Late, Unmatched: e.Unmatched, Counts: e.Counts,
+		Erased: e.ErasedAt, Rewritten: e.RewrittenAt, Items: e.Items, Done: e.DoneItems, Late: e.Late, Kept: e.Kept, Unmatched: e.Unmatched, Counts: e.Counts,
 		Exports: e.Touched.Exports, Error: e.Error,
 	}
 	if e.DoneItems > 0 {

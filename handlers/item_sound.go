@@ -35,7 +35,7 @@ func itemSound(item store.Item, classes []store.Class) *web.ItemSoundView {
 		return nil
 	}
 	v := &web.ItemSoundView{
-		Written: item.HasTruth, Segments: itemSegments(item.Sound.Truth), Undecided: item.TaskState == "open" || item.TaskState == "in_review",
+		Redacted: item.State == "redacted", Written: item.HasTruth, Segments: itemSegments(item.Sound.Truth), Undecided: item.TaskState == "open" || item.TaskState == "in_review",
 	}
 	names := map[int64]string{}
 	for _, c := range classes {

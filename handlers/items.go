@@ -37,6 +37,7 @@ var itemStates = []struct {
 	{"awaiting_media", "no picture yet", ui.Warn},
 	{"processing", "being looked at", ui.Info},
 	{"broken", "broken", ui.Bad},
+	{"redacted", "redaction", ui.Neutral},
 }
 
 // itemState says in what state an item is: what is wrong with its picture comes before its task.

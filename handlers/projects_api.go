@@ -167,7 +167,7 @@ func (s *Server) apiProject(ctx context.Context, actor store.Actor, in *slugInpu
 type itemJSON struct {
 	ID     int64  `json:"id" example:"17"`
 	Key    string `json:"key" example:"coil-7/strip-0017.png" doc:"What the outside world knows it by."`
-	State  string `json:"state" enum:"awaiting_media,processing,ready,broken" doc:"Of its picture."`
+	State  string `json:"state" enum:"awaiting_media,processing,ready,broken,redacted" doc:"Of its picture or its sound. redacted: masked words whose sound has expired."`
 	Task   string `json:"task,omitempty" enum:"open,in_review,adjudicated,discarded" doc:"Missing before it came into the queue."`
 	Width  int    `json:"width,omitempty" example:"1600" doc:"Pixels of the upright picture."`
 	Height int    `json:"height,omitempty" example:"1100"`
@@ -177,7 +177,7 @@ type itemsInput struct {
 	PageQuery
 
 	Slug   string `path:"slug" example:"steel"`
-	State  string `query:"state" enum:"open,in_review,adjudicated,discarded,awaiting_media,processing,broken" doc:"Of the task, or of the picture."`
+	State  string `query:"state" enum:"open,in_review,adjudicated,discarded,awaiting_media,processing,broken,redacted" doc:"Of the task, or of the picture."`
 	Class  int64  `query:"class" doc:"Id of a class that the truth has a box of."`
 	Source int64  `query:"source" doc:"Id of the source."`
 	Group  string `query:"group" doc:"Name of the group."`

@@ -93,7 +93,7 @@ func (s *Server) renderShorten(w http.ResponseWriter, r *http.Request, source st
 	v := web.ShortenView{
 		Form: form, From: daysInWords(source.RetentionDays), To: daysInWords(edit.RetentionDays), Items: int(preview.Items), AtOnce: int(preview.AtOnce),
 		Week: int(preview.Week), Month: int(preview.Month), Quarter: int(preview.Quarter), Beyond: int(preview.Later),
-		First: orZero(preview.First), Last: orZero(preview.Last),
+		First: orZero(preview.First), Last: orZero(preview.Last), Redactions: int(preview.Redactable),
 	}
 	for _, loss := range preview.Splits {
 		v.Splits = append(v.Splits, web.SplitLossRow{

@@ -261,7 +261,11 @@ func (e *exporting) lose(line *store.ExportLine, name fileName) {
 		e.report.Add(formats.Renamed, line.Key, name.renamed+": written as "+name.path)
 	}
 	if line.Sound != nil {
-		if e.export.Media && line.Media == nil {
+		switch {
+		case !e.export.Media || line.Media != nil || e.unheard(line):
+		case line.Redacted():
+			e.report.Add(formats.LeftOut, line.Key, "its recording has expired: a redaction of its words is here without sound")
+		default:
 			e.report.Add(formats.LeftOut, line.Key, "no sound of it was there when the version was frozen")
 		}
 		e.loseSpoken(line)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"path"
+	"slices"
 	"strings"
 
 	"fiducial/internal/audio"
@@ -144,6 +145,9 @@ func (e *exporting) recordings(ctx context.Context, split manifest.Split, words 
 				yield(formats.Recording{}, err)
 				return
 			}
+			if e.unheard(line) {
+				continue
+			}
 			one := e.spoken(line, words)
 			if !e.export.Media && line.Spoken.Recording == of {
 				open.Segments = append(open.Segments, one.Segments...)
@@ -167,6 +171,11 @@ func (e *exporting) spoken(line *store.ExportLine, words bool) formats.Recording
 		recording.Duration = line.Seconds()
 	}
 	t := e.tell(line)
+	if line.Redacted() {
+		for _, s := range t.transcript {
+			recording.Duration = max(recording.Duration, s.End)
+		}
+	}
 	var times [][]speech.WordTime
 	if words {
 		basic, _ := speech.NormalizerOf("basic-1")
@@ -306,6 +315,11 @@ func (e *exporting) writeTextGrid(ctx context.Context) error {
 	return e.writeEach(ctx, ".TextGrid", formats.WriteTextGrid)
 }
 
+// unheard reports whether the line is a redaction, which has no sound, and the format is one that says what is heard in a file.
+func (e *exporting) unheard(line *store.ExportLine) bool {
+	return line.Redacted() && slices.Contains([]string{"nemo", "ctm", "stm", "huggingface"}, e.export.Format)
+}
+
 // utterances yields the lines of a split with all that is frozen of them.
 func (e *exporting) utterances(ctx context.Context, split manifest.Split) iter.Seq2[formats.Utterance, error] {
 	return func(yield func(formats.Utterance, error) bool) {
@@ -313,6 +327,9 @@ func (e *exporting) utterances(ctx context.Context, split manifest.Split) iter.S
 			if err != nil {
 				yield(formats.Utterance{}, err)
 				return
+			}
+			if e.unheard(line) {
+				continue
 			}
 			if !yield(e.utterance(line), nil) {
 				return
@@ -373,6 +390,10 @@ func (e *exporting) writeAudioCard(w io.Writer) error {
 
 // loses tells what of a line its format has no place for at all.
 func (e *exporting) loseSpoken(line *store.ExportLine) {
+	if e.unheard(line) {
+		e.report.Add(formats.LeftOut, line.Key, "its recording has expired, and a redaction of its words is no use in this format; choose Parquet, or a format of subtitles")
+		return
+	}
 	e.losePersonal(line)
 	switch e.export.Format {
 	case "parquet", "huggingface":
@@ -418,6 +439,9 @@ type spokenManifest struct {
 func spokenMembers(line *store.ExportLine) (m spokenManifest) {
 	if line.Sound == nil {
 		return m
+	}
+	if line.Redacted() {
+		return spokenManifest{Channel: line.Sound.Channel}
 	}
 	number := func(v float64) json.Number { return json.Number(fmt.Sprintf("%v", v)) }
 	return spokenManifest{line.Spoken.File, number(line.Sound.Begin), number(line.Sound.End), line.Sound.Channel}

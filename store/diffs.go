@@ -225,7 +225,7 @@ func (s *Store) DiffLines(ctx context.Context, diff Diff, reason manifest.Reason
 			coalesce(b.item_id, a.item_id, 0) AS item_id, coalesce(x.external_key, '') AS key,
 			coalesce(b.width, a.width, 0) AS width, coalesce(b.height, a.height, 0) AS height,
 			EXISTS (SELECT FROM assets t WHERE t.item_id = coalesce(b.item_id, a.item_id) AND t.kind = 'thumb') AS thumb,
-			EXISTS (SELECT FROM items i WHERE i.id = coalesce(b.item_id, a.item_id) AND i.recording_id IS NOT NULL) AS sound,
+			EXISTS (SELECT FROM items i WHERE i.id = coalesce(b.item_id, a.item_id) AND (i.recording_id IS NOT NULL OR i.state = 'redacted')) AS sound,
 			coalesce(e.id, 0) AS erasure_id, e.erased_at
 		FROM dataset_diff_lines d
 		LEFT JOIN dataset_lines a ON a.version_id = @from AND a.position = d.from_position

@@ -85,3 +85,23 @@ func tombsOf(ctx context.Context, q querier, project int64, hashes [][]byte) (ma
 func (t tomb) refusal() string {
 	return fmt.Sprintf("It was erased on %s by request %d. Data that must not come back is refused; an admin may allow it for one import.", t.At.UTC().Format(time.DateOnly), t.Erasure)
 }
+
+// keptRedaction is why nothing comes in under the key of an item of which a redaction is kept.
+const keptRedaction = "The time of an item of this name ran out, and a redaction of its words is kept. Erase that first."
+
+// redactionsOf returns which of these hashes of keys of a project are those of redactions.
+func redactionsOf(ctx context.Context, q querier, project int64, hashes [][]byte) (map[string]bool, error) {
+	rows, err := q.Query(ctx, `SELECT key_hash FROM items WHERE project_id = $1 AND key_hash = ANY($2) AND state = 'redacted'`, project, hashes)
+	if err != nil {
+		return nil, fmt.Errorf("redactions of keys: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, fmt.Errorf("redactions of keys: %w", err)
+	}
+	redacted := map[string]bool{}
+	for _, hash := range all {
+		redacted[string(hash)] = true
+	}
+	return redacted, nil
+}

@@ -20,6 +20,8 @@ type clearing struct {
 	listed  []int64 // what the step took off the list; some of it may be gone already
 	touched TouchedVersions
 	cleared map[string]int64 // rows by table
+	// redacted are the items that stay as redactions.
+	redacted []int64
 
 	projects, groups, batches, rounds, relabels []int64 // that the items are of
 	sources, recordings                         []int64

@@ -154,7 +154,11 @@ func namedByID(ctx context.Context, tx pgx.Tx, named []erasure.Named, lines map[
 			ids, of = append(ids, n.ID), append(of, n.Line)
 		}
 	}
-	rows, err := tx.Query(ctx, `SELECT i.id, u.line FROM unnest($1::bigint[], $2::int[]) AS u (id, line) JOIN items i ON i.id = u.id`, ids, of)
+	// An item whose time ran out is named by those who noted its id, and what is meant then is the redaction that is left of it.
+	rows, err := tx.Query(ctx, `
+		SELECT i.id, u.line FROM unnest($1::bigint[], $2::int[]) AS u (id, line) JOIN items i ON i.id = u.id
+		UNION SELECT i.id, u.line FROM unnest($1::bigint[], $2::int[]) AS u (id, line) JOIN erasure_items e ON e.item_id = u.id
+		JOIN items i ON i.project_id = e.project_id AND i.key_hash = e.key_hash AND i.state = 'redacted'`, ids, of)
 	if err != nil {
 		return err
 	}

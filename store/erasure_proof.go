@@ -260,14 +260,14 @@ func (r *erasureRun) write(ctx context.Context, tx pgx.Tx, proof Proof) error {
 		return fmt.Errorf("enqueue the rewriting: %w", err)
 	}
 	return audit(ctx, tx, System(), auditEvent{
-		Action: "erasure.done", ObjectType: "erasure", ObjectID: r.id, Detail: map[string]any{"items": r.DoneItems, "late": r.Late},
+		Action: "erasure.done", ObjectType: "erasure", ObjectID: r.id, Detail: map[string]any{"items": r.DoneItems, "late": r.Late, "redactions": r.Kept},
 	})
 }
 
 // firstReceipt is the receipt as far as it can be written before the files are rewritten.
 func (r *erasureRun) firstReceipt(now time.Time, proof Proof) ([]byte, error) {
 	paper := receipt.Receipt{
-		Erasure: r.id, Kind: r.Kind, Scope: r.Scope, Source: r.SourceID, Items: int64(r.DoneItems), Counts: r.Erased,
+		Erasure: r.id, Kind: r.Kind, Scope: r.Scope, Source: r.SourceID, Items: int64(r.DoneItems), Counts: r.Erased, Redactions: int64(r.Kept),
 		Requested: receipt.At(r.RequestedAt), Erased: receipt.At(now),
 		Proof: &receipt.Proof{At: receipt.At(proof.At), Columns: int64(proof.Columns), Prefixes: int64(proof.Prefixes), Found: proof.Total()},
 	}

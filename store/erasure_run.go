@@ -360,7 +360,11 @@ func (r *erasureRun) clearIn(ctx context.Context, tx pgx.Tx, items []int64) erro
 		return err
 	}
 	step := clearing{doomed: d, tx: tx, erasure: r.id, listed: items}
-	for _, do := range []func(context.Context) error{step.remember, step.entomb, step.clearNames, step.clearPlaces, step.follow} {
+	steps := []func(context.Context) error{step.remember, step.entomb, step.clearNames, step.clearPlaces, step.follow}
+	if r.Kind == ErasureExpiry {
+		steps = []func(context.Context) error{step.remember, step.entomb, step.redact, step.clearNames, step.clearPlaces, step.settleRedactions, step.follow}
+	}
+	for _, do := range steps {
 		if err := do(ctx); err != nil {
 			return err
 		}
@@ -394,7 +398,8 @@ func (r *erasureRun) note(ctx context.Context, tx pgx.Tx, step *clearing) error 
 		r.Erased[kind] += n
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(`UPDATE erasures SET done_items = done_items + $2, erased = $3, touched = $4 WHERE id = $1`, r.id, len(step.Items), r.Erased, jsonOf(touched))
+	batch.Queue(`UPDATE erasures SET done_items = done_items + $2, erased = $3, touched = $4, kept = kept + $5 WHERE id = $1`,
+		r.id, len(step.Items), r.Erased, jsonOf(touched), len(step.redacted))
 	batch.Queue(`UPDATE erasure_lists SET state = 'cleared' WHERE erasure_id = $1 AND item_id = ANY($2)`, r.id, step.listed)
 	return tx.SendBatch(ctx, batch).Close()
 }

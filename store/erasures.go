@@ -75,6 +75,7 @@ type Erasure struct {
 	Items       int
 	DoneItems   int
 	Late        int     // of Items: came in after the preview
+	Kept        int     // redactions that it left, as the policy says
 	Unmatched   []int32 // lines of the list that name no item, the first of them
 	Counts      map[string]int64
 	Erased      map[string]int64
@@ -116,7 +117,7 @@ func (t *TouchedVersions) add(more TouchedVersions) {
 const erasureColumns = `e.id, e.kind, e.scope, coalesce(e.source_id, 0) AS source_id, coalesce(s.name, '') AS source, coalesce(e.group_id, 0) AS group_id, coalesce(g.name, '') AS group, e.state, e.reason,
 	e.due_at, e.due_at < now() AND e.state NOT IN ('erased', 'rewritten', 'cancelled') AS overdue,
 	coalesce(ri.name, rp.pseudonym, '') AS requested_by, coalesce(ci.name, cp.pseudonym, '') AS confirmed_by,
-	e.requested_at, e.confirmed_at, e.started_at, e.erased_at, e.rewritten_at, e.backups_until AS backups_till, e.items, e.done_items, e.late, e.unmatched,
+	e.requested_at, e.confirmed_at, e.started_at, e.erased_at, e.rewritten_at, e.backups_until AS backups_till, e.items, e.done_items, e.late, e.kept, e.unmatched,
 	e.counts, e.erased, e.touched, e.proof, e.receipt::bytea AS receipt, e.signature, coalesce(e.hold_id, 0) AS hold_id, e.error`
 
 const erasureTables = `erasures e LEFT JOIN sources s ON s.id = e.source_id LEFT JOIN groups g ON g.id = e.group_id

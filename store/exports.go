@@ -329,7 +329,7 @@ type ExportLine struct {
 
 // SpokenLine is what an archive needs of an utterance beside its line.
 type SpokenLine struct {
-	Recording int64  // 0 for an image
+	Recording int64  // 0 for an image, below 0 for a redaction, which has none
 	File      string // the path of the recording
 	Whole     bool   // the item is all of it
 	Length    float64
@@ -337,6 +337,9 @@ type SpokenLine struct {
 	Heard     [][]speech.HeardWord // what recognizers heard, if it was asked for
 	Personal  []PersonalSpan
 }
+
+// Redacted reports whether the line is a redaction: words without sound.
+func (l *ExportLine) Redacted() bool { return l.Spoken.Recording < 0 }
 
 // Seconds is the length of the utterance itself.
 func (l *ExportLine) Seconds() float64 { return l.Sound.End - l.Sound.Begin }
@@ -353,10 +356,10 @@ const (
 	exportLines = exportOrder + `
 		SELECT o.n, l.item_id, l.leaf, l.split, l.media, coalesce(l.width, 0), coalesce(l.height, 0), x.external_key, p.slug,
 			coalesce((a.facts->>'orientation')::int, 1), coalesce(d.content_type, ''),
-			coalesce(rc.id, 0), x.file_name, coalesce(i.channel = 0 AND i.begins = 0 AND i.ends >= (rc.frames - 0.5) / rc.rate, false),
+			coalesce(rc.id, CASE WHEN i.state = 'redacted' THEN -i.id ELSE 0 END), x.file_name, coalesce(i.channel = 0 AND i.begins = 0 AND i.ends >= (rc.frames - 0.5) / rc.rate, false),
 			coalesce(rc.frames / rc.rate::float8, 0), ` + silencedLine + `,
 			CASE WHEN @words THEN (SELECT jsonb_agg(h.words ORDER BY h.prediction_id DESC) FROM hypotheses h WHERE h.item_id = l.item_id) END,
-			CASE WHEN rc.id IS NOT NULL THEN ` + personalSpans + ` END, ` + soundColumns + `
+			CASE WHEN rc.id IS NOT NULL OR i.state = 'redacted' THEN ` + personalSpans + ` END, ` + soundColumns + `
 		FROM o
 		JOIN dataset_lines l ON l.version_id = @version AND l.item_id = o.item_id
 		JOIN items i ON i.id = l.item_id

@@ -39,7 +39,7 @@ const (
 		WHERE t.current AND i.project_id = ANY(@projects)`
 	// lineSounds are the tables that soundColumns are read from, beside those of the items i and the truths t.
 	lineSounds   = ` LEFT JOIN transcripts tr ON tr.item_id = i.id AND tr.kind = 'truth' AND tr.of_id = t.id`
-	soundColumns = `i.recording_id IS NOT NULL, i.channel, coalesce(i.begins, 0), coalesce(i.ends, 0), coalesce(t.rules_version, 0), coalesce(tr.segments, '[]')`
+	soundColumns = `i.recording_id IS NOT NULL OR i.state = 'redacted', i.channel, coalesce(i.begins, 0), coalesce(i.ends, 0), coalesce(t.rules_version, 0), coalesce(tr.segments, '[]')`
 )
 
 var (
@@ -49,7 +49,7 @@ var (
 	errSoundChanged = errors.New("store: a recording has changed meanwhile")
 )
 
-// soundOf is what a line holds of an utterance, as soundColumns are scanned.
+// soundOf is what a line holds of an utterance, or of a redaction of one, as soundColumns are scanned.
 type soundOf struct {
 	manifest.Sound
 

@@ -148,6 +148,7 @@ type speechBatch struct {
 	items      map[string]*knownUtterance // by key hash
 	itemsByID  map[int64]*knownUtterance
 	tombs      map[string]tomb
+	redacted   map[string]bool  // key hashes
 	twins      map[string]int64 // an item of each sound that is there already, by its hash
 
 	plans    []*utterancePlan

@@ -110,6 +110,9 @@ func (b *speechBatch) closed(u *ImportUtterance, p *utterancePlan) string {
 			if t, ok := b.tombs[string(keyHash(b.run.secret, key))]; ok {
 				return t.refusal()
 			}
+			if b.redacted[string(keyHash(b.run.secret, key))] {
+				return keptRedaction
+			}
 		}
 		name := keyHash(b.run.secret, p.key)
 		switch other := b.run.pretendedItems[string(name)]; {
@@ -315,6 +318,10 @@ func (b *speechBatch) addSound(s *ImportSound) {
 	}
 	if t, ok := b.tombs[string(hash)]; ok {
 		b.refuse(s.Name, t.refusal(), 0)
+		return
+	}
+	if b.redacted[string(hash)] {
+		b.refuse(s.Name, keptRedaction, 0)
 		return
 	}
 	p := &utterancePlan{key: s.Name, recording: b.newRecording(s.Name), group: b.run.groupOf(s.Name), first: len(b.results)}

@@ -35,8 +35,11 @@ func (b *speechBatch) look(ctx context.Context) error {
 		paths, keys); err != nil {
 		return err
 	}
+	var err error
+	if b.redacted, err = redactionsOf(ctx, b.tx, b.run.ProjectID, keys); err != nil {
+		return err
+	}
 	if !b.run.Options.AllowErased {
-		var err error
 		if b.tombs, err = tombsOf(ctx, b.tx, b.run.ProjectID, keys); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // ItemFilter selects items of one project; what is empty or 0 does not restrict.
 type ItemFilter struct {
 	Project   int64
-	State     string // of the task (open, in_review, adjudicated, discarded), or of the item (awaiting_media, processing, broken)
+	State     string // of the task (open, in_review, adjudicated, discarded), or of the item (awaiting_media, processing, broken, redacted)
 	Class     int64  // its truth has a box of this class
 	Source    int64
 	Group     string // by name
@@ -50,8 +50,8 @@ type ItemLine struct {
 const itemLineColumns = `i.id, coalesce(x.external_key, '') AS external_key, i.state, coalesce(t.state, '') AS task_state,
 	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height,
 	EXISTS (SELECT FROM assets s WHERE s.item_id = i.id AND s.kind = 'thumb') AS thumb,
-	i.recording_id IS NOT NULL AS sound, coalesce(i.ends - coalesce(i.begins, 0), 0) AS seconds,
-	CASE WHEN i.recording_id IS NULL THEN '' ELSE coalesce((SELECT left(w.segments->0->>'text', 200) FROM truths u JOIN transcripts w
+	i.recording_id IS NOT NULL OR i.state = 'redacted' AS sound, coalesce(i.ends - coalesce(i.begins, 0), 0) AS seconds,
+	CASE WHEN i.recording_id IS NULL AND i.state <> 'redacted' THEN '' ELSE coalesce((SELECT left(w.segments->0->>'text', 200) FROM truths u JOIN transcripts w
 		ON w.item_id = u.item_id AND w.kind = 'truth' AND w.of_id = u.id WHERE u.item_id = i.id AND u.current), '') END AS text`
 
 // Items lists items in the order in which they came, or, for a class, in the order in which their
@@ -118,8 +118,8 @@ func (s *Store) groupsNamed(ctx context.Context, name string) ([]int64, error) {
 // items at any time.
 var (
 	taskStates = []string{"open", "in_review", "adjudicated", "discarded"}
-	itemStates = []string{"awaiting_media", "processing", "broken"}
-	fewStates  = []string{"in_review", "discarded", "awaiting_media", "processing", "broken"}
+	itemStates = []string{"awaiting_media", "processing", "broken", "redacted"}
+	fewStates  = []string{"in_review", "discarded", "awaiting_media", "processing", "broken", "redacted"}
 )
 
 // page is the SQL for the ids of one page with their place in the order. Its text depends on which conditions there

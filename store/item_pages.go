@@ -232,7 +232,8 @@ func (s *Store) SetOwnRetention(ctx context.Context, actor Actor, item int64, un
 		var project int64
 		err := tx.QueryRow(ctx, `
 			UPDATE items i SET own_retain_until = @until,
-				retain_until = item_retain_until(@until, i.captured_at, i.imported_at, (SELECT retention_days FROM sources WHERE id = i.source_id FOR SHARE))
+				retain_until = item_retain_until(@until, i.captured_at, i.imported_at,
+					CASE WHEN i.state <> 'redacted' THEN (SELECT retention_days FROM sources WHERE id = i.source_id FOR SHARE) END)
 			FROM projects p WHERE p.id = i.project_id AND i.id = @item AND `+sees+` RETURNING p.id`,
 			actor.args(pgx.NamedArgs{"item": item, "until": until})).Scan(&project)
 		if err != nil {

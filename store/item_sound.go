@@ -11,7 +11,7 @@ import (
 
 // ItemSound is what an item of sound has that one of an image has not.
 type ItemSound struct {
-	Recording int64
+	Recording int64  // 0 of a redaction, which has none
 	Encoding  string // for people; empty until the recording was read
 	Rate      int    // frames a second
 	Channels  int    // of the recording
@@ -43,10 +43,11 @@ func (i *Item) undecided() bool { return i.TaskState == "open" || i.TaskState ==
 // asks for that at the review, where it is noted.
 func (s *Store) itemSound(ctx context.Context, item *Item) error {
 	rows, err := s.pool.Query(ctx, `
-		SELECT r.id AS recording, r.encoding, coalesce(r.rate, 0) AS rate, coalesce(r.channels, 0) AS channels,
+		SELECT coalesce(r.id, 0) AS recording, coalesce(r.encoding, '') AS encoding, coalesce(r.rate, 0) AS rate, coalesce(r.channels, 0) AS channels,
 			coalesce(r.frames::float8 / r.rate, 0) AS seconds, i.channel, coalesce(i.begins, 0) AS begins, coalesce(i.ends, 0) AS ends,
 			(SELECT count(*) FROM items o WHERE o.recording_id = r.id) AS parts
-		FROM items i JOIN recordings r ON r.id = i.recording_id WHERE i.id = $1`, item.ID)
+		FROM items i LEFT JOIN recordings r ON r.id = i.recording_id
+		WHERE i.id = $1 AND (i.recording_id IS NOT NULL OR i.state = 'redacted')`, item.ID)
 	if err != nil {
 		return fmt.Errorf("sound: %w", err)
 	}

@@ -69,9 +69,9 @@ func movePage(ctx context.Context, tx pgx.Tx, change, source, last int64, days *
 		WITH page AS MATERIALIZED (
 			SELECT id FROM items WHERE source_id = $1 AND id > $2 ORDER BY id LIMIT $3
 		), dated AS (
-			UPDATE items i SET retain_until = item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, $4)
+			UPDATE items i SET retain_until = item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, CASE WHEN i.state <> 'redacted' THEN $4::int END)
 			FROM page WHERE i.id = page.id
-			  AND i.retain_until IS DISTINCT FROM item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, $4)
+			  AND i.retain_until IS DISTINCT FROM item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, CASE WHEN i.state <> 'redacted' THEN $4::int END)
 			RETURNING i.id)
 		SELECT (SELECT count(*) FROM page), coalesce((SELECT max(id) FROM page), $2), (SELECT count(*) FROM dated)`,
 		source, last, datesBatch, days).Scan(&seen, &last, &moved)
@@ -96,7 +96,9 @@ type DuePreview struct {
 	Later   int64      // with a date beyond that
 	First   *time.Time // the first date after today
 	Last    *time.Time
-	Splits  []SplitLoss // the sides of dataset versions that lose items, test sets first
+	// Redactable is how many of Items have an approved redaction today, which a policy can let outlive the recording.
+	Redactable int64
+	Splits     []SplitLoss // the sides of dataset versions that lose items, test sets first
 }
 
 // SplitLoss is what one side of a dataset version loses.
@@ -121,11 +123,15 @@ func (s *Store) PreviewRetention(ctx context.Context, actor Actor, source Source
 			count(*) FILTER (WHERE new > now() + interval '30 days' AND new <= now() + interval '90 days'),
 			count(*) FILTER (WHERE new > now() + interval '90 days'), min(new) FILTER (WHERE new > now()), max(new) FILTER (WHERE new > now())
 		FROM (
-			SELECT CASE WHEN i.retain_until <= now() THEN NULL ELSE item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, $2) END AS new
+			SELECT CASE WHEN i.retain_until <= now() THEN NULL ELSE item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, CASE WHEN i.state <> 'redacted' THEN $2::int END) END AS new
 			FROM items i WHERE i.source_id = $1) i`, source.ID, days).
 		Scan(&p.Items, &p.AtOnce, &p.Week, &p.Month, &p.Quarter, &p.Later, &p.First, &p.Last)
 	if err != nil {
 		return p, fmt.Errorf("preview of source %d: %w", source.ID, err)
+	}
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM items i WHERE i.source_id = $1 AND `+approvedRedaction, source.ID).Scan(&p.Redactable)
+	if err != nil {
+		return p, fmt.Errorf("redactions of source %d: %w", source.ID, err)
 	}
 	p.Splits, err = s.splitLosses(ctx, source.ID, days)
 	return p, err
@@ -137,7 +143,7 @@ func (s *Store) splitLosses(ctx context.Context, source int64, days *int) ([]Spl
 			SELECT l.version_id, l.split, count(*) FILTER (WHERE i.new <= now()) AS at_once,
 				count(*) FILTER (WHERE i.new <= now() + interval '30 days') AS month, count(i.new) AS dated
 			FROM (
-				SELECT i.id, item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, $2) AS new
+				SELECT i.id, item_retain_until(i.own_retain_until, i.captured_at, i.imported_at, CASE WHEN i.state <> 'redacted' THEN $2::int END) AS new
 				FROM items i WHERE i.source_id = $1 AND (i.retain_until IS NULL OR i.retain_until > now())
 			) i
 			JOIN dataset_lines l ON l.item_id = i.id

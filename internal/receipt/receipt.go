@@ -34,8 +34,10 @@ type Receipt struct {
 	Source  int64  `json:"source,omitempty"`
 	Items   int64  `json:"items"`
 	// Counts is how many things of each kind were erased, in the words of the inventory.
-	Counts    map[string]int64 `json:"counts"`
-	Requested Time             `json:"requested_at"`
+	Counts map[string]int64 `json:"counts"`
+	// Redactions is how many masked transcripts without sound an expiry left, as the source's policy says; a request leaves none.
+	Redactions int64 `json:"redactions,omitempty"`
+	Requested  Time  `json:"requested_at"`
 	// Erased is since when nobody can reach any of it any more.
 	Erased Time   `json:"erased_at"`
 	Proof  *Proof `json:"proof,omitempty"`
