@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Saved } from "./contract";
 import { Draft, type DraftState, type DraftWorld } from "./draft";
-import { keptFor, type Sealed, type Sealer, sealer, type Shelf } from "./kept";
+import { keptFor, returning, type Sealed, type Sealer, sealer, type Shelf } from "./kept";
 import type { Box } from "./model";
 import { Refused } from "./server";
 
@@ -241,4 +241,85 @@ test("what was erased is kept nowhere and saved no more", async () => {
   d.change({ boxes: [box("b")] });
   await s.pass(60_000);
   assert.equal(s.saves.length, 2);
+});
+
+test("what is not on the server yet lies sealed in the browser, whatever becomes of the page and its requests", async () => {
+  const s = await stand();
+  s.answer = () => new Promise(() => {}); // the page ends before any answer
+  const d = s.make();
+  d.change({ boxes: [box("a")] });
+  await settled();
+  assert.deepEqual((await s.make().restore())?.boxes, [box("a")]);
+  await s.pass(700);
+  d.change({ boxes: [box("a"), box("b")] });
+  await settled();
+  const kept = await s.make().restore();
+  assert.deepEqual([kept?.version, kept?.boxes, kept?.sent?.boxes], [4, [box("a"), box("b")], [box("a")]]);
+});
+
+test("a page that is hidden amid a save, and then left, says that both are on their way", async () => {
+  const s = await stand();
+  s.answer = () => new Promise(() => {});
+  const d = s.make();
+  d.change({ boxes: [box("a")] });
+  await s.pass(700);
+  d.change({ boxes: [box("a"), box("b")] });
+  void d.flush(true);
+  assert.equal(d.leaving?.version, 6);
+  void d.flush(true);
+  assert.equal(s.saves.length, 2);
+});
+
+test("two saves of one page that overtake each other are no conflict", async () => {
+  const s = await stand();
+  const answers: { store: (_: Saved) => void; refuse: (_: Refused) => void }[] = [];
+  s.answer = () => new Promise((store, refuse) => answers.push({ store, refuse }));
+  const d = s.make();
+  d.change({ boxes: [box("a")] });
+  await s.pass(700);
+  d.change({ boxes: [box("a"), box("b")] });
+  void d.flush(true);
+  answers[1]?.refuse(new Refused(409, "changed", { version: 4, boxes: [] }));
+  await settled();
+  answers[0]?.store({ version: 5, savedAt: "" });
+  await settled();
+  assert.ok(!s.told.some((state) => state.kind === "conflict"));
+  await s.pass(700);
+  assert.deepEqual(s.saves.at(-1), { version: 5, boxes: [box("a"), box("b")] });
+  answers[2]?.store({ version: 6, savedAt: "" });
+  await settled();
+  assert.equal(s.last(), "saved");
+  assert.equal(s.shelf.sealed.size, 0);
+});
+
+test("what the page before had sent, and what it kept, is no conflict for the one after it", async () => {
+  const s = await stand();
+  s.answer = () => new Promise(() => {});
+  s.make().change({ boxes: [box("a")] });
+  await settled();
+  const d = s.make();
+  await d.restore();
+  s.answer = async (version) => (version === 4 ? Promise.reject(new Refused(409, "changed", { version: 5, boxes: [box("a")] })) : { version: 6, savedAt: "" });
+  d.change({ boxes: [box("a"), box("c")] });
+  await s.pass(700);
+  await s.pass(700);
+  assert.deepEqual(s.saves.at(-1), { version: 5, boxes: [box("a"), box("c")] });
+  assert.equal(s.last(), "saved");
+});
+
+test("a page that comes back knows what to do with what it finds", () => {
+  const [none, one, two] = [{ boxes: [] }, { boxes: [box("a")] }, { boxes: [box("a"), box("b")] }];
+  const left = { version: 6, change: 8 };
+  for (const [what, kept, leaving, version, content] of [
+    ["nothing", null, null, 4, none],
+    ["bring", { ...two, version: 4, change: 8 }, null, 4, none],
+    ["bring", { ...two, version: 4, change: 8 }, left, 4, none], // as new as what was sent: no need to wait
+    ["bring", { ...two, version: 4, change: 8, sent: one }, left, 5, one], // the first of two saves came through
+    ["nothing", { ...two, version: 4, change: 8 }, left, 6, two],
+    ["wait", { ...one, version: 4, change: 7 }, left, 4, none], // what was sent last is newer
+    ["wait", null, left, 5, one],
+    ["nothing", { ...one, version: 4, change: 7 }, left, 6, two],
+    ["ask", { ...two, version: 4, change: 8 }, null, 5, one], // somebody else's
+    ["nothing", null, left, 6, two],
+  ] as const) assert.equal(returning(kept, leaving, { version, content }), what, JSON.stringify([kept, leaving, version]));
 });

@@ -1,5 +1,5 @@
 import { type Conflict, type Content, sameContent, type Saved } from "./contract";
-import { type KeptDraft, keptFor, type Sealer, type Shelf } from "./kept";
+import { type KeptDraft, keptFor, type Leaving, type Sealer, type Shelf } from "./kept";
 import { conflictOf, Refused } from "./server";
 
 /** Where the draft is, as it is told to the person. */
@@ -35,14 +35,24 @@ const retries = [2000, 4000, 8000, 15000, 30000];
 
 /**
  * Keeps the content of one assignment on the server: soon after each change, one request at a time,
- * never over another's version. Without a connection they lie sealed in the browser.
+ * never over another's version. Until the server has it, it lies sealed in the browser: a page may end at any moment.
  */
 export class Draft {
   private dirtySince: number | null = null;
   private latest: Content;
+  // What was sent and has no answer yet, the oldest first: one, or two where the page was about to be left.
+  private readonly sent: { readonly content: Content; readonly makes: number }[] = [];
   private saving: Promise<void> | null = null;
+  // What this page, or the one before it, has had the server keep: a conflict with that is none.
+  private readonly own: Content[];
+  // Reading and writing the shelf, one after the other, so that what is forgotten does not come back.
+  private shelved: Promise<void> = Promise.resolve();
+  private readonly former: Promise<KeptDraft | null>;
+  private keeping = false;
   private cancel = (): void => {};
   private failures = 0;
+  // The newest change, counted on through all pages of this draft.
+  private changes = 0;
   private closed = false;
   state: DraftState;
 
@@ -55,7 +65,16 @@ export class Draft {
     private readonly told: (state: DraftState) => void,
   ) {
     this.latest = content;
+    this.own = [content];
     this.state = { kind: "saved", at: savedAt };
+    // Read before anything is written in its place.
+    this.former = this.inTurn(() => this.read()).catch(() => null);
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.shelved.then(work);
+    this.shelved = done.then(() => undefined, () => undefined);
+    return done;
   }
 
   /** The content changed; it is saved after a short pause, or after five seconds of going on. */
@@ -63,10 +82,11 @@ export class Draft {
     if (this.closed) return;
     const now = this.world.now();
     this.latest = content;
+    this.changes = Math.max(this.changes + 1, now);
     this.dirtySince ??= now;
+    void this.keep();
     if (this.state.kind === "conflict") return;
     if (this.state.kind !== "offline") this.tell({ kind: "unsaved" });
-    else void this.keep();
     if (this.failures > 0) return;
     this.later(Math.min(pause, Math.max(0, this.dirtySince + longest - now)));
   }
@@ -78,7 +98,17 @@ export class Draft {
 
   /** The version that the server will have once it has everything. */
   get coming(): number {
-    return this.version + (this.saving ? 1 : 0) + (this.dirtySince === null ? 0 : 1);
+    return this.stored + (this.dirtySince === null ? 0 : 1);
+  }
+
+  /** The version that the server will have once it has what was sent. */
+  private get stored(): number {
+    return Math.max(this.version, ...this.sent.map((s) => s.makes));
+  }
+
+  /** What whoever comes back should know of it, null once the server has everything. */
+  get leaving(): Leaving | null {
+    return this.coming > this.version ? { version: this.coming, change: this.changes } : null;
   }
 
   /** Saves now what is not saved yet; `leaving`, without waiting for what is on its way. */
@@ -86,28 +116,32 @@ export class Draft {
     this.cancel();
     if (this.saving && !leaving) await this.saving;
     if (this.closed || this.dirtySince === null || this.state.kind === "conflict") return;
-    this.saving = this.send().finally(() => (this.saving = null));
-    await this.saving;
+    const sending = this.send();
+    const saving = Promise.all([this.saving, sending]).then(() => undefined);
+    this.saving = saving;
+    await saving;
+    if (this.saving === saving) this.saving = null;
   }
 
   private async send(): Promise<void> {
     const content = this.latest;
     const since = this.dirtySince;
     // A save on its way will have been stored when this one arrives; there is no time to wait for it.
-    const version = this.version + (this.saving ? 1 : 0);
+    const version = this.stored;
+    const sent = { content, makes: version + 1 };
     this.dirtySince = null;
+    this.sent.push(sent);
     if (this.state.kind !== "offline") this.tell({ kind: "saving" });
-    try {
-      const saved = await this.world.save(version, content);
-      await this.accepted(saved, content);
-    } catch (error) {
-      this.dirtySince ??= since;
-      await this.failed(error, content);
-    }
+    const answer = await this.world.save(version, content).then((saved) => ({ saved }), (error: unknown) => ({ error }));
+    this.sent.splice(this.sent.indexOf(sent), 1);
+    if ("saved" in answer) return this.accepted(answer.saved, content);
+    this.dirtySince ??= since;
+    await this.failed(answer.error, content);
   }
 
   private async accepted(saved: Saved, content: Content): Promise<void> {
-    this.version = saved.version;
+    this.version = Math.max(this.version, saved.version);
+    this.own.push(content);
     this.failures = 0;
     if (this.closed) return;
     if (this.latest === content) {
@@ -124,6 +158,10 @@ export class Draft {
       // Our own save whose answer was lost on the way.
       await this.accepted({ version: theirs.version, savedAt: new Date(this.world.now()).toISOString() }, content);
       if (this.latest === content) this.dirtySince = null;
+    } else if (theirs && this.mine(theirs)) {
+      // Two saves overtook each other, or the page before this one had sent that.
+      this.version = Math.max(this.version, theirs.version);
+      this.later(pause);
     } else if (theirs) this.tell({ kind: "conflict", theirs });
     else if (refused.passing) await this.offline();
     else if (refused.status === 410) {
@@ -133,6 +171,10 @@ export class Draft {
     } else this.tell({ kind: "refused", message: refused.message });
   }
 
+  private mine(theirs: Content): boolean {
+    return [...this.own, ...this.sent.map((s) => s.content)].some((content) => sameContent(content, theirs));
+  }
+
   private async offline(): Promise<void> {
     const wait = retries[Math.min(this.failures, retries.length - 1)] ?? 30000;
     this.failures++;
@@ -140,14 +182,22 @@ export class Draft {
     await this.keep();
   }
 
+  // The newest of several changes is enough.
   private async keep(): Promise<void> {
-    const { sealer, shelf } = await this.world.kept;
-    let kept = false;
-    if (sealer && shelf) {
-      const sealed = await sealer.seal(this.assignment, { ...this.latest, version: this.version }, this.world.now());
-      kept = await shelf.put(sealed).then(() => true, () => false);
-    }
+    if (this.keeping) return;
+    this.keeping = true;
+    const kept = await this.inTurn(() => this.seal()).catch(() => false);
     if (!this.closed && this.failures > 0) this.tell({ kind: "offline", kept });
+  }
+
+  private async seal(): Promise<boolean> {
+    const { sealer, shelf } = await this.world.kept;
+    this.keeping = false;
+    if (!sealer || !shelf || this.closed || this.coming === this.version) return false;
+    const before = this.sent.find((s) => s.content !== this.latest)?.content;
+    const draft = { ...this.latest, version: this.version, change: this.changes, ...(before ? { sent: before } : {}) };
+    await shelf.put(await sealer.seal(this.assignment, draft, this.world.now()));
+    return true;
   }
 
   /** The connection is back. */
@@ -173,7 +223,11 @@ export class Draft {
   }
 
   /** What a page before this one could not save, or null. Drafts that are too old are removed. */
-  async restore(): Promise<KeptDraft | null> {
+  restore(): Promise<KeptDraft | null> {
+    return this.former;
+  }
+
+  private async read(): Promise<KeptDraft | null> {
     const { sealer, shelf } = await this.world.kept;
     if (!shelf) return null;
     await shelf.removeBefore(this.world.now() - keptFor);
@@ -181,6 +235,7 @@ export class Draft {
     if (!sealed) return null;
     const draft = (await sealer?.open(sealed, this.world.now())) ?? null;
     if (!draft) await shelf.remove(this.assignment);
+    else this.own.push(draft);
     return draft;
   }
 
@@ -191,9 +246,11 @@ export class Draft {
   }
 
   /** The server has it all, or wants none of it: nothing stays in the browser. */
-  async forget(): Promise<void> {
-    const { shelf } = await this.world.kept;
-    await shelf?.remove(this.assignment).catch(() => undefined);
+  forget(): Promise<void> {
+    return this.inTurn(async () => {
+      const { shelf } = await this.world.kept;
+      await shelf?.remove(this.assignment);
+    }).catch(() => undefined);
   }
 
   /** No more saving: the task was submitted, skipped or withdrawn. */

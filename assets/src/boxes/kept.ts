@@ -1,12 +1,16 @@
-// Drafts kept in the browser while the server cannot be reached: encrypted under a
-// key that the server gives to this session alone, for eight hours at most.
-import type { Content } from "./contract";
+// Drafts kept in the browser until the server has them: encrypted under a key that the server gives to this session
+// alone, for eight hours at most.
+import { type Content, sameContent } from "./contract";
 
 export const keptFor = 8 * 60 * 60 * 1000;
 
 export interface KeptDraft extends Content {
   /** The server's version that this content started from. */
   readonly version: number;
+  /** Which change of its page this was, for what that page said when it was left. */
+  readonly change?: number;
+  /** What the page had sent before, without an answer yet: the server may have it as the version after. */
+  readonly sent?: Content;
 }
 
 /** As it lies in the browser's database. */
@@ -106,22 +110,49 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
 
 const leftAs = (assignment: number): string => `fiducial-left-${assignment}`;
 
-/** Remembers, for this tab, which version of a draft was on its way to the server when its page was left. */
-export function noteLeaving(assignment: number, version: number): void {
+/** What a page said when it was left: which version of the draft was on its way to the server, and which change that was. */
+export interface Leaving {
+  readonly version: number;
+  readonly change: number;
+}
+
+/** Remembers it for this tab. */
+export function noteLeaving(assignment: number, { version, change }: Leaving): void {
   try {
-    sessionStorage.setItem(leftAs(assignment), String(version));
+    sessionStorage.setItem(leftAs(assignment), `${version} ${change}`);
   } catch {
     // Without storage a quick reload may show the version before.
   }
 }
 
-/** What noteLeaving remembered, once; 0 for nothing. */
-export function takeLeaving(assignment: number): number {
+/** What noteLeaving remembered, null for nothing. It stays until forgetLeaving: a page may be left again before it has looked. */
+export function leavingOf(assignment: number): Leaving | null {
   try {
-    const version = Number(sessionStorage.getItem(leftAs(assignment)) ?? 0);
-    sessionStorage.removeItem(leftAs(assignment));
-    return version;
+    const [version = 0, change = 0] = (sessionStorage.getItem(leftAs(assignment)) ?? "").split(" ").map(Number);
+    return version > 0 ? { version, change } : null;
   } catch {
-    return 0;
+    return null;
   }
+}
+
+export function forgetLeaving(assignment: number): void {
+  try {
+    sessionStorage.removeItem(leftAs(assignment));
+  } catch {
+    // There is nothing to forget.
+  }
+}
+
+/**
+ * What a page does that finds what one before it left behind: nothing; wait for a save that is on its way, since that is
+ * newer than what is kept; bring back what is kept; or ask, since somebody else has changed the draft.
+ */
+export type Return = "nothing" | "wait" | "bring" | "ask";
+
+export function returning(kept: KeptDraft | null, left: Leaving | null, now: { readonly version: number; readonly content: Content }): Return {
+  const older = left !== null && (kept?.change ?? 0) < left.change;
+  if (older && left.version > now.version) return "wait";
+  if (!kept || older || sameContent(kept, now.content)) return "nothing";
+  const ours = kept.version === now.version || (kept.sent !== undefined && sameContent(kept.sent, now.content));
+  return ours ? "bring" : "ask";
 }

@@ -5,7 +5,7 @@ import type { Scope } from "../shared/scope";
 import { type Content, contentOf, type Mark, sameContent, type State, type Submitted } from "./contract";
 import { askConflict, askSkip, type SkipChoice } from "./dialogs";
 import { Draft, type DraftState } from "./draft";
-import { noteLeaving, openShelf, sealer, takeLeaving } from "./kept";
+import { forgetLeaving, type KeptDraft, type Leaving, leavingOf, noteLeaving, openShelf, returning, sealer } from "./kept";
 import { Activity, Lease } from "./lease";
 import { newId } from "./model";
 import type { Next, Ready } from "./next";
@@ -100,44 +100,48 @@ export class Task<Media> {
     );
   }
 
+  // What an earlier page had not seen through: it kept that in the browser, and sent it too where there was time.
   private async catchUp(draft: Draft): Promise<void> {
-    if (await this.overtaken()) return location.reload();
-    if (this.scope.disposed) return;
-    await this.bringBack(draft);
-    if (!this.scope.disposed) this.bench.status.draft(draft.state);
+    const { state, scope, bench } = this;
+    const kept = await draft.restore();
+    const left = leavingOf(state.assignment);
+    const content = contentOf(state);
+    let what = returning(kept, left, { version: state.draftVersion, content });
+    if (what === "wait" && left) {
+      const stored = await this.overtaken(left);
+      if (stored && sameContent(bench.content(), content)) return location.reload();
+      what = stored ? "nothing" : returning(kept, null, { version: state.draftVersion, content });
+    }
+    if (scope.disposed) return;
+    forgetLeaving(state.assignment);
+    if (kept && (what === "bring" || what === "ask")) this.bringBack(draft, kept, what);
+    else if (kept && draft.state.kind === "saved") await draft.forget();
+    if (!scope.disposed) bench.status.draft(draft.state);
   }
 
+  // What is left again meanwhile says anew what is on its way.
   private leave(): void {
     const { draft } = this;
-    if (draft && draft.coming > draft.version) noteLeaving(this.state.assignment, draft.coming);
+    if (draft?.leaving) noteLeaving(this.state.assignment, draft.leaving);
     void draft?.flush(true);
   }
 
-  // A page that is loaded again at once can be here before what the last one saved: true where the
-  // server has got it by now and nothing was done here since.
-  private async overtaken(): Promise<boolean> {
-    const { state, bench, scope } = this;
-    const left = takeLeaving(state.assignment);
-    if (left > state.draftVersion) bench.status.draft({ kind: "saving" });
-    for (let look = 0; look < looks && left > state.draftVersion && !scope.disposed; look++) {
+  // A page that is loaded again at once can be here before what the last one saved: true once the server has that.
+  private async overtaken(left: Leaving): Promise<boolean> {
+    const { bench, scope } = this;
+    bench.status.draft({ kind: "saving" });
+    for (let look = 0; look < looks && !scope.disposed; look++) {
       const now = await bench.server.state().catch(() => null);
-      if (now && now.draftVersion >= left) return sameContent(bench.content(), contentOf(state));
+      if (now && now.draftVersion >= left.version) return true;
       await new Promise<void>((go) => scope.after(lookPause, go));
     }
     return false;
   }
 
-  // What an earlier page had to keep in the browser.
-  private async bringBack(draft: Draft): Promise<void> {
-    const kept = await draft.restore().catch(() => null);
-    if (!kept || this.scope.disposed || sameContent(kept, contentOf(this.state))) {
-      if (kept) await draft.forget();
-      return;
-    }
+  private bringBack(draft: Draft, kept: KeptDraft, what: "bring" | "ask"): void {
     this.bench.take(kept, "Brought back");
-    if (kept.version === this.state.draftVersion) {
-      emit(this.bench.root, "notice", { tone: "info", text: "Brought back what could not be saved before. Undo takes it away again." });
-    } else draft.contest({ version: this.state.draftVersion, ...contentOf(this.state) });
+    if (what === "ask") return draft.contest({ version: this.state.draftVersion, ...contentOf(this.state) });
+    emit(this.bench.root, "notice", { tone: "info", text: "Brought back what could not be saved before. Undo takes it away again." });
   }
 
   /** The content is different now. */
