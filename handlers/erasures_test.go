@@ -85,6 +85,7 @@ func TestHoldByPage(t *testing.T) {
 	admin.post("/retention/holds", "on", "source", "source", fmt.Sprint(source), "reason", "").want(http.StatusUnprocessableEntity)
 	admin.post("/retention/holds", "on", "item", "item", "#99", "reason", "Case 4").want(http.StatusUnprocessableEntity)
 	admin.post("/retention/holds", "on", "item", "item", fmt.Sprintf("#%d", item), "reason", "Case 4").to("/retention/holds")
+	admin.get(fmt.Sprintf("/items/%d", item)).want(http.StatusOK).shows("Legal hold")
 	admin.post("/retention/erasures", "scope", "source", "source", fmt.Sprint(source), "reason", "Ticket 17").to("/retention/erasures/1")
 	admin.post("/retention/erasures/1/confirm", "word", "Line 2").to("/retention/erasures/1")
 	if err := s.RunErasure(t.Context(), 1); err != nil {

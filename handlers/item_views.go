@@ -141,9 +141,12 @@ func byteSize(n int64) string {
 }
 
 func itemRetention(item store.Item, role access.Role) web.ItemRetentionView {
-	v := web.ItemRetentionView{Source: item.Source, Own: orZero(item.OwnUntil), Until: orZero(item.RetainUntil)}
+	v := web.ItemRetentionView{Source: item.Source, Own: orZero(item.OwnUntil), Until: orZero(item.RetainUntil), Held: item.Held}
 	if item.SourceDays != nil {
 		v.Days = *item.SourceDays
+	}
+	if item.Held && access.Allows(role, access.Erase) {
+		v.Holds = "/retention/holds"
 	}
 	if access.Allows(role, access.ManageSources) {
 		v.Change = fmt.Sprintf("/items/%d/retention", item.ID)

@@ -30,6 +30,7 @@ type Item struct {
 	CapturedAt  *time.Time
 	OwnUntil    *time.Time // its own date
 	RetainUntil *time.Time // the earlier of that and what the source's retention comes to
+	Held        bool       // a legal hold keeps it
 	MediaReads  int
 	TaskID      int64 // 0 before it came into the queue
 	TaskState   string
@@ -73,7 +74,7 @@ type ItemEvent struct {
 const itemColumns = `i.id, i.project_id, p.slug, p.name AS project_name, coalesce(x.external_key, '') AS external_key,
 	coalesce(x.file_name, '') AS file_name, coalesce(x.metadata, '{}') AS metadata, i.state, i.fault,
 	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, s.name AS source, s.retention_days AS source_days,
-	coalesce(g.name, '') AS "group", i.imported_at, i.captured_at, i.own_retain_until AS own_until, i.retain_until,
+	coalesce(g.name, '') AS "group", i.imported_at, i.captured_at, i.own_retain_until AS own_until, i.retain_until, ` + itemHeld + ` AS held,
 	(SELECT count(*) FROM media_reads r WHERE r.item_id = i.id) AS media_reads,
 	coalesce(t.id, 0) AS task_id, coalesce(t.state, '') AS task_state, coalesce(t.priority, 0) AS priority, coalesce(t.overlap, 0) AS overlap,
 	coalesce(t.votes, 0) AS votes, coalesce(t.live, 0) AS live, coalesce(t.version, 0) AS task_version,
