@@ -10,7 +10,9 @@ import (
 
 	"fiducial/internal/jobargs"
 	"fiducial/internal/webhook"
+	"fiducial/jobs/launcher"
 	"fiducial/jobs/media"
+	"fiducial/jobs/modelserver"
 	"fiducial/store"
 	"fiducial/store/blob"
 )
@@ -27,6 +29,9 @@ type Config struct {
 	PublicURL string         // of the site, for links in what they are sent
 
 	PresidioURL string // of a Presidio analyzer beside the detector of our own, empty for none
+
+	Models   modelserver.Policy // where models may be asked
+	Launcher launcher.Launcher  // of those that are started for a run
 }
 
 // patience is how long a job may take that does not say otherwise.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -13,17 +14,44 @@ import (
 
 	"fiducial/internal/webhook"
 	"fiducial/jobs"
+	"fiducial/jobs/launcher"
+	"fiducial/jobs/modelserver"
 )
 
 // rescueInterval is how long a job may lie whose process was killed.
 const rescueInterval = 15 * time.Second
 
 type jobFlags struct {
+	modelFlags `embed:""`
+
 	Workers         int            `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
 	ExpireHour      int            `help:"Hour of the day, in UTC, at which items expire whose time has run out: 0 to 23." default:"2" env:"FIDUCIAL_EXPIRE_HOUR" group:"Jobs"`
 	WebhookHosts    []string       `help:"The only hosts at which consumers of datasets are called, such as train.example.org or *.example.org; any if empty." env:"FIDUCIAL_WEBHOOK_HOSTS" group:"Jobs"`
 	PresidioURL     string         `name:"presidio-url" help:"Address of a Microsoft Presidio analyzer, such as http://presidio:3000, that looks for personal data in transcripts beside the detector of our own: of sources alone that let models have their data (as presidio). None if empty." env:"PRESIDIO_URL" group:"Jobs"`
 	WebhookNetworks []netip.Prefix `help:"Networks of your own, such as 10.2.0.0/16, in which consumers may be called; without it public addresses alone." env:"FIDUCIAL_WEBHOOK_NETWORKS" group:"Jobs"`
+}
+
+// modelFlags say where model servers are asked. The processes that run jobs ask them, and those that answer requests, when somebody tries one.
+type modelFlags struct {
+	ModelHosts    []string       `help:"The only hosts at which models are asked, such as asr.example.org or *.example.org; none if empty." env:"FIDUCIAL_MODEL_HOSTS" group:"Models"`
+	ModelNetworks []netip.Prefix `help:"Networks of your own, such as 10.3.0.0/16, that these hosts may lie in; without it public addresses alone." env:"FIDUCIAL_MODEL_NETWORKS" group:"Models"`
+	ModelCommands string         `help:"Folder of the programs that may be started as model servers for a run: whoever registers models may start any of them, with arguments of their own. None if empty." env:"FIDUCIAL_MODEL_COMMANDS" type:"path" group:"Models"`
+}
+
+// models says where models may be asked.
+func (f *modelFlags) models() modelserver.Policy {
+	return modelserver.Policy{Hosts: f.ModelHosts, Networks: f.ModelNetworks}
+}
+
+// launcher starts the servers that are started for a run. What they find in their environment is what any program needs, and nothing of ours.
+func (f *modelFlags) launcher() launcher.Launcher {
+	programs := launcher.Programs{Folder: f.ModelCommands}
+	for _, name := range []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			programs.Env = append(programs.Env, name+"="+value)
+		}
+	}
+	return launcher.Launcher{Programs: programs, Policy: f.models()}
 }
 
 type workCommand struct {
@@ -66,7 +94,7 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	}
 	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{
 		Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default(),
-		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL,
+		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL, Models: f.models(), Launcher: f.launcher(),
 	})
 	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
 	if err != nil {

@@ -50,8 +50,7 @@ type caller struct {
 	credential string
 }
 
-// newCaller returns a caller that follows no redirect, asks no proxy, and connects only where the policy allows: that is looked at
-// when the address is known, since a name may lead elsewhere than it did a moment ago.
+// newCaller returns a caller of a host that the policy allows.
 func newCaller(cfg Config) (*caller, error) {
 	base, err := url.Parse(cfg.Server.URL)
 	if err != nil || base.Host == "" {
@@ -60,21 +59,29 @@ func newCaller(cfg Config) (*caller, error) {
 	if !cfg.Policy.AllowsHost(base.Hostname()) {
 		return nil, &Fault{Code: models.FaultHost}
 	}
+	return &caller{
+		web: Prober(cfg.Policy, 0), base: base, header: cfg.Server.Options.CredentialHeader, credential: cfg.Server.Credential,
+	}, nil
+}
+
+// Prober returns a client that follows no redirect, asks no proxy, and connects only to addresses that the policy allows: that is looked at
+// when the address is known, since a name may lead elsewhere than it did a moment ago. A call may take as long as patience says, any time for 0.
+func Prober(policy Policy, patience time.Duration) *http.Client {
 	dialer := &net.Dialer{Timeout: dialPatience, Control: func(_, address string, _ syscall.RawConn) error {
 		addr, err := netip.ParseAddrPort(address)
-		if err != nil || !cfg.Policy.AllowsAddr(addr.Addr()) {
+		if err != nil || !policy.AllowsAddr(addr.Addr()) {
 			return errAddress
 		}
 		return nil
 	}}
-	web := &http.Client{
+	return &http.Client{
+		Timeout:       patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirect },
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, TLSHandshakeTimeout: dialPatience, MaxResponseHeaderBytes: headLimit,
 			MaxIdleConnsPerHost: idlePerServer, IdleConnTimeout: time.Minute, DisableCompression: true,
 		},
 	}
-	return &caller{web: web, base: base, header: cfg.Server.Options.CredentialHeader, credential: cfg.Server.Credential}, nil
 }
 
 // at is the address of a path below the server's own. A base that has the path already is taken as it is.

@@ -11,8 +11,6 @@ import (
 type Policy struct {
 	Hosts    []string       // "asr.example.org", or "*.example.org"
 	Networks []netip.Prefix // of our own, beyond the public ones, that these hosts may lie in
-	// Commands is the folder of the programs that may be started as model servers; none if empty.
-	Commands string
 }
 
 // AllowsHost reports whether a host may be called by its name.
