@@ -44,6 +44,7 @@ func (s *Server) apiRoutes(r router) {
 		s.importOperations(a)
 		s.datasetOperations(a)
 		s.diffOperations(a)
+		s.auditOperations(a)
 		s.consumerOperations(a)
 		s.changeOperations(a)
 		s.relabelOperations(a)

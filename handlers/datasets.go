@@ -37,6 +37,7 @@ func (s *Server) datasetRoutes(r router) {
 	r.post(datasetsPath+"/{dataset}/{number}/verify", access.ReadDatasets, s.verify)
 	s.exportRoutes(r)
 	s.diffRoutes(r)
+	s.blindAuditRoutes(r)
 }
 
 func (s *Server) listDatasets(w http.ResponseWriter, r *http.Request) error {

@@ -19,7 +19,7 @@ import (
 func (s *Store) RefreshBatches(ctx context.Context) (int, error) {
 	n, err := s.refreshSome(ctx, `SELECT DISTINCT batch_id FROM batch_changes`)
 	if err == nil {
-		err = s.askForReports(ctx)
+		err = errors.Join(s.askForReports(ctx), s.askForAudits(ctx))
 	}
 	return n, err
 }

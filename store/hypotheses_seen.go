@@ -19,8 +19,9 @@ const (
 )
 
 // modeFor is the mode of a new assignment of task t in project p, NULL for an image: of its plan the one that fewest of the
-// item's labelers have, in the plan's order, where a mode that the plan names twice is wanted twice; else the project's.
-const modeFor = `CASE p.kind WHEN 'audio' THEN coalesce((
+// item's labelers have, in the plan's order, where a mode that the plan names twice is wanted twice; else the project's. Under a blind
+// audit it is blind.
+const modeFor = `CASE WHEN p.kind = 'audio' AND ` + audited + ` THEN 'blind' WHEN p.kind = 'audio' THEN coalesce((
 	SELECT m.mode FROM (
 		SELECT u.mode, u.nth, row_number() OVER (PARTITION BY u.mode ORDER BY u.nth) AS again
 		FROM plans pl CROSS JOIN LATERAL unnest(pl.modes) WITH ORDINALITY AS u (mode, nth) WHERE pl.id = t.plan_id) m
@@ -148,7 +149,7 @@ func (s *Store) Reveal(ctx context.Context, actor Actor, task, assignment int64)
 // prefilled is the condition that an answer of person $4 to item $3 was begun from what a model found: of an image from a
 // prefill, of an utterance from a hypothesis that they were shown for it.
 const prefilled = `CASE WHEN (SELECT recording_id IS NULL FROM items WHERE id = $3)
-	THEN EXISTS (SELECT FROM predictions WHERE item_id = $3 AND purpose = 'prefill')
+	THEN EXISTS (SELECT FROM predictions WHERE item_id = $3 AND purpose = 'prefill') AND NOT EXISTS (SELECT FROM tasks t WHERE t.item_id = $3 AND ` + audited + `)
 	ELSE EXISTS (SELECT FROM hypothesis_views WHERE item_id = $3 AND person_id = $4 AND how = 'edit') END`
 
 // recordWords keeps what an answer says was spoken, and how far it is from every hypothesis that its labeler saw.

@@ -185,7 +185,7 @@ func (s *Store) startingBoxes(ctx context.Context, actor Actor, w Work) ([]Draft
 		UNION ALL
 		SELECT b.position::text, b.class_id, b.x, b.y, b.w, b.h, b.rotation
 		FROM predictions p JOIN prediction_boxes b ON b.prediction_id = p.id
-		WHERE p.item_id = $3 AND p.purpose = 'prefill' AND $4
+		WHERE p.item_id = $3 AND p.purpose = 'prefill' AND $4 AND NOT EXISTS (SELECT FROM tasks t WHERE t.id = $1 AND `+audited+`)
 		  AND NOT EXISTS (SELECT FROM annotations WHERE task_id = $1 AND person_id = $2 AND recalled_at IS NULL)
 		  AND p.id = (SELECT max(id) FROM predictions WHERE item_id = $3 AND purpose = 'prefill')`, w.Task, actor.PersonID, w.Item, !w.audio() || w.Mode == Edit)
 	if err != nil {

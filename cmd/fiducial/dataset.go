@@ -18,6 +18,7 @@ type datasetCommand struct {
 	Rebuild datasetRebuildCommand `cmd:"" help:"Freeze the next version by the recipe of this one, from the labels of today."`
 	Verify  datasetVerifyCommand  `cmd:"" help:"Check that a version is still what was frozen; exits with 3 if it is not."`
 	Diff    datasetDiffCommand    `cmd:"" help:"Say what two versions differ in, and why."`
+	Audit   datasetAuditCommand   `cmd:"" help:"Have test lines drawn at random labeled once more, blind, or say what that has found."`
 	List    datasetListCommand    `cmd:"" help:"List the newest version of each dataset."`
 }
 

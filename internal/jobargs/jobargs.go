@@ -210,6 +210,30 @@ type RefreshCalendars struct{}
 // Kind implements river.JobArgs.
 func (RefreshCalendars) Kind() string { return "refresh_calendars" }
 
+// DrawAudit draws the lines of one blind audit and opens its batch.
+type DrawAudit struct {
+	AuditID int64 `json:"audit_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (DrawAudit) Kind() string { return "draw_audit" }
+
+// ReportAudit measures what one blind audit has found so far.
+type ReportAudit struct {
+	AuditID int64 `json:"audit_id"`
+}
+
+// Kind implements river.JobArgs.
+func (ReportAudit) Kind() string { return "report_audit" }
+
+// FlagCells looks for what the cells of one evaluation lean towards, and how much.
+type FlagCells struct {
+	EvaluationID int64 `json:"evaluation_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (FlagCells) Kind() string { return "flag_cells" }
+
 // Expire has what is due by its source's policy erased, and announces what will soon hurt a test split.
 type Expire struct{}
 

@@ -1,0 +1,2 @@
+// Package attribution says what a figure is due to: the model, or what it was measured by.
+package attribution

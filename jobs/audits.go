@@ -1,0 +1,51 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"fiducial/internal/jobargs"
+)
+
+// drawAudit draws the lines of a blind audit and makes its batch.
+type drawAudit struct {
+	river.WorkerDefaults[jobargs.DrawAudit]
+	deps
+}
+
+func (w *drawAudit) Work(ctx context.Context, job *river.Job[jobargs.DrawAudit]) error {
+	err := w.store.FillAudit(ctx, job.Args.AuditID)
+	if err == nil || !givesUp(ctx, job.JobRow) {
+		return err
+	}
+	w.log.ErrorContext(ctx, "drawing failed", slog.Int64("audit", job.Args.AuditID), slog.Any("error", err))
+	const reason = "Drawing failed again and again. The server's log says why; start the audit again when that is mended."
+	return errors.Join(river.JobCancel(err), w.store.FailAudit(ctx, job.Args.AuditID, reason))
+}
+
+// reportAudit measures what a blind audit has found so far.
+type reportAudit struct {
+	river.WorkerDefaults[jobargs.ReportAudit]
+	deps
+}
+
+func (w *reportAudit) Work(ctx context.Context, job *river.Job[jobargs.ReportAudit]) error {
+	return w.store.ReportAudit(ctx, job.Args.AuditID)
+}
+
+// flagCells looks for what the cells of an evaluation lean towards.
+type flagCells struct {
+	river.WorkerDefaults[jobargs.FlagCells]
+	deps
+}
+
+// Timeout lets the estimates take as long as they take.
+func (w *flagCells) Timeout(*river.Job[jobargs.FlagCells]) time.Duration { return -1 }
+
+func (w *flagCells) Work(ctx context.Context, job *river.Job[jobargs.FlagCells]) error {
+	return w.store.FlagCells(ctx, job.Args.EvaluationID)
+}

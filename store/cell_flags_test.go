@@ -1,0 +1,163 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"fiducial/internal/manifest"
+	"fiducial/store/storetest"
+)
+
+// flags are those of a cell, as kind:model:lines.
+func (f *floor) flags(tb testing.TB, cell int64) (list []string) {
+	tb.Helper()
+	rows, err := f.pool.Query(tb.Context(), `SELECT kind || ':' || model_version_id || ':' || lines FROM cell_flags WHERE cell_id = $1 ORDER BY kind, model_version_id`, cell)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var flag string
+		if err := rows.Scan(&flag); err != nil {
+			tb.Fatal(err)
+		}
+		list = append(list, flag)
+	}
+	if err := rows.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	return list
+}
+
+// measured adds a cell of a model version over all of a frozen version's test lines, and the run that it is of.
+func (f *floor) measured(tb testing.TB, version, model int64, labels string) (evaluation, cell int64) {
+	tb.Helper()
+	f.scan(tb, &evaluation, `
+		WITH c AS (INSERT INTO chains (name, slots) VALUES (gen_random_uuid()::text, '{asr}') RETURNING id)
+		INSERT INTO evaluations (chain_id) SELECT id FROM c RETURNING id`)
+	f.scan(tb, &cell, `
+		INSERT INTO cells (version_id, split, path, configurations, labels, normalizer, task, evaluation_id, items, failed, measure, figures)
+		VALUES ($1, 'test', ARRAY[$2::bigint], '', $4, '', 'speech', $3, 1, 0, 'wer', '{}') RETURNING id`, version, model, evaluation, labels)
+	return evaluation, cell
+}
+
+// frozenTest freezes the project with everything on its test side.
+func (f *floor) frozenTest(tb testing.TB, name string) DatasetVersion {
+	tb.Helper()
+	for i, item := range f.items {
+		f.exec(tb, `INSERT INTO item_texts (item_id, external_key) VALUES ($1, $2) ON CONFLICT DO NOTHING`, item, fmt.Sprintf("item-%d", i))
+		f.exec(tb, `INSERT INTO item_salts (item_id, salt) VALUES ($1, sha256($2)) ON CONFLICT DO NOTHING`, item, fmt.Appendf(nil, "salt %d", i))
+	}
+	f.exec(tb, `INSERT INTO item_sounds (item_id, recording_version, sha256) SELECT i.id, r.version, sha256(i.id::text::bytea) FROM items i JOIN recordings r ON r.id = i.recording_id ON CONFLICT DO NOTHING`)
+	recipe := manifest.Default()
+	recipe.Projects, recipe.Shares = []string{f.project.Slug}, manifest.Shares{Test: 1000}
+	version, err := f.Freeze(tb.Context(), System(), name, recipe)
+	if err == nil {
+		err = f.FillVersion(tb.Context(), version.ID)
+	}
+	if err == nil {
+		version, err = f.DatasetVersion(tb.Context(), System(), name, 1)
+	}
+	if err != nil || version.State != VersionFrozen {
+		tb.Fatalf("%+v, %v", version, err)
+	}
+	return version
+}
+
+func TestCellsLeanTowardsWhoWasSeen(t *testing.T) {
+	t.Parallel()
+	f := newSpeechFloor(t, storetest.Pool(t), 1, 4, 1)
+	reviewer := f.reviewerOf(t)
+	old, stranger := f.modelVersion(t, "5.1"), f.modelVersion(t, "9.9")
+	successor := f.modelVersion(t, "5.2")
+	f.exec(t, `UPDATE model_versions SET successor_of = $1 WHERE id = $2`, old, successor)
+	for _, item := range f.items {
+		f.hear(t, item, old, "hello nine")
+	}
+	// The first two are begun from the old model's words, the others from silence; the reviewer looks at them in the third.
+	f.exec(t, `UPDATE projects SET prefill_mode = 'edit'`)
+	for i := range f.items {
+		if i == 2 {
+			f.exec(t, `UPDATE projects SET prefill_mode = 'blind'`)
+		}
+		f.mustWrite(t, f.labelers[0], f.mustClaim(t, f.labelers[0]), "hello my name")
+	}
+	if _, err := f.RevealHypotheses(t.Context(), reviewer, f.items[2]); err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range f.items {
+		seen, err := f.ReviewItem(t.Context(), reviewer, item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := Adjudication{Item: item, Version: seen.Version, Kind: Approved, Annotation: seen.Answers[0].ID}
+		if _, err := f.Adjudicate(t.Context(), reviewer, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	version := f.frozenTest(t, "calls")
+	for model, want := range map[int64][]string{
+		old: {fmt.Sprintf("prefill:%d:3", old)}, successor: {fmt.Sprintf("prefill:%d:3", old)}, stranger: nil,
+	} {
+		evaluation, cell := f.measured(t, version.ID, model, "frozen")
+		for range 2 {
+			if err := f.FlagCells(t.Context(), evaluation); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := f.flags(t, cell); !slices.Equal(got, want) {
+			t.Errorf("model %d: %v, want %v", model, got, want)
+		}
+	}
+	found, err := leansOf(t.Context(), f.pool, leaningCell{Version: version.ID, Split: "test", Labels: "frozen"})
+	if blind := found.blind(); err != nil || len(blind) != 1 {
+		t.Errorf("blind lines %v, %v", blind, err)
+	}
+}
+
+func TestCellsLeanTowardsWhoseErrorsWereCorrected(t *testing.T) {
+	t.Parallel()
+	f := newSpeechFloor(t, storetest.Pool(t), 1, 2, 1)
+	reviewer := f.reviewerOf(t)
+	model := f.modelVersion(t, "5.1")
+	for range f.items {
+		f.mustWrite(t, f.labelers[0], f.mustClaim(t, f.labelers[0]), "hello my name")
+	}
+	decide := func(item int64, a Adjudication) {
+		t.Helper()
+		seen, err := f.ReviewItem(t.Context(), reviewer, item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Item, a.Version, a.Annotation = item, seen.Version, seen.Answers[0].ID
+		if _, err := f.Adjudicate(t.Context(), reviewer, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, item := range f.items {
+		decide(item, Adjudication{Kind: Approved})
+	}
+	first := f.frozenTest(t, "calls")
+	evaluation, cell := f.measured(t, first.ID, model, "frozen")
+	f.exec(t, `INSERT INTO causes (name) VALUES ('The label is wrong')`)
+	f.exec(t, `INSERT INTO item_causes (item_id, cell_id, kind, cause_id) SELECT unnest($1::bigint[]), $2, 'words', id FROM causes`, f.items, cell)
+	// Of the two that were looked at, one is corrected.
+	decide(f.items[0], Adjudication{Kind: Amended, Transcript: utter("hello nine")})
+	if err := f.FlagCells(t.Context(), evaluation); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.flags(t, cell); len(got) != 0 {
+		t.Errorf("the frozen labels were not corrected: %v", got)
+	}
+	second := f.frozenTest(t, "later")
+	for labels, version := range map[string]int64{"frozen": second.ID, "today": first.ID} {
+		evaluation, cell := f.measured(t, version, model, labels)
+		if err := f.FlagCells(t.Context(), evaluation); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := f.flags(t, cell), []string{fmt.Sprintf("corrected:%d:1", model)}; !slices.Equal(got, want) {
+			t.Errorf("%s labels: %v, want %v", labels, got, want)
+		}
+	}
+}
