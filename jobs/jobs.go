@@ -2,6 +2,7 @@
 package jobs
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -27,6 +28,9 @@ type Config struct {
 
 	Webhooks  webhook.Policy // where consumers may be called
 	PublicURL string         // of the site, for links in what they are sent
+
+	Models     modelserver.Policy // where model servers may be called
+	OutputDays int                // for how many days their outputs are kept; 0: store.OutputDays
 
 	PresidioURL string // of a Presidio analyzer beside the detector of our own, empty for none
 
@@ -85,10 +89,16 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &refreshBatches{deps: d})
 	river.AddWorker(workers, &summarizeProject{deps: d})
 	river.AddWorker(workers, &rewriteErased{deps: d})
+	river.AddWorker(workers, &runChunk{asking: newAsking(d, cfg)})
+	river.AddWorker(workers, &scoreStep{deps: d})
+	river.AddWorker(workers, &compareEvaluation{deps: d})
+	river.AddWorker(workers, &sweepOutputs{deps: d, days: cmp.Or(cfg.OutputDays, store.OutputDays)})
 	return &river.Config{
-		ID:              cfg.Name,
-		Logger:          Quiet(cfg.Log),
-		Queues:          map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}},
+		ID:     cfg.Name,
+		Logger: Quiet(cfg.Log),
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: cfg.Workers}, jobargs.EvaluationsQueue: {MaxWorkers: cfg.Workers},
+		},
 		Workers:         workers,
 		PeriodicJobs:    append(periodic(), atHour(cfg.Hour, jobargs.Expire{})),
 		JobTimeout:      patience,
@@ -109,6 +119,7 @@ func periodic() []*river.PeriodicJob {
 		every(15*time.Second, jobargs.RefreshCalendars{}),
 		every(10*time.Minute, jobargs.WatchErasures{}),
 		every(20*time.Second, jobargs.ScanPersonal{}),
+		every(time.Hour, jobargs.SweepOutputs{}),
 	}
 }
 

@@ -37,6 +37,14 @@ CREATE TABLE chains (
     archived_at timestamptz
 );
 
+-- What a path is called: NAME@VERSION for each of its models, "reference" for the truth in the place of one.
+-- +goose StatementBegin
+CREATE FUNCTION names_of_path(path bigint[]) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT array_agg(coalesce(m.name || '@' || v.version, 'reference') ORDER BY u.n)
+    FROM unnest(path) WITH ORDINALITY u (id, n) LEFT JOIN model_versions v ON v.id = u.id LEFT JOIN models m ON m.id = v.model_id
+$$;
+-- +goose StatementEnd
+
 -- What starts an evaluation by itself: the clock, or a release of one of its models. The request names the newest as NAME@latest.
 CREATE TABLE evaluation_schedules (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -217,6 +225,9 @@ CREATE TABLE cells (
 );
 CREATE INDEX cells_path_idx ON cells (path, version_id);
 CREATE INDEX cells_evaluation_idx ON cells (evaluation_id);
+-- The cell that a step's outputs were measured in, which a later run may have computed again.
+ALTER TABLE evaluation_steps ADD COLUMN cell_id bigint REFERENCES cells ON DELETE SET NULL, ADD COLUMN scored_at timestamptz;
+CREATE INDEX evaluation_steps_cell_idx ON evaluation_steps (cell_id) WHERE cell_id IS NOT NULL;
 -- Per line, numbers alone, by the line's position in its version: an erasure empties the line, and with it goes whose these numbers were.
 CREATE TABLE cell_scores (
     cell_id bigint NOT NULL REFERENCES cells ON DELETE CASCADE,
@@ -441,9 +452,11 @@ UPDATE items SET state = 'broken', fault = 'A redaction, which this version does
 ALTER TABLE items DROP CONSTRAINT items_redacted;
 ALTER TABLE items DROP CONSTRAINT items_state_check;
 ALTER TABLE items ADD CONSTRAINT items_state_check CHECK (state IN ('awaiting_media', 'processing', 'ready', 'broken'));
+ALTER TABLE evaluation_steps DROP COLUMN cell_id;
 DROP TABLE share_links, alert_sendings, alerts, alert_channels, hooks, changes, audit_items, audits, item_causes, causes, attributions, cell_flags,
     cell_overlaps, cell_errors, cell_moves, cell_differences, cell_scores, cells, model_outputs, model_launches, model_rates, model_calls,
     evaluation_failures, evaluation_chunks, evaluation_steps, evaluation_models, evaluation_versions, evaluations, evaluation_schedules, chains, model_servers;
+DROP FUNCTION names_of_path;
 DELETE FROM model_versions WHERE model_id IN (SELECT id FROM models WHERE kind = 'formatting');
 DELETE FROM models WHERE kind = 'formatting';
 ALTER TABLE models DROP CONSTRAINT models_kind_check;

@@ -270,7 +270,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"evaluation_models", []string{"evaluation_id", "slot", "model_version_id"}, OfNobody, ""},
 		{"evaluation_steps", []string{
 			"id", "evaluation_id", "version_id", "path", "configuration", "after_step", "state", "items", "done", "reused", "failed", "error", "began_at",
-			"finished_at",
+			"finished_at", "cell_id", "scored_at",
 		}, OfNobody, ""},
 		{"evaluation_chunks", []string{"step_id", "number", "first", "last", "state", "done", "reused", "failed"}, OfNobody, ""},
 		{"evaluation_failures", []string{"step_id", "item_id", "reason", "status", "attempts", "at"}, OfItem, ByItem},

@@ -24,5 +24,11 @@ func (s *Store) RescueJobs(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("rescue jobs: %w", err)
 	}
+	// The calls of models that they had under way are over.
+	_, err = s.pool.Exec(ctx, `
+		DELETE FROM model_calls c WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = c.worker)`)
+	if err != nil {
+		return 0, fmt.Errorf("rescue calls: %w", err)
+	}
 	return tag.RowsAffected(), nil
 }

@@ -104,7 +104,7 @@ func (s *Store) ModelServer(ctx context.Context, actor Actor, model, version str
 }
 
 // ModelServerFor returns how a model version is asked with its credential, for jobs. One that this installation cannot open is the
-// error sealed.ErrSealed.
+// error sealed.ErrSealed, beside the rest.
 func (s *Store) ModelServerFor(ctx context.Context, version int64) (ModelServer, error) {
 	row, err := modelServer(ctx, s.pool, `WHERE v.id = $1`, version)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *Store) ModelServerFor(ctx context.Context, version int64) (ModelServer,
 	}
 	credential, err := key.Open(row.Sealed, modelServerPlace(version))
 	if err != nil {
-		return ModelServer{}, fmt.Errorf("credential of model version %d: %w", version, err)
+		return server, fmt.Errorf("credential of model version %d: %w", version, err)
 	}
 	server.Credential = string(credential)
 	return server, nil

@@ -268,3 +268,45 @@ type RewriteErased struct{}
 
 // Kind implements river.JobArgs.
 func (RewriteErased) Kind() string { return "rewrite_erased" }
+
+// EvaluationsQueue is the queue of what asks models and measures their answers, so that a long run leaves the other jobs their workers.
+const EvaluationsQueue = "evaluations"
+
+// RunChunk has a model asked about one chunk of a step of an evaluation.
+type RunChunk struct {
+	StepID int64 `json:"step_id"`
+	Number int   `json:"number"`
+}
+
+// Kind implements river.JobArgs.
+func (RunChunk) Kind() string { return "run_chunk" }
+
+// ScoreStep measures what a step of an evaluation came to.
+type ScoreStep struct {
+	StepID int64 `json:"step_id"`
+}
+
+// Kind implements river.JobArgs.
+func (ScoreStep) Kind() string { return "score_step" }
+
+// CompareEvaluation compares the cells of an evaluation with their baseline, and ends it.
+type CompareEvaluation struct {
+	EvaluationID int64 `json:"evaluation_id"`
+}
+
+// Kind implements river.JobArgs.
+func (CompareEvaluation) Kind() string { return "compare_evaluation" }
+
+// SubmitEvaluation hands an evaluation to Argo Workflows.
+type SubmitEvaluation struct {
+	EvaluationID int64 `json:"evaluation_id"`
+}
+
+// Kind implements river.JobArgs.
+func (SubmitEvaluation) Kind() string { return "submit_evaluation" }
+
+// SweepOutputs deletes outputs of models, and logs of their launches, whose time is up.
+type SweepOutputs struct{}
+
+// Kind implements river.JobArgs.
+func (SweepOutputs) Kind() string { return "sweep_outputs" }

@@ -54,13 +54,15 @@ const (
 	FaultPrediction = "no_prediction" // of an offline model: nothing was imported for the item
 	FaultLaunch     = "launch"        // the server could not be started
 	FaultSettings   = "settings"      // it is not said how the model is asked
+	FaultChanged    = "changed"       // the model is asked otherwise by now than when the run began
+	FaultOurs       = "ours"          // the product itself failed again and again
 )
 
 // Faults lists every reason.
 func Faults() []string {
 	return []string{
 		FaultTimeout, FaultConnection, FaultStatus, FaultShape, FaultSize, FaultRedirect, FaultHost, FaultAddress, FaultCredential, FaultSource,
-		FaultItem, FaultInput, FaultPrediction, FaultLaunch, FaultSettings,
+		FaultItem, FaultInput, FaultPrediction, FaultLaunch, FaultSettings, FaultChanged, FaultOurs,
 	}
 }
 
@@ -116,6 +118,8 @@ var sentences = map[string]string{
 	FaultInput:      "The model before it has no output of this item.",
 	FaultPrediction: "No prediction of this item was imported for the model version.",
 	FaultLaunch:     "The server could not be started. The log of its launch says why.",
+	FaultChanged:    "The model's settings were changed since the run began. Start another run.",
+	FaultOurs:       "It failed again and again on this side. The product's log says why; try again when that is mended.",
 	FaultSettings:   "It is not said how this model version is asked. Set its server on the model's page.",
 }
 

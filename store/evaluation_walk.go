@@ -1,0 +1,201 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/speech"
+)
+
+// pathWalk goes along a path, line by line: from the items themselves, or their truth, through what each model said to what the next was
+// given. Outputs are found by what their model was given, so that nothing but the outputs has to be kept of a run.
+type pathWalk struct {
+	version       int64
+	split, labels string
+	first, last   int // positions
+	slots         []string
+	path          []int64
+
+	configurations [][]byte // of the path's models; nil of the truth
+	lines          []walkLine
+	at             int // how many models of the path it has passed
+}
+
+// walkLine is where a walk stands at a line.
+type walkLine struct {
+	item, truth int64
+	position    int
+	media       []byte // SHA-256 of the item's own sound or image
+	reference   string // its truth's transcript
+	input       []byte // of the next model; nil: the one before has no output
+	text        string // that the next model is given
+}
+
+// inputOf is what outputs of a text are kept by.
+func inputOf(text string) []byte {
+	sum := sha256.Sum256([]byte(text))
+	return sum[:]
+}
+
+// configure reads the configurations that the path's models had when a run began.
+func (w *pathWalk) configure(ctx context.Context, q querier, evaluation int64) error {
+	w.configurations = make([][]byte, len(w.path))
+	rows, err := q.Query(ctx, `
+		SELECT cardinality(s.path), s.configuration FROM evaluation_steps s
+		WHERE s.evaluation_id = $1 AND s.version_id = $2 AND s.path = ($3::bigint[])[1:cardinality(s.path)]`, evaluation, w.version, w.path) //nolint:rowserrcheck // ForEachRow checks it
+	if err != nil {
+		return fmt.Errorf("configurations of a path: %w", err)
+	}
+	var length int
+	var configuration []byte
+	_, err = pgx.ForEachRow(rows, []any{&length, &configuration}, func() error {
+		w.configurations[length-1] = bytes.Clone(configuration)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("configurations of a path: %w", err)
+	}
+	return nil
+}
+
+// hears tells that the first slot is given the item itself, not words.
+func (w *pathWalk) hears() bool { return w.slots[0] == "asr" || w.slots[0] == "detector" }
+
+// lineTruth joins the truth that counts of line l as t: that of the version, or that of today.
+const lineTruth = `JOIN truths t ON t.item_id = l.item_id AND (CASE WHEN @today THEN t.current ELSE t.id = l.truth_id END)`
+
+// begin reads the lines. Those whose truth was taken away are left out where today's labels count.
+func (w *pathWalk) begin(ctx context.Context, q querier) error {
+	rows, err := q.Query(ctx, `
+		SELECT l.item_id, t.id, l.position, coalesce(a.sha256, so.sha256, l.media), tr.segments
+		FROM dataset_lines l `+lineTruth+`
+		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original' LEFT JOIN item_sounds so ON so.item_id = l.item_id
+		LEFT JOIN transcripts tr ON tr.item_id = l.item_id AND tr.kind = 'truth' AND tr.of_id = t.id
+		WHERE l.version_id = @version AND l.split = @split AND l.position BETWEEN @first AND @last ORDER BY l.position`,
+		pgx.NamedArgs{"version": w.version, "split": w.split, "first": w.first, "last": w.last, "today": w.labels == "today"})
+	if err != nil {
+		return fmt.Errorf("lines of a walk: %w", err)
+	}
+	w.lines, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (l walkLine, err error) {
+		var segments speech.Transcript
+		if err = r.Scan(&l.item, &l.truth, &l.position, &l.media, &segments); err != nil {
+			return l, err
+		}
+		l.reference = segments.Text()
+		if w.hears() {
+			l.input = l.media
+		} else {
+			l.text, l.input = l.reference, inputOf(l.reference)
+		}
+		return l, nil
+	})
+	if err != nil {
+		return fmt.Errorf("lines of a walk: %w", err)
+	}
+	w.at = 0
+	return nil
+}
+
+// to walks on until so many models are passed.
+func (w *pathWalk) to(ctx context.Context, q querier, models int) error {
+	for ; w.at < models; w.at++ {
+		if w.path[w.at] == 0 {
+			for i := range w.lines {
+				l := &w.lines[i]
+				l.text, l.input = l.reference, inputOf(l.reference)
+			}
+			continue
+		}
+		said, err := outputsOf(ctx, q, w.lines, w.path[w.at], w.configurations[w.at])
+		if err != nil {
+			return err
+		}
+		for i := range w.lines {
+			l := &w.lines[i]
+			output, ok := said[l.item]
+			if !ok {
+				l.text, l.input = "", nil
+				continue
+			}
+			l.text, l.input = output.Text, inputOf(output.Text)
+		}
+	}
+	return nil
+}
+
+// line finds the line of an item.
+func (w *pathWalk) line(item int64) (walkLine, bool) {
+	i := slices.IndexFunc(w.lines, func(l walkLine) bool { return l.item == item })
+	if i < 0 {
+		return walkLine{}, false
+	}
+	return w.lines[i], true
+}
+
+// questions are what outputs are found by: items and inputs, side by side.
+func questions(lines []walkLine) (items []int64, inputs [][]byte) {
+	for _, l := range lines {
+		if l.input != nil {
+			items, inputs = append(items, l.item), append(inputs, l.input)
+		}
+	}
+	return items, inputs
+}
+
+// keptOutput is what a model said of an item.
+type keptOutput struct {
+	Item       int64
+	Text       string
+	Boxes      json.RawMessage
+	Labels     json.RawMessage
+	Confidence *float64
+}
+
+const outputTables = `unnest(@items::bigint[], @inputs::bytea[]) u (item, input)
+	JOIN model_outputs o ON o.item_id = u.item AND o.model_version_id = @model AND o.configuration = @configuration AND o.input = u.input`
+
+func outputsOf(ctx context.Context, q querier, lines []walkLine, model int64, configuration []byte) (map[int64]keptOutput, error) {
+	items, inputs := questions(lines)
+	rows, err := q.Query(ctx, `SELECT o.item_id AS item, o.text, o.boxes, o.labels, o.confidence::float8 AS confidence FROM `+outputTables,
+		pgx.NamedArgs{"items": items, "inputs": inputs, "model": model, "configuration": configuration})
+	if err != nil {
+		return nil, fmt.Errorf("outputs: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[keptOutput])
+	if err != nil {
+		return nil, fmt.Errorf("outputs: %w", err)
+	}
+	said := make(map[int64]keptOutput, len(list))
+	for _, o := range list {
+		said[o.Item] = o
+	}
+	return said, nil
+}
+
+// outputsThere says of which lines a model has an output, and since when.
+func outputsThere(ctx context.Context, q querier, lines []walkLine, model int64, configuration []byte) (map[int64]time.Time, error) {
+	items, inputs := questions(lines)
+	rows, err := q.Query(ctx, `SELECT o.item_id, o.made_at FROM `+outputTables,
+		pgx.NamedArgs{"items": items, "inputs": inputs, "model": model, "configuration": configuration}) //nolint:rowserrcheck // ForEachRow checks it
+	if err != nil {
+		return nil, fmt.Errorf("outputs: %w", err)
+	}
+	there := map[int64]time.Time{}
+	var item int64
+	var at time.Time
+	_, err = pgx.ForEachRow(rows, []any{&item, &at}, func() error {
+		there[item] = at
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("outputs: %w", err)
+	}
+	return there, nil
+}
