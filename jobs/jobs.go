@@ -29,8 +29,7 @@ type Config struct {
 	Webhooks  webhook.Policy // where consumers may be called
 	PublicURL string         // of the site, for links in what they are sent
 
-	Models     modelserver.Policy // where model servers may be called
-	OutputDays int                // for how many days their outputs are kept; 0: store.OutputDays
+	OutputDays int // for how many days their outputs are kept; 0: store.OutputDays
 
 	PresidioURL string // of a Presidio analyzer beside the detector of our own, empty for none
 
