@@ -127,8 +127,10 @@ func TestAuditsAreRefused(t *testing.T) {
 		t.Fatalf("its batch was closed, and the audit is %s", a.State)
 	}
 	for name, try := range map[string]func() error{
-		"no lines":       func() error { return errorOf(b.StartAudit(t.Context(), b.reviewer, version, 0, 0)) },
-		"not frozen yet": func() error { return errorOf(b.StartAudit(t.Context(), b.reviewer, DatasetVersion{ID: version.ID, State: "freezing"}, 1, 0)) },
+		"no lines": func() error { return errorOf(b.StartAudit(t.Context(), b.reviewer, version, 0, 0)) },
+		"not frozen yet": func() error {
+			return errorOf(b.StartAudit(t.Context(), b.reviewer, DatasetVersion{ID: version.ID, State: "freezing"}, 1, 0))
+		},
 	} {
 		if err := try(); !isInvalid(err) {
 			t.Errorf("%s: %v", name, err)

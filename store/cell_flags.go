@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"fiducial/internal/attribution"
 )
 
 // Why a cell's figure leans towards its model.
@@ -18,13 +20,19 @@ type leaningCell struct {
 	ID, Version, Model int64
 	Split, Labels      string
 	Normalizer, Task   string
+	Target             float64 // of the half of an estimate's interval: what of a drop is worth an alert
 }
 
-// FlagCells looks for what the cells of an evaluation lean towards, and estimates how much. Doing it again comes to the same.
+// FlagCells looks for what the cells of an evaluation lean towards, and estimates how much; so it does for the cells of the same lines that
+// were there before, which have others beside them now. Doing it again comes to the same.
 func (s *Store) FlagCells(ctx context.Context, evaluation int64) error {
 	rows, err := s.pool.Query(ctx, `
-		SELECT c.id, c.version_id AS version, c.path[cardinality(c.path)] AS model, c.split, c.labels, c.normalizer, c.task
-		FROM cells c WHERE c.evaluation_id = $1 AND c.task IN ('speech', 'detection') ORDER BY c.id`, evaluation)
+		SELECT c.id, c.version_id AS version, c.path[cardinality(c.path)] AS model, c.split, c.labels, c.normalizer, c.task, coalesce(nullif(h.alert_drop, 0), 0.02) AS target
+		FROM cells c JOIN evaluations e ON e.id = c.evaluation_id JOIN chains h ON h.id = e.chain_id
+		WHERE c.task IN ('speech', 'detection') AND EXISTS (
+			SELECT FROM cells o WHERE o.version_id = c.version_id AND o.split = c.split AND o.labels = c.labels AND o.normalizer = c.normalizer
+			  AND (o.evaluation_id = $1 OR o.id IN (SELECT t.cell_id FROM evaluation_steps t WHERE t.evaluation_id = $1)))
+		ORDER BY c.id`, evaluation)
 	if err != nil {
 		return fmt.Errorf("flags of evaluation %d: %w", evaluation, err)
 	}
@@ -40,37 +48,51 @@ func (s *Store) FlagCells(ctx context.Context, evaluation int64) error {
 	return nil
 }
 
+// cellLean is a flag as it is found.
+type cellLean struct {
+	kind  string
+	model int64
+	lines int
+	bias  *attribution.Bias
+}
+
 // flagCell replaces the flags of a cell by what is so now.
 func (s *Store) flagCell(ctx context.Context, cell leaningCell) error {
-	leans, err := leansOf(ctx, s.pool, cell)
+	found, err := leansOf(ctx, s.pool, cell)
 	if err != nil {
 		return err
 	}
-	ancestors, err := lineageOf(ctx, s.pool, cell.Model)
+	lineage, err := lineageOf(ctx, s.pool, cell.Model)
 	if err != nil {
 		return err
+	}
+	var flags []cellLean
+	for _, kind := range []string{FlagPrefill, FlagCorrected} {
+		for _, model := range lineage {
+			lines := found.positions(kind, model)
+			if len(lines) == 0 {
+				continue
+			}
+			flag := cellLean{kind: kind, model: model, lines: len(lines)}
+			if kind == FlagPrefill {
+				if flag.bias, err = s.biasOf(ctx, cell, found, lines); err != nil {
+					return err
+				}
+			}
+			flags = append(flags, flag)
+		}
 	}
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		// Whoever else flags it waits, and then puts the same in place of this.
 		if _, err := tx.Exec(ctx, `SELECT FROM cells WHERE id = $1 FOR NO KEY UPDATE`, cell.ID); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM cell_flags WHERE cell_id = $1`, cell.ID); err != nil {
-			return err
+		batch := &pgx.Batch{}
+		batch.Queue(`DELETE FROM cell_flags WHERE cell_id = $1`, cell.ID)
+		for _, f := range flags {
+			batch.Queue(`INSERT INTO cell_flags (cell_id, kind, model_version_id, lines, bias) VALUES ($1, $2, $3, $4, $5)`, cell.ID, f.kind, f.model, f.lines, f.bias)
 		}
-		for _, kind := range []string{FlagPrefill, FlagCorrected} {
-			for _, model := range ancestors {
-				lines := leans.positions(kind, model)
-				if len(lines) == 0 {
-					continue
-				}
-				_, err := tx.Exec(ctx, `INSERT INTO cell_flags (cell_id, kind, model_version_id, lines) VALUES ($1, $2, $3, $4)`, cell.ID, kind, model, len(lines))
-				if err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+		return tx.SendBatch(ctx, batch).Close()
 	})
 }
 
