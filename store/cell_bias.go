@@ -99,8 +99,8 @@ func (s *Store) otherCell(ctx context.Context, cell leaningCell, found leans, se
 	return id, nil
 }
 
-// CellBias is a flag of a cell with the estimate of what it does to the figure.
-type CellBias struct {
+// CellLeaning is a flag of a cell with the estimate of what it does to the figure.
+type CellLeaning struct {
 	Kind  string // prefill or corrected
 	Model string // NAME@VERSION that the makers of the truth saw, or whose errors prompted corrections
 	Own   bool   // it is the cell's own model, and none that this one comes from
@@ -109,8 +109,8 @@ type CellBias struct {
 	Other string            // NAME@VERSION of the model that it is compared with, "" for none
 }
 
-// CellBiases returns what the figure of a cell leans towards, or ErrNotFound if the actor does not see the cell.
-func (s *Store) CellBiases(ctx context.Context, actor Actor, cell int64) ([]CellBias, error) {
+// CellLeanings returns what the figure of a cell leans towards, or ErrNotFound if the actor does not see the cell.
+func (s *Store) CellLeanings(ctx context.Context, actor Actor, cell int64) ([]CellLeaning, error) {
 	if err := actor.may(access.ReadEvaluations); err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (s *Store) CellBiases(ctx context.Context, actor Actor, cell int64) ([]Cell
 	if err != nil {
 		return nil, fmt.Errorf("flags of cell %d: %w", cell, err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[CellBias])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[CellLeaning])
 	if err != nil {
 		return nil, fmt.Errorf("flags of cell %d: %w", cell, err)
 	}

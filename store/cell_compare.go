@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/jobargs"
 	"fiducial/internal/scoring"
 )
 
@@ -63,6 +64,9 @@ func (s *Store) evaluationDone(ctx context.Context, tx pgx.Tx, id int64) error {
 	_, err := tx.Exec(ctx, `DELETE FROM model_rates r WHERE r.next_at < now() - interval '1 hour'`)
 	if err != nil {
 		return fmt.Errorf("after evaluation %d: %w", id, err)
+	}
+	if _, err := s.queue.InsertTx(ctx, tx, jobargs.FlagCells{EvaluationID: id}, nil); err != nil {
+		return fmt.Errorf("enqueue flags of evaluation %d: %w", id, err)
 	}
 	return nil
 }

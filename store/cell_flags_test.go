@@ -2,10 +2,14 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"fiducial/internal/manifest"
+	"fiducial/internal/scoring"
 	"fiducial/store/storetest"
 )
 
@@ -159,5 +163,84 @@ func TestCellsLeanTowardsWhoseErrorsWereCorrected(t *testing.T) {
 		if got, want := f.flags(t, cell), []string{fmt.Sprintf("corrected:%d:1", model)}; !slices.Equal(got, want) {
 			t.Errorf("%s labels: %v, want %v", labels, got, want)
 		}
+	}
+}
+
+// A model whose words the truth of half of the lines was begun from is ahead of another there by more than on the others: by as much as
+// was put in. The model that nobody saw is not flagged.
+func TestHowMuchACellLeans(t *testing.T) {
+	t.Parallel()
+	const lines = 120
+	f := newSpeechFloor(t, storetest.Pool(t), 1, lines, 1)
+	model, other := f.modelVersion(t, "5.1"), f.modelVersion(t, "9.9")
+	f.exec(t, `
+		WITH r AS (INSERT INTO reviews (task_id, item_id, decision) SELECT id, item_id, 'accepted' FROM tasks RETURNING id, item_id)
+		INSERT INTO truths (item_id, review_id) SELECT item_id, id FROM r`)
+	f.exec(t, `UPDATE tasks SET state = 'adjudicated'`)
+	f.exec(t, `INSERT INTO transcripts (item_id, kind, of_id, segments) SELECT item_id, 'truth', id, '[{"begin":0,"end":2,"text":"one two three four five"}]' FROM truths`)
+	f.exec(t, `
+		INSERT INTO hypothesis_views (item_id, person_id, model_version_id, how, review_id) SELECT item_id, $1, $2, 'review', review_id FROM truths WHERE item_id % 2 = 0`,
+		f.labelers[0].PersonID, model)
+	version := f.frozenTest(t, "calls")
+	evaluation, cell := f.measured(t, version.ID, model, "frozen")
+	_, beside := f.measured(t, version.ID, other, "frozen")
+	own, others := scoring.Sheet{Task: scoring.Speech}, scoring.Sheet{Task: scoring.Speech}
+	at := f.positions(t, version)
+	for position := range lines {
+		score := scoring.Score{Position: position, Group: int64(-1 - position), Words: scoring.Words{Hits: 5}}
+		theirs := score
+		theirs.Words = scoring.Words{Hits: 3, Substitutions: 2}
+		if score.Words = (scoring.Words{Hits: 4, Substitutions: 1}); at[position]%2 == 0 {
+			score.Words = scoring.Words{Hits: 5}
+		}
+		own.Scores, others.Scores = append(own.Scores, score), append(others.Scores, theirs)
+	}
+	f.keep(t, cell, own)
+	f.keep(t, beside, others)
+	for range 2 {
+		if err := f.FlagCells(t.Context(), evaluation); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flags, err := f.CellLeanings(t.Context(), System(), cell)
+	if err != nil || len(flags) != 1 || flags[0].Lines != lines/2 || !flags[0].Own || flags[0].Other != "asr-en@9.9" {
+		t.Fatalf("%+v, %v", flags, err)
+	}
+	if b := flags[0].Bias; b == nil || b.Value == nil || math.Abs(*b.Value-0.2) > 1e-9 || math.Abs(*b.OnFigure-0.1) > 1e-9 || !b.Real() || b.Needed != 0 {
+		t.Errorf("%+v", b)
+	}
+	if none, err := f.CellLeanings(t.Context(), System(), beside); err != nil || len(none) != 0 {
+		t.Errorf("%+v, %v", none, err)
+	}
+}
+
+// positions are the items of a version's lines.
+func (f *floor) positions(tb testing.TB, version DatasetVersion) map[int]int64 {
+	tb.Helper()
+	rows, err := f.pool.Query(tb.Context(), `SELECT position, item_id FROM dataset_lines WHERE version_id = $1`, version.ID)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	at := map[int]int64{}
+	var position int
+	var item int64
+	_, err = pgx.ForEachRow(rows, []any{&position, &item}, func() error {
+		at[position] = item
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return at
+}
+
+func (f *floor) keep(tb testing.TB, cell int64, sheet scoring.Sheet) {
+	tb.Helper()
+	blocks, err := scoring.Encode(sheet)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for i, block := range blocks {
+		f.exec(tb, `INSERT INTO cell_scores (cell_id, block, scores) VALUES ($1, $2, $3)`, cell, i, block)
 	}
 }
