@@ -81,7 +81,7 @@ func (s *Store) ScoreStep(ctx context.Context, step int64) error {
 
 func (s *Store) newMeasuring(ctx context.Context, row stepRow) (*measuring, error) {
 	m := &measuring{
-		pathWalk:       pathWalk{version: row.Version, split: row.Split, labels: row.Labels, slots: row.Slots, path: row.Path},
+		pathWalk:   pathWalk{version: row.Version, split: row.Split, labels: row.Labels, slots: row.Slots, path: row.Path},
 		evaluation: row.Evaluation, normalizer: row.Normalizer,
 	}
 	if err := m.configure(ctx, s.pool, row.Evaluation); err != nil {
@@ -186,7 +186,7 @@ func (m *measuring) block(ctx context.Context, q querier, sheet *scoring.Sheet) 
 		if err != nil {
 			return 0, fmt.Errorf("output of item %d: %w", l.item, err)
 		}
-		score.Position, score.Group, score.Source, score.Length = l.position, f.group(l.item), f.Source, f.length()
+		score.Position, score.Group, score.Source, score.Length = l.position, f.group(), f.Source, f.length()
 		sheet.Scores = append(sheet.Scores, score)
 	}
 	return relabeled, nil
@@ -195,19 +195,20 @@ func (m *measuring) block(ctx context.Context, q querier, sheet *scoring.Sheet) 
 // lineFacts are what a score has beside what was said.
 type lineFacts struct {
 	Item, Group, Source, Recording int64
+	Alone                          int64 // a number that only the item's salt gives, so that nothing leads back from it once that is erased
 	Seconds                        *float64
 	Relabeled                      bool
 }
 
 // group is what is drawn as a whole: a group, or utterances of one recording, or the item alone.
-func (f *lineFacts) group(item int64) int64 {
+func (f *lineFacts) group() int64 {
 	switch {
 	case f.Group != 0:
 		return f.Group
 	case f.Recording != 0:
-		return -2*f.Recording - 1
+		return -f.Recording
 	}
-	return -2 * item
+	return f.Alone
 }
 
 func (f *lineFacts) length() float32 {
@@ -220,6 +221,7 @@ func (f *lineFacts) length() float32 {
 func (m *measuring) facts(ctx context.Context, q querier) (map[int64]lineFacts, error) {
 	rows, err := q.Query(ctx, `
 		SELECT l.item_id AS item, coalesce(i.group_id, 0) AS group, i.source_id AS source, coalesce(i.recording_id, 0) AS recording,
+			(SELECT ('x' || encode(substr(sha256(z.salt || 'group'), 1, 8), 'hex'))::bit(64)::bigint FROM item_salts z WHERE z.item_id = i.id) AS alone,
 			CASE WHEN i.recording_id IS NOT NULL THEN i.ends - i.begins END AS seconds, t.id <> l.truth_id AS relabeled
 		FROM dataset_lines l JOIN items i ON i.id = l.item_id `+lineTruth+`
 		WHERE l.version_id = @version AND l.split = @split AND l.position BETWEEN @first AND @last`,

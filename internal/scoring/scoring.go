@@ -32,7 +32,7 @@ type Sheet struct {
 // Score is what became of one line. Which of the numbers of the tasks are there follows from the sheet's task.
 type Score struct {
 	Position int
-	// Group is drawn as a whole when figures are made sure of: the id of the item's group, or that of the item, negated, where it has none.
+	// Group is drawn as a whole when figures are made sure of: the id of the item's group or, where it has none, a number of the item's own.
 	Group int64
 	// Source is the id of the item's source, 0 where it has none.
 	Source int64
