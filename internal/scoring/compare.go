@@ -159,7 +159,7 @@ func boxChanges(sheet, baseline *Sheet, both [][2]int32, groups *byGroup, o Opti
 	from.ready(true)
 	samples := make([]sample, len(cocoFigures))
 	for i := range samples {
-		samples[i].value = to.all[i].value - from.all[i].value
+		samples[i].value, samples[i].leans = to.all[i].value-from.all[i].value, true
 	}
 	drawWhole(groups.len(), o, func(weights []int32) {
 		after, before := to.drawn.Scores(weights), from.drawn.Scores(weights)

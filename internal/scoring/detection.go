@@ -46,13 +46,13 @@ func newPool(classes int) *pool {
 func (p *pool) ready(bySize bool) {
 	p.value, p.drawn = p.added.Scores(), p.added.Drawn(bySize)
 	p.added = nil
-	p.all = []sample{{value: p.value.AP, within: true}}
+	p.all = []sample{{value: p.value.AP, within: true, leans: true}}
 	if bySize {
 		for _, figure := range cocoFigures[1:] {
-			p.all = append(p.all, sample{value: figure.of(&p.value), within: true})
+			p.all = append(p.all, sample{value: figure.of(&p.value), within: true, leans: true})
 		}
 		for k := range p.value.Classes {
-			p.class = append(p.class, sample{value: p.value.Classes[k].AP, within: true})
+			p.class = append(p.class, sample{value: p.value.Classes[k].AP, within: true, leans: true})
 		}
 	}
 }
