@@ -10,7 +10,11 @@ import (
 	"fiducial/web/ui"
 )
 
-const toldOnVersion = 20
+// How many notices to consumers, and how many evaluations, a version's page lists.
+const (
+	toldOnVersion  = 20
+	measuredOnPage = 10
+)
 
 // relativeWords say how versions are related.
 var relativeWords = map[string]string{
@@ -48,6 +52,13 @@ func (s *Server) fillVersionLineage(r *http.Request, version store.DatasetVersio
 	for _, n := range told {
 		v.Lineage.Told = append(v.Lineage.Told, toldRow(r, n, n.State != store.NoticeNoted))
 	}
+	measured, err := s.Store.MeasuredOn(r.Context(), actor, version, measuredOnPage)
+	if err != nil {
+		return err
+	}
+	for _, m := range measured {
+		v.Lineage.Measured = append(v.Lineage.Measured, web.MeasuredRow{Crumb: measuredCrumb(m), Chain: m.Chain, Split: m.Split, State: m.State, At: m.At})
+	}
 	taken, err := s.Store.TakenFrom(r.Context(), version)
 	if err != nil {
 		return err
@@ -57,6 +68,15 @@ func (s *Server) fillVersionLineage(r *http.Request, version store.DatasetVersio
 		v.Lineage.Taken = append(v.Lineage.Taken, row)
 	}
 	return nil
+}
+
+// measuredCrumb leads to an evaluation.
+func measuredCrumb(m store.MeasuredOn) ui.Crumb {
+	label := m.Title
+	if label == "" {
+		label = fmt.Sprintf("%s, run %d", m.Chain, m.Evaluation)
+	}
+	return ui.Crumb{Label: label, Href: fmt.Sprintf("/evaluations/%d", m.Evaluation)}
 }
 
 // itemPlaces reads where an item is beside here.
@@ -78,6 +98,9 @@ func (s *Server) itemPlaces(r *http.Request, item int64) (places []web.ItemPlace
 		}
 		for _, c := range use.Consumers {
 			place.Consumers = append(place.Consumers, ui.Crumb{Label: c.Consumer, Href: fmt.Sprintf("%s/%d", consumersPath, c.ConsumerID)})
+		}
+		for _, m := range use.Measured {
+			place.Measured = append(place.Measured, measuredCrumb(m))
 		}
 		places = append(places, place)
 	}

@@ -25,12 +25,21 @@ type useJSON struct {
 	FrozenAt  time.Time       `json:"frozen_at"`
 	Exports   []useExportJSON `json:"exports" doc:"Archives that hold it."`
 	Consumers []consumerUse   `json:"consumers" doc:"Who works with the version."`
+	Measured  []measuredJSON  `json:"evaluations" doc:"What was measured on the side of the version that holds it."`
 }
 
 type useExportJSON struct {
 	ID     int64  `json:"id"`
 	Format string `json:"format" example:"coco"`
 	Media  bool   `json:"media"`
+}
+
+type measuredJSON struct {
+	ID    int64     `json:"id"`
+	Chain string    `json:"chain" example:"calls"`
+	Title string    `json:"title" example:"Before the release"`
+	State string    `json:"state" enum:"waiting,running,scoring,done,failed,cancelled"`
+	At    time.Time `json:"at"`
 }
 
 type consumerUse struct {
@@ -43,7 +52,7 @@ type consumerUse struct {
 func (s *Server) lineageOperations(a api) {
 	operation(a, access.ReadItems, huma.Operation{
 		OperationID: "get-lineage", Method: http.MethodGet, Path: "/items/{item}/lineage", Tags: []string{"Datasets"},
-		Summary: "Every version, archive and consumer that an item has got to", Errors: []int{http.StatusNotFound},
+		Summary: "Every version, archive, consumer and evaluation that an item has got to", Errors: []int{http.StatusNotFound},
 	}, s.apiLineage)
 }
 
@@ -64,6 +73,10 @@ func useAsJSON(use store.ItemUse) useJSON {
 	out := useJSON{
 		Dataset: use.Dataset, Number: use.Number, Split: use.Split, Position: use.Position, Current: use.Current, FrozenAt: use.FrozenAt,
 		Exports: make([]useExportJSON, 0, len(use.Exports)), Consumers: make([]consumerUse, 0, len(use.Consumers)),
+		Measured: make([]measuredJSON, 0, len(use.Measured)),
+	}
+	for _, m := range use.Measured {
+		out.Measured = append(out.Measured, measuredJSON{m.Evaluation, m.Chain, m.Title, m.State, m.At})
 	}
 	for _, e := range use.Exports {
 		out.Exports = append(out.Exports, useExportJSON{e.ID, e.Format, e.Media})

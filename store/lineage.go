@@ -21,10 +21,50 @@ type ItemUse struct {
 	FrozenAt  time.Time
 	Exports   []Export          `db:"-"` // the archives that hold it
 	Consumers []VersionConsumer `db:"-"`
+	Measured  []MeasuredOn      `db:"-"` // the evaluations that measured on it
 }
 
-// Lineage returns every version that holds an item, the newest first, with the archives made of each and its consumers: everywhere the
-// item has got to. Versions that the actor does not see are left out.
+// MeasuredOn is an evaluation that measured models on one side of a version.
+type MeasuredOn struct {
+	Evaluation int64
+	VersionID  int64
+	Split      string
+	Chain      string
+	Title      string
+	State      string
+	At         time.Time
+}
+
+// measuredOn returns the evaluations on versions, the newest first, that the actor sees: of all of their versions.
+func (s *Store) measuredOn(ctx context.Context, actor Actor, versions []int64, limit int) ([]MeasuredOn, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT e.id AS evaluation, m.version_id, e.split, c.name AS chain, e.title, e.state, e.created_at AS at
+		FROM evaluation_versions m JOIN evaluations e ON e.id = m.evaluation_id JOIN chains c ON c.id = e.chain_id
+		WHERE m.version_id = ANY (@versions) AND `+seesEvaluation+` ORDER BY e.id DESC LIMIT @limit`,
+		actor.args(pgx.NamedArgs{"versions": append([]int64{}, versions...), "limit": limit}))
+	if err != nil {
+		return nil, fmt.Errorf("evaluations on versions: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[MeasuredOn])
+	if err != nil {
+		return nil, fmt.Errorf("evaluations on versions: %w", err)
+	}
+	return list, nil
+}
+
+// MeasuredOn returns the newest evaluations on a version, at most limit.
+func (s *Store) MeasuredOn(ctx context.Context, actor Actor, version DatasetVersion, limit int) ([]MeasuredOn, error) {
+	if err := actor.may(access.ReadEvaluations); err != nil {
+		return nil, err
+	}
+	return s.measuredOn(ctx, actor, []int64{version.ID}, limit)
+}
+
+// measuredMost bounds how many evaluations an item's lineage names.
+const measuredMost = 200
+
+// Lineage returns every version that holds an item, the newest first, with the archives made of each, its consumers and what was measured on
+// it: everywhere the item has got to. Versions that the actor does not see are left out.
 func (s *Store) Lineage(ctx context.Context, actor Actor, item int64) ([]ItemUse, error) {
 	if err := actor.may(access.ReadItems); err != nil {
 		return nil, err
@@ -54,7 +94,16 @@ func (s *Store) Lineage(ctx context.Context, actor Actor, item int64) ([]ItemUse
 	if err != nil {
 		return nil, err
 	}
+	measured, err := s.measuredOn(ctx, actor, versions, measuredMost)
+	if err != nil {
+		return nil, err
+	}
 	for i := range uses {
+		for _, m := range measured {
+			if m.VersionID == uses[i].VersionID && m.Split == uses[i].Split {
+				uses[i].Measured = append(uses[i].Measured, m)
+			}
+		}
 		for _, e := range exports {
 			if e.VersionID == uses[i].VersionID {
 				uses[i].Exports = append(uses[i].Exports, e)
