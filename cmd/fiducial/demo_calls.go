@@ -83,7 +83,7 @@ func (f *demoFill) addCalls(ctx context.Context) error {
 			return err
 		}
 	}
-	c := &demoLine{demoFill: f, project: project.ID, turns: map[int64]*demoTurn{}, classes: map[string]int64{}}
+	c := f.line(project)
 	for _, step := range []func(context.Context, []*demoTurn) error{c.writeRules, c.bringSounds, c.bringHypotheses, c.drawPlan, c.transcribe, c.decide, c.backdate} {
 		if err := step(ctx, turns); err != nil {
 			return err
@@ -119,9 +119,14 @@ type demoLine struct {
 	*demoFill
 
 	project int64
+	slug    string
 	turns   map[int64]*demoTurn // by item
 	keys    map[*demoTurn]string
 	classes map[string]int64
+}
+
+func (f *demoFill) line(project store.Project) *demoLine {
+	return &demoLine{demoFill: f, project: project.ID, slug: project.Slug, turns: map[int64]*demoTurn{}, classes: map[string]int64{}}
 }
 
 // writeRules makes the classes, and says how to write.
@@ -148,8 +153,13 @@ func (c *demoLine) writeRules(ctx context.Context, _ []*demoTurn) error {
 
 // bringSounds imports the calls, cut into turns.
 func (c *demoLine) bringSounds(ctx context.Context, turns []*demoTurn) error {
-	added, err := c.Store.AddImport(ctx, c.admin(), demoCalls, store.NewImport{
-		Format: store.FormatSTM, Purpose: store.PurposeMedia, Source: "Care line", Options: store.ImportOptions{VOCBase: 1, Per: store.PerSegment},
+	return c.importCalls(ctx, turns, store.PurposeMedia, "Care line")
+}
+
+// importCalls imports the calls, cut into turns, with what is said in them where the purpose is truth.
+func (c *demoLine) importCalls(ctx context.Context, turns []*demoTurn, purpose, source string) error {
+	added, err := c.Store.AddImport(ctx, c.admin(), c.slug, store.NewImport{
+		Format: store.FormatSTM, Purpose: purpose, Source: source, Options: store.ImportOptions{VOCBase: 1, Per: store.PerSegment},
 	})
 	if err != nil {
 		return err
@@ -240,33 +250,41 @@ func (c *demoLine) bringHypotheses(ctx context.Context, turns []*demoTurn) error
 		if _, err := c.Store.ReleaseModel(ctx, c.admin(), demoRecognizer, version); err != nil {
 			return err
 		}
-		added, err := c.Store.AddImport(ctx, c.admin(), demoCalls, store.NewImport{
-			Format: store.FormatHypotheses, Purpose: store.PurposePrediction, Model: demoRecognizer + "@" + version, Options: store.ImportOptions{VOCBase: 1},
-		})
-		if err != nil {
-			return err
-		}
-		var lines strings.Builder
-		ear := newDemoEar(0.80+0.08*float64(n), uint64(n)+1)
-		for _, t := range turns {
-			line, err := json.Marshal(ear.hear(t, c.keys[t]))
-			if err != nil {
-				return err
-			}
-			lines.Write(append(line, '\n'))
-		}
-		if err := c.uploadFile(ctx, added.ID, "heard.jsonl", []byte(lines.String())); err != nil {
-			return err
-		}
-		if err := c.Store.StartImport(ctx, c.admin(), added.ID); err != nil {
-			return err
-		}
-		err = c.until(ctx, (n+1)*len(turns), `SELECT count(*) FROM predictions p JOIN items i ON i.id = p.item_id WHERE i.project_id = $1`)
-		if err != nil {
+		if err := c.hear(ctx, turns, version, newDemoEar(0.80+0.08*float64(n), uint64(n)+1)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hear imports what a version of the recognizer made of the turns.
+func (c *demoLine) hear(ctx context.Context, turns []*demoTurn, version string, ear *demoEar) error {
+	added, err := c.Store.AddImport(ctx, c.admin(), c.slug, store.NewImport{
+		Format: store.FormatHypotheses, Purpose: store.PurposePrediction, Model: demoRecognizer + "@" + version, Options: store.ImportOptions{VOCBase: 1},
+	})
+	if err != nil {
+		return err
+	}
+	var lines strings.Builder
+	for _, t := range turns {
+		line, err := json.Marshal(ear.hear(t, c.keys[t]))
+		if err != nil {
+			return err
+		}
+		lines.Write(append(line, '\n'))
+	}
+	if err := c.uploadFile(ctx, added.ID, "heard.jsonl", []byte(lines.String())); err != nil {
+		return err
+	}
+	var before int
+	const count = `SELECT count(*) FROM predictions p JOIN items i ON i.id = p.item_id WHERE i.project_id = $1`
+	if err := c.Pool.QueryRow(ctx, count, c.project).Scan(&before); err != nil {
+		return err
+	}
+	if err := c.Store.StartImport(ctx, c.admin(), added.ID); err != nil {
+		return err
+	}
+	return c.until(ctx, before+len(turns), count)
 }
 
 // drawPlan has those turns written down of which the recognizer is least sure, once begun from what it heard and once from silence.
@@ -303,7 +321,7 @@ func (c *demoLine) transcribe(ctx context.Context, _ []*demoTurn) error {
 
 // write claims the labeler's next turn and submits what they hear in it.
 func (c *demoLine) write(ctx context.Context, d demoPerson, pen *demoPen) error {
-	claimed, err := c.Store.Claim(ctx, c.actors[d.name], demoCalls, 0)
+	claimed, err := c.Store.Claim(ctx, c.actors[d.name], c.slug, 0)
 	if err != nil {
 		return err
 	}

@@ -75,13 +75,13 @@ func ReferenceBias(lines []Line, target float64) Bias {
 	}
 	seen, blind, both := draws(parts)
 	switch {
-	case b.Seen < fewestLines:
-		b.Lacks = FewSeen
-		return b
 	case b.Blind < fewestLines:
 		b.Lacks = FewBlind
 		// What the blind lines will scatter like is not known yet: like the others.
 		b.Needed = max(fewestLines, neededLines(target, 0, half(seen), b.Seen))
+		return b
+	case b.Seen < fewestLines:
+		b.Lacks = FewSeen
 		return b
 	}
 	value := all.blind.ahead() - all.seen.ahead()

@@ -84,7 +84,7 @@ func TestSameLinesSameEstimate(t *testing.T) {
 	if *a.Low != *b.Low || *a.High != *b.High || *a.Value != *b.Value {
 		t.Errorf("%v and %v", *a.Value, *b.Value)
 	}
-	if empty := ReferenceBias(nil, 0.02); empty.Lacks != FewSeen {
+	if empty := ReferenceBias(nil, 0.02); empty.Lacks != FewBlind || empty.Needed != fewestLines {
 		t.Errorf("%+v", empty)
 	}
 }
