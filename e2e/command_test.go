@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,7 @@ func TestReviewFromAShell(t *testing.T) {
 	type item struct {
 		State     string
 		Version   int
+		Answers   []struct{ ID int64 }
 		Decisions []struct{ ID int64 }
 	}
 	decide := func(args ...string) (now item) {
@@ -52,7 +54,48 @@ func TestReviewFromAShell(t *testing.T) {
 	if err == nil {
 		t.Error("decided on what had changed meanwhile")
 	}
-	if back := decide("undo", fmt.Sprint(decided.Decisions[0].ID)); back.State != "in_review" {
-		t.Errorf("undone: %+v", back)
+	undo := func(decided item) {
+		t.Helper()
+		if back := decide("undo", fmt.Sprint(decided.Decisions[0].ID)); back.State != "in_review" {
+			t.Errorf("undone: %+v", back)
+		}
+	}
+	undo(decided)
+	dir := t.TempDir()
+	writeFile(t, dir, "boxes.json", []byte(`[{"class": "Black line", "x": 10, "y": 20, "w": 300, "h": 8}]`))
+	boxes := filepath.Join(dir, "boxes.json")
+	answer := fmt.Sprint(decided.Answers[0].ID)
+	for _, decision := range [][]string{
+		{"merge", name}, {"approve", name, "--answer", answer}, {"amend", name, "--answer", answer, "--boxes", boxes},
+		{"reject", name, "--answer", answer, "--fault", "other", "--reason", "Look at the other end."},
+	} {
+		decided := decide(decision...)
+		if decided.State == "in_review" && decision[0] != "reject" {
+			t.Errorf("%v: %+v", decision, decided)
+		}
+		undo(decided)
+	}
+}
+
+// What the pages of a project show can be read from a shell.
+func TestProjectFromAShell(t *testing.T) {
+	t.Parallel()
+	server, _ := demo(t)
+	for _, command := range []struct{ args, says string }{
+		{"project list", "hot-strip"},
+		{"agreement calibration", "Black line"},
+		{"quality hot-strip --classes", "Scratch"},
+		{"gold list hot-strip", "ITEM"},
+		{"round list hot-strip", "ROUND"},
+		{"batch list hot-strip", "BATCH"},
+		{"batch show hot-strip 1", "1"},
+		{"source list", "Mill 2"},
+		{"consumer list", "strip-grader"},
+		{"dataset list", "hot-strip-test"},
+		{"expiring --within 365d", "Aurum Cars"},
+	} {
+		if said := server.do(t, strings.Fields(command.args)...); !strings.Contains(said, command.says) {
+			t.Errorf("%s says no %q:\n%s", command.args, command.says, said)
+		}
 	}
 }
