@@ -41,6 +41,7 @@ func (s *Server) apiRoutes(r router) {
 		s.accessOperations(a)
 		s.erasureOperations(a)
 		s.modelOperations(a)
+		s.modelServerOperations(a)
 		s.importOperations(a)
 		s.datasetOperations(a)
 		s.diffOperations(a)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/models"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -31,12 +32,12 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) renderModels(w http.ResponseWriter, r *http.Request, status int, form web.ModelForm) error {
-	models, err := s.Store.Models(r.Context(), actorOf(r))
+	all, err := s.Store.Models(r.Context(), actorOf(r))
 	if err != nil {
 		return err
 	}
 	var v web.ModelsView
-	for _, m := range models {
+	for _, m := range all {
 		row := web.ModelRow{Name: m.Name, Kind: m.Kind, Description: m.Description, Releases: len(m.Versions), At: m.CreatedAt}
 		if len(m.Versions) > 0 {
 			row.Newest = m.Versions[len(m.Versions)-1]
@@ -99,7 +100,7 @@ func (s *Server) renderModel(w http.ResponseWriter, r *http.Request, status int,
 }
 
 func releaseView(version store.ModelVersion, readsItems bool) web.ReleaseView {
-	v := web.ReleaseView{Version: version.Version, Description: version.Description, Successor: version.Successor, By: version.CreatedBy, At: version.CreatedAt}
+	v := web.ReleaseView{Version: version.Version, Description: version.Description, Successor: version.Successor, By: version.CreatedBy, At: version.CreatedAt, Server: askedBy(version)}
 	for _, t := range version.Training {
 		v.Training = append(v.Training, web.TrainingView{
 			Href: fmt.Sprintf("%s/%s/%d", datasetsPath, t.Dataset, t.Number), Name: fmt.Sprintf("%s@%d", t.Dataset, t.Number), Lines: t.Lines, Erased: t.Erased,
@@ -113,6 +114,22 @@ func releaseView(version store.ModelVersion, readsItems bool) web.ReleaseView {
 		v.Uses = append(v.Uses, use)
 	}
 	return v
+}
+
+// askedBy says in words how a release is asked.
+func askedBy(version store.ModelVersion) string {
+	switch {
+	case version.Adapter == "":
+		return "not said"
+	case version.Adapter == string(models.Offline):
+		return "nobody: its predictions are imported"
+	case version.Launcher != "":
+		return version.Adapter + ", started for a run"
+	}
+	if u, err := url.Parse(version.ServerURL); err == nil {
+		return version.Adapter + " at " + u.Host
+	}
+	return version.Adapter
 }
 
 func (s *Server) releaseModel(w http.ResponseWriter, r *http.Request) error {

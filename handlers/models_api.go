@@ -68,6 +68,8 @@ type releaseInput struct {
 		Description string   `json:"description,omitempty" doc:"Markdown."`
 		SuccessorOf string   `json:"successor_of,omitempty" example:"2.0" doc:"The version of the same model that it came after."`
 		TrainedOn   []string `json:"trained_on,omitempty" example:"[\"calls@3\"]" doc:"Dataset versions, each as DATASET@NUMBER."`
+
+		Server *serverGivenJSON `json:"server,omitempty" doc:"How it is asked; it can be said later too."`
 	}
 }
 
@@ -139,9 +141,17 @@ func (s *Server) apiAddModel(ctx context.Context, actor store.Actor, in *newMode
 }
 
 func (s *Server) apiReleaseModel(ctx context.Context, actor store.Actor, in *releaseInput) (*made[idMade], error) {
-	id, err := s.Store.Release(ctx, actor, store.NewRelease{
+	release := store.NewRelease{
 		Model: in.Model, Version: in.Body.Version, Description: in.Body.Description, Successor: in.Body.SuccessorOf, Training: in.Body.TrainedOn,
-	})
+	}
+	if in.Body.Server != nil {
+		edit := in.Body.Server.edit()
+		if err := s.hostAllowed(edit); err != nil {
+			return nil, err
+		}
+		release.Server = &edit
+	}
+	id, err := s.Store.Release(ctx, actor, release)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,9 @@ type Config struct {
 	// Webhooks says where consumers may be called; it is asked for again when they are.
 	Webhooks webhook.Policy
 
+	// Models asks model servers when somebody tries one; nil if this process asks none.
+	Models ModelAsker
+
 	// TrustedProxies are the networks, such as 10.0.0.0/8, whose X-Forwarded-For is believed.
 	TrustedProxies []string
 }
@@ -96,6 +99,7 @@ func (s *Server) Routes() http.Handler {
 		s.mediaRoutes(r)
 		s.datasetRoutes(r)
 		s.modelRoutes(r)
+		s.modelServerRoutes(r)
 		s.consumerRoutes(r)
 		s.changeRoutes(r)
 		s.batchRoutes(r)

@@ -239,12 +239,15 @@ func (a answer) attribute(name, match string) string {
 }
 
 // body sends JSON as an island does.
-func (b *browser) body(method, path, body string) answer {
+func (b *browser) body(method, path, body string, headers ...string) answer {
 	b.site.t.Helper()
 	r := httptest.NewRequestWithContext(b.site.t.Context(), method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	for _, c := range b.cookies {
 		r.AddCookie(c)
 	}

@@ -146,11 +146,6 @@ func (s *Store) SetModelServer(ctx context.Context, actor Actor, model, version 
 	if err := actor.may(access.RegisterModels); err != nil {
 		return err
 	}
-	if e.Credential != nil {
-		if text := strings.TrimSpace(*e.Credential); len(text) > longestCredential || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
-			return invalid("credential", "A credential is one line of letters, digits and signs, as its server gave it.")
-		}
-	}
 	return s.inTx(ctx, func(tx pgx.Tx) error { return s.setModelServer(ctx, tx, actor, model, version, e) })
 }
 
@@ -213,8 +208,11 @@ func (s *Store) credentialBox(version int64, kept []byte, given *string) ([]byte
 		return kept, nil
 	}
 	credential := strings.TrimSpace(*given)
-	if credential == "" {
+	switch {
+	case credential == "":
 		return nil, nil
+	case len(credential) > longestCredential || strings.ContainsFunc(credential, func(r rune) bool { return r < ' ' || r > '~' }):
+		return nil, invalid("credential", "A credential is one line of letters, digits and signs, as its server gave it.")
 	}
 	key, err := s.sealing()
 	if err != nil {

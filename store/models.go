@@ -70,6 +70,9 @@ type ModelVersion struct {
 	Successor   string // the version that it came after, "" for none
 	CreatedBy   string
 	CreatedAt   time.Time
+	Adapter     string // by which it is asked, "" if nobody said
+	ServerURL   string
+	Launcher    string
 	Training    []ModelTraining `db:"-"`
 	Uses        []ModelUse      `db:"-"`
 }
@@ -98,8 +101,9 @@ func (s *Store) ModelVersions(ctx context.Context, actor Actor, model int64) ([]
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT v.id, v.version, v.description, coalesce(o.version, '') AS successor, coalesce(n.name, c.pseudonym, '') AS created_by, v.created_at
-		FROM model_versions v LEFT JOIN model_versions o ON o.id = v.successor_of
+		SELECT v.id, v.version, v.description, coalesce(o.version, '') AS successor, coalesce(n.name, c.pseudonym, '') AS created_by, v.created_at,
+			coalesce(s.adapter, '') AS adapter, coalesce(s.url, '') AS server_url, coalesce(s.launcher, '') AS launcher
+		FROM model_versions v LEFT JOIN model_versions o ON o.id = v.successor_of LEFT JOIN model_servers s ON s.model_version_id = v.id
 		LEFT JOIN people c ON c.id = v.created_by LEFT JOIN person_identities n ON n.person_id = v.created_by
 		WHERE v.model_id = $1 ORDER BY v.id DESC`, model)
 	if err != nil {
@@ -231,8 +235,9 @@ func (s *Store) ReleaseModel(ctx context.Context, actor Actor, name, version str
 type NewRelease struct {
 	Model, Version string
 	Description    string
-	Successor      string   // the version of the same model that it came after, "" for none
-	Training       []string // what it was trained on: DATASET@NUMBER
+	Successor      string           // the version of the same model that it came after, "" for none
+	Training       []string         // what it was trained on: DATASET@NUMBER
+	Server         *ModelServerEdit // how it is asked, nil for not said
 }
 
 // Release registers one release of a model with its lineage, or returns ErrNotFound if there is no such model.
@@ -262,6 +267,11 @@ func (s *Store) Release(ctx context.Context, actor Actor, n NewRelease) (id int6
 		}
 		if err := noteTraining(ctx, tx, actor, id, n.Training); err != nil {
 			return err
+		}
+		if n.Server != nil {
+			if err := s.setModelServer(ctx, tx, actor, n.Model, n.Version, *n.Server); err != nil {
+				return err
+			}
 		}
 		if err := changeRelease(ctx, tx, actor, id); err != nil {
 			return err

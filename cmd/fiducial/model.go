@@ -12,6 +12,8 @@ type modelCommand struct {
 	Release modelReleaseCommand `cmd:"" help:"Register a release of a model."`
 	List    modelListCommand    `cmd:"" help:"List the models with their releases."`
 	Show    modelShowCommand    `cmd:"" help:"Show a model with the lineage of its releases."`
+	Server  modelServerCommand  `cmd:"" help:"Say how a release is asked, with --adapter, or show it."`
+	Try     modelTryCommand     `cmd:"" help:"Ask a release about one item or text, or only whether its server is there; exit 3 without an answer."`
 }
 
 type modelAddCommand struct {
@@ -36,7 +38,8 @@ func (c *modelAddCommand) Run(ctx context.Context, std *streams) error {
 }
 
 type modelReleaseCommand struct {
-	clientFlags `embed:""`
+	clientFlags      `embed:""`
+	modelServerFlags `embed:""`
 
 	Release string `arg:"" name:"name@version" help:"Model and version, such as strip-detector@2.1."`
 
@@ -46,9 +49,13 @@ type modelReleaseCommand struct {
 }
 
 func (c *modelReleaseCommand) Run(ctx context.Context, std *streams) error {
-	name, version, ok := strings.Cut(c.Release, "@")
-	if !ok || name == "" || version == "" {
-		return misuseError("write the release as NAME@VERSION, such as strip-detector@2.1")
+	name, version, err := parseRelease(c.Release)
+	if err != nil {
+		return err
+	}
+	asked, err := c.body()
+	if err != nil {
+		return err
 	}
 	server, err := c.connect()
 	if err != nil {
@@ -57,6 +64,9 @@ func (c *modelReleaseCommand) Run(ctx context.Context, std *streams) error {
 	body := map[string]any{"version": version, "successor_of": c.SuccessorOf, "description": c.Description}
 	if len(c.TrainedOn) > 0 {
 		body["trained_on"] = c.TrainedOn
+	}
+	if asked != nil {
+		body["server"] = asked
 	}
 	var made idAnswer
 	if err := server.post(ctx, "/models/"+url.PathEscape(name)+"/versions", body, &made); err != nil {

@@ -38,34 +38,34 @@ const (
 
 // Options are what of a server's settings changes what it answers: with the adapter, they are its configuration.
 type Options struct {
-	Model    string `json:"model,omitempty"`    // what the server calls it
-	Version  string `json:"version,omitempty"`  // oip: of the model, if the server has several
-	Language string `json:"language,omitempty"` // openai: ISO 639-1
-	Prompt   string `json:"prompt,omitempty"`   // openai
+	Model    string `json:"model,omitempty" example:"whisper-1" doc:"What the server calls the model."`
+	Version  string `json:"version,omitempty" doc:"oip: of the model, if the server has several."`
+	Language string `json:"language,omitempty" example:"en" doc:"openai: of the speech, by ISO 639-1."`
+	Prompt   string `json:"prompt,omitempty" doc:"openai: sent along."`
 
-	Task   string            `json:"task,omitempty"`   // nlp: label, labels or spans; label if empty
-	Labels map[string]string `json:"labels,omitempty"` // the model's own labels and the names of the product's classes; without any, they are the same
-	None   string            `json:"none,omitempty"`   // what an utterance without any of the classes is called; "none" if empty
+	Task   string            `json:"task,omitempty" enum:"label,labels,spans" doc:"nlp: one label an utterance (label, if it is missing), any number of labels, or labels on stretches of time."`
+	Labels map[string]string `json:"labels,omitempty" doc:"The model's own labels and the names of the product's classes; others are not looked at. Without any, they are called the same."`
+	None   string            `json:"none,omitempty" doc:"What an utterance without any of the classes is called; none, if it is missing."`
 	// Threshold is the confidence from which on a label counts, where the server answers with one for every class.
-	Threshold float64 `json:"threshold,omitempty"`
+	Threshold float64 `json:"threshold,omitempty" minimum:"0" maximum:"1" doc:"The confidence from which on a label counts."`
 
-	LabelConfig string `json:"label_config,omitempty"` // labelstudio: the labeling interface that is sent along
+	LabelConfig string `json:"label_config,omitempty" doc:"labelstudio: the labeling interface that is sent along."`
 
-	Input   *Tensor           `json:"input,omitempty"`   // oip: the tensor that takes the text, the sound or the image
-	Outputs map[string]string `json:"outputs,omitempty"` // oip: the names of the tensors, by Roles; a role's own name if it is not there
-	Classes []string          `json:"classes,omitempty"` // oip: the model's own labels in the order of its numbers
-	Boxes   string            `json:"boxes,omitempty"`   // oip: xyxy (if empty), xywh or cxcywh, in pixels
+	Input   *Tensor           `json:"input,omitempty" doc:"oip: the tensor that takes the text, the sound or the image; text, audio or image as BYTES of shape [1], if it is missing."`
+	Outputs map[string]string `json:"outputs,omitempty" doc:"oip: the names of the output tensors for the roles text, label, confidence, probabilities, boxes, labels and scores; a role's own name, if it is missing."`
+	Classes []string          `json:"classes,omitempty" nullable:"false" doc:"oip: the model's own labels in the order of its numbers or probabilities."`
+	Boxes   string            `json:"boxes,omitempty" enum:"xyxy,xywh,cxcywh" doc:"oip: what the four numbers of a box are, in pixels; xyxy, if it is missing."`
 
-	Media string `json:"media,omitempty"` // json, labelstudio: how sound and images are given: as a data: URL ("data", if empty)
+	Media string `json:"media,omitempty" enum:"data" doc:"json, labelstudio: how sound and images are given: as a data: URL, so that the server needs nothing of the product's to read it."`
 	// CredentialHeader is the header that bears the credential; "Authorization: Bearer …" if empty.
-	CredentialHeader string `json:"credential_header,omitempty"`
+	CredentialHeader string `json:"credential_header,omitempty" example:"X-Api-Key" doc:"The header that bears the credential; Authorization as a bearer token, if it is missing."`
 }
 
 // Tensor is an input of the Open Inference Protocol.
 type Tensor struct {
 	Name     string  `json:"name"`
-	Datatype string  `json:"datatype,omitempty"` // BYTES (if empty): text, or base64 of a file; FP32: samples of sound from -1 to 1
-	Shape    []int64 `json:"shape,omitempty"`    // [1] if empty; -1 is the number of samples
+	Datatype string  `json:"datatype,omitempty" enum:"BYTES,FP32" doc:"BYTES: text, or a file in base64. FP32: samples of sound from -1 to 1, the mean of its channels."`
+	Shape    []int64 `json:"shape,omitempty" nullable:"false" doc:"-1 is the number of samples."`
 }
 
 // Roles are what an output tensor of the Open Inference Protocol can be.
@@ -115,13 +115,12 @@ func (o Options) Class(label string) (class string, ok bool) {
 // Launch says how a server is started for a run.
 type Launch struct {
 	// Command is a program in the folder that whoever runs the product keeps for them, and its arguments, in which {port} is the port.
-	Command []string          `json:"command,omitempty"`
-	Env     map[string]string `json:"env,omitempty"`   // beside PORT
-	Ready   string            `json:"ready,omitempty"` // the path that answers 2xx once it is ready; a connection is enough if empty
-	Seconds int               `json:"seconds,omitempty"`
-	// Template names a WorkflowTemplate of Argo that serves the model.
-	Template string `json:"template,omitempty"`
-	Port     int    `json:"port,omitempty"` // argo: where it listens
+	Command  []string          `json:"command,omitempty" nullable:"false" example:"[\"serve-mood\",\"--port\",\"{port}\"]" doc:"A program of the folder of --model-commands, and its arguments; {port} is the port, as is PORT in its environment."`
+	Env      map[string]string `json:"env,omitempty" doc:"Its environment beside PORT. No secrets: they stand in a table."`
+	Ready    string            `json:"ready,omitempty" example:"/health" doc:"The path that answers 2xx once it is ready; any answer will do, if it is missing."`
+	Seconds  int               `json:"seconds,omitempty" doc:"That it may take to be ready; 60, if it is missing."`
+	Template string            `json:"template,omitempty" doc:"The WorkflowTemplate of Argo that serves the model."`
+	Port     int               `json:"port,omitempty" doc:"Where it listens in the cluster."`
 }
 
 // The ways to start a server for a run.
