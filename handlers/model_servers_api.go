@@ -84,7 +84,7 @@ type serverCheckOutput struct {
 
 // faultJSON is why a model could not be asked.
 type faultJSON struct {
-	Code     string `json:"code" enum:"timeout,connection,status,shape,size,redirect,host,address,credential,source,item,input,no_prediction,launch,settings"`
+	Code     string `json:"code" enum:"timeout,connection,status,shape,size,redirect,host,address,credential,source,item,input,no_prediction,launch,settings,changed,ours"`
 	Status   int    `json:"status,omitempty" doc:"Of the server's answer."`
 	Attempts int    `json:"attempts,omitempty"`
 	Sentence string `json:"sentence"`
