@@ -205,6 +205,9 @@ func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation
 	if err != nil {
 		return Receipt{}, false, err
 	}
+	if err := answersEdited(ctx, tx, actor, h); err != nil {
+		return Receipt{}, false, err
+	}
 	receipt = Receipt{Surplus: !h.placed() && !h.free() && !h.gold(), Project: h.Slug}
 	active := min(h.ActiveMS+max(a.ActiveMS, 0), h.WallMS)
 	err = tx.QueryRow(ctx, `

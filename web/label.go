@@ -176,6 +176,8 @@ type WorkbenchURLs struct {
 	Dispute   string `json:"dispute,omitempty"`
 	Next      string `json:"next,omitempty"`
 	State     string `json:"state,omitempty"`
+	// Shown is told once the utterance, which was fetched ahead, is on the screen.
+	Shown string `json:"shown,omitempty"`
 	// Reveal shows what models heard, once own words are saved.
 	Reveal string `json:"reveal,omitempty"`
 	// Context lets the person hear more around the utterance, for a reason.

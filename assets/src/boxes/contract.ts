@@ -112,6 +112,8 @@ export interface Urls {
   readonly dispute?: string;
   readonly next?: string;
   readonly state?: string;
+  /** Told once what was fetched ahead is on the screen. */
+  readonly shown?: string;
   readonly definition?: string;
   readonly reveal?: string;
   readonly context?: string;

@@ -27,6 +27,9 @@ import { tokenAt } from "./words";
 // The speed at which a person listens stays theirs from one utterance to the next.
 const speedKept = "fiducial-speed";
 
+// How long a page waits that could not say what it shows.
+const shownAgain = 2000;
+
 export class Bench implements TaskBench<Sound> {
   readonly next: Next<Sound>;
   readonly status: Status;
@@ -58,7 +61,7 @@ export class Bench implements TaskBench<Sound> {
     readonly scope: Scope,
   ) {
     this.server = new Server(state.urls);
-    this.next = new Next((after) => this.server.next(after), load);
+    this.next = new Next((after) => this.server.next(after, true), load);
     this.status = new Status(parts);
     this.ownKeys = { ...state.keys };
     this.keys = new Keys("write", this.ownKeys);
@@ -131,9 +134,17 @@ export class Bench implements TaskBench<Sound> {
     media.audio.dataset["part"] = "audio";
     this.parts("audio")?.replaceWith(media.audio);
     this.begin(media);
+    if (this.server.can("shown")) void this.tellShown(this.server, this.taskScope);
     this.text.place(this.script.caret);
     emit(this.root, "boxes:task", { item: state.item, task: state.task, reason: state.reason });
     announce(`${state.title}, ${clock(state.sound.seconds, 0)}`);
+  }
+
+  // Until it is known there: an answer says it too, at the latest.
+  private async tellShown(server: Server, scope: Scope): Promise<void> {
+    await server.shown().catch((error: unknown) => {
+      if (error instanceof Refused && error.passing && !scope.disposed) scope.after(shownAgain, () => void this.tellShown(server, scope));
+    });
   }
 
   clear(): void {
