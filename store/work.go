@@ -45,6 +45,7 @@ type Work struct {
 	Transcript speech.Transcript  `db:"-"` // to go on from, as Boxes; at least one segment, perhaps empty
 	Heard      []Hypothesis       `db:"-"` // what may be seen; the text begins from the first in mode edit
 	Picked     *Picked            `db:"-"`
+	Neighbors  []Neighbor         `db:"-"` // what is decided of what they hear around it
 	Rules      TranscriptionRules `db:"-"` // those that hold, without a version where there are none
 	Marks      []Mark             `db:"-"`
 	Classes    []WorkClass
@@ -226,6 +227,9 @@ func (s *Store) listen(ctx context.Context, actor Actor, w *Work, note bool) (er
 		if w.Picked, err = s.pickedBy(ctx, w.Task); err != nil {
 			return err
 		}
+	}
+	if w.Neighbors, err = s.neighborsOf(ctx, w); err != nil {
+		return err
 	}
 	if w.Rules, err = s.PublishedRules(ctx, actor, w.Project); err != nil {
 		return err

@@ -49,16 +49,16 @@ type ItemsView struct {
 	Previous, Next    string
 }
 
-// comeIn says how a project gets its items.
-func (v ItemsView) comeIn() string {
-	if v.Tabs.Kind == "audio" {
+// itemsComeIn says how a project of a kind gets its items.
+func itemsComeIn(kind string) string {
+	if kind == "audio" {
 		return "Items come in by an import: recordings alone, or with what was written down or heard in them."
 	}
 	return "Items come in by an import: images alone, or with boxes that are there already."
 }
 
-func (v ItemsView) importLabel() string {
-	if v.Tabs.Kind == "audio" {
+func importLabel(kind string) string {
+	if kind == "audio" {
 		return "Import recordings"
 	}
 	return "Import images"
@@ -200,14 +200,14 @@ func ItemsPage(page PageView, v ItemsView) templ.Component {
 					}
 					ctx = templ.InitializeContext(ctx)
 					if v.Import != "" {
-						templ_7745c5c3_Err = ui.LinkButton(v.Import, ui.Act{Label: v.importLabel(), Icon: "upload"}).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = ui.LinkButton(v.Import, ui.Act{Label: importLabel(v.Tabs.Kind), Icon: "upload"}).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = ui.Empty("No items yet", v.comeIn()).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Empty("No items yet", itemsComeIn(v.Tabs.Kind)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

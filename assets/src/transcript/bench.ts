@@ -16,7 +16,7 @@ import { Acts } from "./acts";
 import { askWider, soundReasons } from "./dialogs";
 import { Player } from "./player";
 import { type Caret, Script, type Span } from "./script";
-import { confidenceRow, faultRows, faultsOf, keyRows, momentRows, originRows, unitsOf } from "./side";
+import { aroundRows, confidenceRow, faultRows, faultsOf, keyRows, momentRows, originRows, unitsOf } from "./side";
 import { load, type Sound } from "./sound";
 import { Text, wordsOf } from "./text";
 import { clock } from "./time";
@@ -153,7 +153,7 @@ export class Bench implements TaskBench<Sound> {
     const audio = this.parts("audio");
     audio?.removeAttribute("src");
     if (audio instanceof HTMLAudioElement) audio.load();
-    for (const name of ["wave", "segments", "alternatives", "confidence", "moments", "origin", "rule-faults", "clock"]) this.parts(name)?.replaceChildren();
+    for (const name of ["wave", "segments", "alternatives", "confidence", "moments", "origin", "rule-faults", "clock", "before", "after"]) this.parts(name)?.replaceChildren();
     this.heard = [];
     this.status.clear();
     this.marks.load([], false);
@@ -213,6 +213,7 @@ export class Bench implements TaskBench<Sound> {
     this.showWave();
     this.fill("rule-faults", faultRows(faults, script.parts));
     this.fill("moments", momentRows(this.classes, script.moments, sound.seconds));
+    for (const name of ["before", "after"] as const) this.fill(name, aroundRows(sound.around, name === "before"));
     this.fill("origin", originRows(sound, this.heard, this.timing, this.server.can("reveal")));
     this.fill("keys", keyRows(this.keys));
     const confidence = confidenceRow(this.timing, this.heard);
