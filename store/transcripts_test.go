@@ -173,7 +173,7 @@ func TestNeighborsAreWhatIsHeardAndDecided(t *testing.T) {
 	t.Parallel()
 	f := newSpeechFloor(t, storetest.Pool(t), 1, 5, 1)
 	f.exec(t, `UPDATE projects SET context_seconds = 2.5`)
-	f.exec(t, `INSERT INTO imports (project_id, format, purpose) VALUES ($1, 'nemo', 'truth')`, f.project.ID)
+	f.exec(t, `INSERT INTO imports (project_id, format, purpose, source_id) SELECT $1, 'nemo', 'truth', min(id) FROM sources`, f.project.ID)
 	for i, item := range f.items {
 		f.exec(t, `WITH u AS (INSERT INTO truths (item_id, import_id) SELECT $1, max(id) FROM imports RETURNING id)
 			INSERT INTO transcripts (item_id, kind, of_id, segments) SELECT $1, 'truth', id, jsonb_build_array(jsonb_build_object('begin', 0, 'end', 2, 'text', $2::text)) FROM u`,
