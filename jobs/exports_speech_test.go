@@ -260,6 +260,27 @@ func TestClipsAreCutToTheFrame(t *testing.T) {
 	if export.Losses != 1 || !bytes.Contains(files["report.json"], []byte("a moment")) {
 		t.Errorf("%s", files["report.json"])
 	}
+	asked := 0
+	for _, media := range []bool{false, true} {
+		_, files = s.export(t, version, "textgrid", media)
+		for name, content := range files {
+			if !strings.HasSuffix(name, ".TextGrid") {
+				continue
+			}
+			r, _, err := formats.ReadTextGrid(bytes.NewReader(content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range r.Moments {
+				if asked++; m.Class != "question" || m.End <= m.Begin {
+					t.Errorf("%s: %+v", name, m)
+				}
+			}
+		}
+	}
+	if asked != 2 {
+		t.Errorf("%d questions are in the TextGrids, want one in each archive", asked)
+	}
 	_, files = s.export(t, version, "vtt", false)
 	for name, content := range files {
 		if strings.HasSuffix(name, "calls/0001.vtt") {
