@@ -39,8 +39,18 @@ func newCalls(t *testing.T, s *Server, mode string, utterances ...string) floor 
 		f.command(t, s, "model", "release", f.recognizer(model)+"@1")
 		f.command(t, s, "import", f.slug, filepath.Join(heard, "heard.jsonl"), "--format", "hypotheses", "--as", "prediction", "--model", f.recognizer(model)+"@1")
 	}
-	s.execute(t, `UPDATE projects SET prefill_mode = $2 WHERE slug = $1`, f.slug, mode)
+	admin.prefill(f.slug, mode)
 	return f
+}
+
+// prefill says in a project's settings what its labelers see of a hypothesis.
+func (p *page) prefill(slug, mode string) {
+	p.t.Helper()
+	p.open("/projects/" + slug + "/settings")
+	_, err := p.Locator("#prefill_mode").SelectOption(playwright.SelectOptionValues{Values: &[]string{mode}})
+	p.must(err)
+	p.press("Save the settings")
+	p.sees("The settings are saved.")
 }
 
 // recognizer is the name that a model of real hypotheses has in this test alone.

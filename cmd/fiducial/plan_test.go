@@ -65,7 +65,7 @@ func TestPlanCommands(t *testing.T) {
 		"GET /api/v1/projects/calls/plans/4":        `{"number":4,"state":"failed","error":"No utterance is left to choose from."}`,
 		"POST /api/v1/projects/empty/plans":         `422 {"status":422,"detail":"No model of this name was registered."}`,
 		"GET /api/v1/projects/calls/plans":          `{"data":[` + openPlan + `]}`,
-		"GET /api/v1/projects/calls/plans/3/report": `{"made":"2026-03-01T10:00:00Z"}`,
+		"GET /api/v1/projects/calls/plans/3/report": `{"items":50,"of":50,"seconds":300,"sentence":"Fewer errors than at random."}`,
 	})
 	for _, tt := range []struct {
 		args []string
@@ -86,7 +86,7 @@ func TestPlanCommands(t *testing.T) {
 		{[]string{"plan", "list", "calls"}, 0, []string{"PLAN  STATE  MODEL  UTTERANCES  ANSWERED  DECIDED  BATCH  TITLE", "3     open   asr@2  50          12        5        7      Dialects"}},
 		{[]string{"plan", "show", "calls", "3"}, 0, []string{"plan 3 (open), asr@2: 12 answered and 5 decided of 50"}},
 		{[]string{"plan", "show", "calls"}, exitMisuse, nil},
-		{[]string{"plan", "report", "calls", "3", "--json"}, 0, []string{`"made"`}},
+		{[]string{"plan", "report", "calls", "3", "--json"}, 0, []string{`"sentence":"Fewer errors than at random."`}},
 	} {
 		code, out, messages := command(t, server.url, tt.args...)
 		if code != tt.code {
