@@ -314,6 +314,33 @@ func TestTranscriptsAreNotLost(t *testing.T) {
 	}
 }
 
+// What was typed right before a page ends comes back, also where no request of that page arrived.
+func TestTypedWordsOutliveLostRequests(t *testing.T) {
+	t.Parallel()
+	server := shared(t)
+	f := newCalls(t, server, "blind", "agent-incorrect")
+	p := signIn(t, server, f.labeler)
+	p.expect("ERR_FAILED")
+	p.transcribe(f.slug)
+	p.types("login ")
+	p.saved()
+	const drafts = "**/draft"
+	p.must(p.Route(drafts, func(r playwright.Route) { _ = r.Abort() }))
+	p.types("incorrect")
+	p.open(p.path())
+	p.writingReady()
+	p.must(p.Unroute(drafts))
+	p.waits(`() => document.querySelector("transcript-workbench textarea").value === "login incorrect"`)
+	p.keys("Control+End")
+	p.types(" please")
+	p.saved()
+	p.open(p.path())
+	p.writingReady()
+	if got := p.written(); got != "login incorrect please" {
+		t.Fatalf("in the end there is %q", got)
+	}
+}
+
 // A labeler who wrote their own words may look at what a model heard, and not before.
 func TestRevealAfterOwnWords(t *testing.T) {
 	t.Parallel()
