@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"fiducial/internal/speech"
@@ -21,17 +20,13 @@ const (
 	noRecording   = "no recording yet"
 )
 
-// statesOf gives the states that a list of a kind can be asked for their words. Pictures have no redactions.
-func statesOf(kind string, states []ui.Option) []ui.Option {
-	if kind != "audio" {
-		return slices.DeleteFunc(states, func(o ui.Option) bool { return o.Value == "redacted" })
-	}
+// nameSoundStates gives the states that a list of sound can be asked for their words.
+func nameSoundStates(states []ui.Option) {
 	for i := range states {
 		if states[i].Value == awaitingMedia {
 			states[i].Label = noRecording
 		}
 	}
-	return states
 }
 
 // itemSound is the sound of an item, nil of an image.

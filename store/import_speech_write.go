@@ -254,10 +254,7 @@ func (b *speechBatch) writeTruths(ctx context.Context) error {
 	if err := b.copy(ctx, "truths", []string{"id", "item_id", "import_id"}, truths); err != nil {
 		return err
 	}
-	if err := b.copy(ctx, "transcripts", []string{"item_id", "kind", "of_id", "segments"}, transcripts); err != nil {
-		return err
-	}
-	return b.writeMoments(ctx, labeled, ids)
+	return b.copy(ctx, "transcripts", []string{"item_id", "kind", "of_id", "segments"}, transcripts)
 }
 
 func (b *speechBatch) writeHypotheses(ctx context.Context) error {

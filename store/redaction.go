@@ -93,14 +93,23 @@ func (r *redaction) write(batch *pgx.Batch, erasure int64) {
 		r.made, r.madeTruth, r.Truth)
 }
 
-// masked are the words without what is personal. Speakers, in whose names no detector looks, are told by letters.
+// masked are the words without what is personal. Speakers, in whose names no detector looks, are numbered.
 func (r *redaction) masked() speech.Transcript {
 	spans := make([]pii.Span, len(r.Spans))
 	for i, s := range r.Spans {
 		spans[i] = pii.Span{Segment: s.Segment, First: s.First, Last: s.Last, Kind: pii.Kind(s.Kind)}
 	}
 	masked, _ := pii.Mask(r.Transcript, spans, pii.Label)
-	return masked.Anonymous()
+	numbers := map[string]string{"": ""}
+	for i := range masked {
+		number, known := numbers[masked[i].Speaker]
+		if !known {
+			number = fmt.Sprintf("S%d", len(numbers))
+			numbers[masked[i].Speaker] = number
+		}
+		masked[i].Speaker = number
+	}
+	return masked
 }
 
 // settleRedactions gives the redactions the hashes of the keys, once the items that had them are gone, and takes their names from groups that have

@@ -1,0 +1,557 @@
+package handlers
+
+import (
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fiducial/internal/access"
+	"fiducial/internal/scoring"
+	"fiducial/internal/speech"
+	"fiducial/store"
+	"fiducial/web"
+	"fiducial/web/ui"
+)
+
+const cellLinesOnPage = 48
+
+func (s *Server) cellLineRoutes(r router) {
+	r.get("/cells/{cell}/items", access.ReadItems, s.listCellLines)
+	r.get("/cells/{cell}/items/{position}", access.ReadItems, s.showCellLine)
+	r.post("/cells/{cell}/causes", access.Review, s.tagErrors)
+	r.get("/cells/{cell}/lines.csv", access.ReadItems, s.cellLinesCSV)
+}
+
+// lineShows are the lists of lines that a cell has.
+var lineShows = []struct{ show, label, empty string }{
+	{store.LinesLost, "Lost", "No item became worse than with the baseline."},
+	{store.LinesGained, "Gained", "No item became better than with the baseline."},
+	{store.LinesWrong, "Errors", "It has nothing wrong of this kind."},
+}
+
+// mistakeWords say what kinds of mistakes are.
+var mistakeWords = map[string]string{
+	string(scoring.WrongWords): "wrong words", string(scoring.FalsePositive): "false positive", string(scoring.FalseNegative): "missed", string(scoring.WrongClass): "wrong class",
+}
+
+// linesAsked reads which lines are asked for; what names nothing asks for nothing.
+func linesAsked(r *http.Request, c store.CellPage) store.LineQuery {
+	query := r.URL.Query()
+	q := store.LineQuery{Show: query.Get("show"), Class: query.Get("class"), Kind: query.Get("kind"), Position: -1, Limit: cellLinesOnPage + 1}
+	if !slices.ContainsFunc(lineShows, func(l struct{ show, label, empty string }) bool { return l.show == q.Show }) || c.Baseline == nil {
+		q.Show = store.LinesWrong
+	}
+	q.Cause, _ = strconv.ParseInt(query.Get("cause"), 10, 64)
+	parts := strings.Split(query.Get("after"), "_")
+	if len(parts) == 4 {
+		size, errSize := strconv.ParseFloat(parts[0], 64)
+		position, errPosition := strconv.ParseInt(parts[1], 10, 32)
+		ordinal, errOrdinal := strconv.ParseInt(parts[3], 10, 32)
+		if errors.Join(errSize, errPosition, errOrdinal) == nil && position >= 0 && !math.IsNaN(size) {
+			q.Size, q.Position, q.AfterKind, q.Ordinal = size, int(position), parts[2], int(ordinal)
+		}
+	}
+	return q
+}
+
+// lineCursor is where a line stands in the order, as it stands in an address.
+func lineCursor(l store.CellLine) string {
+	return fmt.Sprintf("%s_%d_%s_%d", strconv.FormatFloat(math.Abs(l.Change), 'g', -1, 64), l.Position, strings.ReplaceAll(l.Kind, "_", "-"), l.Ordinal)
+}
+
+func (s *Server) listCellLines(w http.ResponseWriter, r *http.Request) error {
+	return s.renderCellLines(w, r, http.StatusOK, web.Refusal{})
+}
+
+func (s *Server) renderCellLines(w http.ResponseWriter, r *http.Request, status int, refused web.Refusal) error {
+	c, err := s.cellOf(r)
+	if err != nil {
+		return err
+	}
+	q := linesAsked(r, c)
+	q.AfterKind = strings.ReplaceAll(q.AfterKind, "-", "_")
+	lines, err := s.Store.CellLines(r.Context(), actorOf(r), c, q)
+	if err != nil {
+		return err
+	}
+	v := web.CellItemsView{
+		Title: cellTitle(c), About: pathName(c.Models) + " on " + c.VersionName(), Cell: cellHref(c.ID), Wall: c.Kind == "image" && q.Show == store.LinesWrong,
+		CSV: cellHref(c.ID) + "/lines.csv",
+	}
+	if len(lines) > cellLinesOnPage {
+		lines = lines[:cellLinesOnPage]
+		v.Next = with(r.URL.Path, r.URL.Query(), "after", lineCursor(lines[cellLinesOnPage-1]))
+	}
+	for _, show := range lineShows {
+		if show.show == store.LinesWrong || c.Baseline != nil {
+			v.Tabs = append(v.Tabs, lineTab(c, show.show, show.label, q))
+		}
+		if show.show == q.Show {
+			v.Empty = show.empty
+		}
+	}
+	for _, l := range lines {
+		v.Rows = append(v.Rows, cellLineView(c, l))
+	}
+	if q.Show == store.LinesWrong {
+		if err := s.fillCauses(r, c, q, &v, refused); err != nil {
+			return err
+		}
+	}
+	page := s.page(r, "Lines of "+v.Title, cellCrumbs(c, ui.Crumb{Label: "Items"})...)
+	return render(w, r, status, web.CellItemsPage(page, v))
+}
+
+func lineTab(c store.CellPage, show, label string, q store.LineQuery) ui.Tab {
+	tab := ui.Tab{Label: label, Href: with(cellHref(c.ID)+"/items", url.Values{}, "show", show), Current: show == q.Show}
+	switch show {
+	case store.LinesLost:
+		tab.Count = c.Difference.Lost
+	case store.LinesGained:
+		tab.Count = c.Difference.Gained
+	default:
+		tab.Count = c.Errors
+	}
+	return tab
+}
+
+// fillCauses fills in what was found behind the errors, and the form that says it.
+func (s *Server) fillCauses(r *http.Request, c store.CellPage, q store.LineQuery, v *web.CellItemsView, refused web.Refusal) error {
+	causes, err := s.Store.Causes(r.Context(), actorOf(r), c.ID)
+	if err != nil {
+		return err
+	}
+	query := url.Values{"show": {store.LinesWrong}}
+	for _, name := range []string{"class", "kind"} {
+		if value := r.URL.Query().Get(name); value != "" {
+			query.Set(name, value)
+		}
+	}
+	here := cellHref(c.ID) + "/items"
+	if q.Class != "" {
+		v.About += ": " + q.Class
+	}
+	found := false
+	for _, cause := range causes {
+		if cause.Errors > 0 {
+			found = true
+			v.Causes = append(v.Causes, web.CauseCountView{
+				Name: cause.Name, Errors: cause.Errors, Current: cause.ID == q.Cause, Href: with(here, query, "cause", strconv.FormatInt(cause.ID, 10)),
+			})
+		}
+	}
+	if found {
+		v.Causes = slices.Insert(v.Causes, 0, web.CauseCountView{Name: "All errors", Current: q.Cause == 0, Href: here + "?" + query.Encode()})
+	}
+	if actorOf(r).Allowed(access.Review) {
+		v.Tag = tagForm(c, causes, r.URL.RequestURI(), refused)
+	}
+	return nil
+}
+
+func tagForm(c store.CellPage, causes []store.Cause, back string, refused web.Refusal) *web.TagFormView {
+	v := &web.TagFormView{Action: cellHref(c.ID) + "/causes", Back: back, Refused: refused, Causes: []ui.Option{{Label: "Choose"}}}
+	for _, cause := range causes {
+		v.Causes = append(v.Causes, ui.Option{Value: strconv.FormatInt(cause.ID, 10), Label: cause.Name})
+	}
+	return v
+}
+
+// errorBox names a mistake in a form.
+func errorBox(l store.CellLine) string {
+	if l.Kind == "" {
+		return ""
+	}
+	return fmt.Sprintf("%d:%s:%d", l.Position, l.Kind, l.Ordinal)
+}
+
+// errorRef reads what errorBox wrote.
+func errorRef(text string) (ref store.ErrorRef, ok bool) {
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return ref, false
+	}
+	position, errPosition := strconv.ParseInt(parts[0], 10, 32)
+	ordinal, errOrdinal := strconv.ParseInt(parts[2], 10, 32)
+	return store.ErrorRef{Position: int(position), Kind: parts[1], Ordinal: int(ordinal)}, errors.Join(errPosition, errOrdinal) == nil
+}
+
+func (s *Server) tagErrors(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.cellOf(r)
+	if err != nil {
+		return err
+	}
+	t := store.TagErrors{Cell: c, New: r.PostFormValue("new"), Remove: r.PostFormValue("remove") != ""}
+	t.Cause, _ = strconv.ParseInt(r.PostFormValue("cause"), 10, 64)
+	for _, text := range r.PostForm["error"] {
+		if ref, ok := errorRef(text); ok {
+			t.Errors = append(t.Errors, ref)
+		}
+	}
+	n, err := s.Store.TagErrors(r.Context(), actorOf(r), t)
+	if refused, ok := refusalOf(err); ok {
+		return s.renderCellLines(w, r, http.StatusUnprocessableEntity, refused)
+	}
+	if err != nil {
+		return err
+	}
+	s.flash(r, fmt.Sprintf("%s %s.", map[bool]string{true: "The tag is off", false: "Tagged"}[t.Remove], map[bool]string{true: "one error", false: strconv.Itoa(n) + " errors"}[n == 1]))
+	return seeOther(w, r, backTo(r, cellHref(c.ID)+"/items"))
+}
+
+// cellLineView is a line of a cell in a list.
+func cellLineView(c store.CellPage, l store.CellLine) web.CellLineView {
+	v := web.CellLineView{
+		Href: fmt.Sprintf("%s/items/%d", cellHref(c.ID), l.Position), Name: cmp.Or(l.Name, fmt.Sprintf("Item %d", l.Item)), Kind: mistakeWords[l.Kind], Place: fmt.Sprintf("line %d", l.Position),
+		Causes: l.Causes, Box: errorBox(l), Truth: lineTruth(c, l), Said: lineSaid(c, l.Now), Gone: !l.Now.There,
+	}
+	if l.Before != nil {
+		v.Before = lineSaid(c, *l.Before)
+	}
+	v.Change = changeWords(c, l)
+	switch {
+	case l.Kind != "":
+	case l.Change > 0:
+		v.Tone = ui.OK
+	default:
+		v.Tone = ui.Bad
+	}
+	if c.Kind == "image" && l.Kind != "" {
+		v.Window = mistakeWindow(c, l)
+		v.Said, v.Truth = cmp.Or(l.SaidClass, l.TruthClass), l.TruthClass
+		if l.Kind != string(scoring.WrongClass) {
+			v.Truth = ""
+		}
+		v.Change = strings.TrimPrefix(mistakeWords[l.Kind]+", "+v.Change, "missed, ")
+	}
+	return v
+}
+
+// changeWords say how much a line moved, or how wrong it is.
+func changeWords(c store.CellPage, l store.CellLine) string {
+	size := strconv.FormatFloat(math.Abs(l.Change), 'f', -1, 64)
+	if l.Kind != "" {
+		switch l.Kind {
+		case string(scoring.WrongWords):
+			return size + map[bool]string{true: " word wrong", false: " words wrong"}[l.Change == 1]
+		case string(scoring.FalseNegative):
+			return "missed"
+		}
+		return "confidence " + strconv.FormatFloat(l.Change, 'f', 2, 64)
+	}
+	what := "error"
+	if c.Task == scoring.Speech {
+		what = "word error"
+	}
+	if size != "1" {
+		what += "s"
+	}
+	return size + map[bool]string{true: " fewer ", false: " more "}[l.Change > 0] + what
+}
+
+// lineTruth is what is true of a line, in words.
+func lineTruth(c store.CellPage, l store.CellLine) string {
+	if c.Task == scoring.Speech {
+		return l.Words.Text()
+	}
+	classes := map[string]bool{}
+	for _, one := range c.Figures.Classes {
+		classes[one.Name] = true
+	}
+	var names []string
+	for _, m := range l.Marks {
+		if !slices.Contains(names, m.Class) && (len(classes) == 0 || classes[m.Class]) {
+			names = append(names, m.Class)
+		}
+	}
+	if len(names) == 0 {
+		return "none of its classes"
+	}
+	return strings.Join(names, ", ")
+}
+
+// lineSaid is what a combination said of a line, in words.
+func lineSaid(c store.CellPage, o store.LineOutput) string {
+	switch {
+	case !o.There:
+		return ""
+	case c.Task == scoring.Speech:
+		return cmp.Or(o.Text, "(nothing)")
+	case c.Task == scoring.Detection:
+		return fmt.Sprintf("%d boxes", len(o.Boxes))
+	}
+	var names []string
+	for _, l := range o.Labels {
+		name := l.Label
+		if l.Confidence != nil {
+			name += " " + strconv.FormatFloat(*l.Confidence, 'f', 2, 64)
+		}
+		names = append(names, name)
+	}
+	said := cmp.Or(strings.Join(names, ", "), "nothing")
+	if o.Heard != "" {
+		said += ", of “" + o.Heard + "”"
+	}
+	return said
+}
+
+// mistakeWindow is the crop of a mistake: the box that was said, or that which was missed.
+func mistakeWindow(c store.CellPage, l store.CellLine) *web.WindowView {
+	var x, y, w, h float64
+	switch {
+	case l.SaidAt >= 0 && l.SaidAt < len(l.Now.Boxes):
+		b := l.Now.Boxes[l.SaidAt]
+		x, y, w, h = b.X, b.Y, b.W, b.H
+	case l.TruthAt >= 0 && l.TruthAt < len(l.Marks):
+		b := l.Marks[l.TruthAt]
+		x, y, w, h = b.X, b.Y, b.W, b.H
+	default:
+		return nil
+	}
+	span := spanFor(max(w, h))
+	return &web.WindowView{
+		Src: fmt.Sprintf("/media/windows/%d?x=%.0f&y=%.0f&span=%d", l.Item, max(0, x+w/2), max(0, y+h/2), span), Box: windowBox(x, y, w, h, span),
+		Href: fmt.Sprintf("%s/items/%d", cellHref(c.ID), l.Position),
+	}
+}
+
+// spanFor is the smallest side of a crop that shows a box with something round it.
+func spanFor(side float64) int {
+	sides := store.WindowSides()
+	for _, span := range sides {
+		if float64(span) >= 1.4*side {
+			return span
+		}
+	}
+	return sides[len(sides)-1]
+}
+
+func (s *Server) showCellLine(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.cellOf(r)
+	if err != nil {
+		return err
+	}
+	position, err := pathID(r, "position")
+	if err != nil || position < 0 || position > math.MaxInt32 {
+		return store.ErrNotFound
+	}
+	l, err := s.Store.CellLine(r.Context(), actorOf(r), c, int(position))
+	if err != nil {
+		return err
+	}
+	v := web.CellItemView{
+		Title: cmp.Or(l.Name, fmt.Sprintf("Item %d", l.Item)), About: pathName(c.Models) + " on " + c.VersionName(), Back: cellHref(c.ID) + "/items", BackText: "The items",
+		Item: fmt.Sprintf("/items/%d", l.Item), Causes: l.Causes, Gone: !l.Now.There,
+		Keep: fmt.Sprintf("What models said is kept for %d days, and then only its scores. Run the evaluation again to see it.", int(store.OutputsKept.Hours()/24)),
+	}
+	if l.Change != 0 {
+		v.About += ", " + changeWords(c, l)
+	}
+	if err := s.fillCellLine(r, &v, c, l); err != nil {
+		return err
+	}
+	page := s.page(r, v.Title, cellCrumbs(c, ui.Crumb{Label: "Items", Href: cellHref(c.ID) + "/items"}, ui.Crumb{Label: v.Title})...)
+	return render(w, r, http.StatusOK, web.CellItemPage(page, v))
+}
+
+// fillCellLine fills in what the line is, and what was made of it.
+func (s *Server) fillCellLine(r *http.Request, v *web.CellItemView, c store.CellPage, l store.CellLine) error {
+	if c.Kind == "image" {
+		v.Picture = cellPicture(c, l)
+		return nil
+	}
+	heard := web.ItemView{ID: l.Item, Sound: &web.ItemSoundView{}}
+	if err := s.playItem(r, &heard); err != nil {
+		return err
+	}
+	v.Sound = heard.Sound.Src
+	normalizer := speech.ProjectNormalizer(c.Normalizer)
+	reference := l.Words.Text()
+	if c.Task == scoring.Speech {
+		v.Sides = append(v.Sides, cellSide(pathName(c.Models), reference, l.Now.Text, l.Now.There, normalizer))
+		if l.Before != nil {
+			v.Sides = append(v.Sides, cellSide("Baseline: "+pathName(c.Baseline.Models), reference, l.Before.Text, l.Before.There, normalizer))
+		}
+		return nil
+	}
+	v.Labels = cellLabels(c, l)
+	if l.Now.Heard != "" {
+		v.Sides = append(v.Sides, cellSide("What it was given by "+pathName(c.Models[:len(c.Models)-1]), reference, l.Now.Heard, true, normalizer))
+	}
+	if l.Before != nil && l.Before.Heard != "" && l.Before.Heard != l.Now.Heard {
+		v.Sides = append(v.Sides, cellSide("What the baseline was given by "+pathName(c.Baseline.Models[:len(c.Baseline.Models)-1]), reference, l.Before.Heard, true, normalizer))
+	}
+	return nil
+}
+
+// cellSide sets a text beside the truth, word by word.
+func cellSide(name, reference, text string, there bool, n speech.Normalizer) web.CellSideView {
+	v := web.CellSideView{Name: name}
+	if !there {
+		v.Missing, v.Note = true, "What it said is not kept any more."
+		return v
+	}
+	truth, said := speech.Words(reference, n), speech.Words(text, n)
+	errorsMade := 0
+	for _, step := range speech.Align(wordKeys(truth), wordKeys(said)) {
+		word := web.CellWordView{Op: string(step.Op)}
+		if step.Reference >= 0 {
+			word.Truth = truth[step.Reference].Text
+		}
+		if step.Hypothesis >= 0 {
+			word.Said = said[step.Hypothesis].Text
+		}
+		if step.Op != speech.Match {
+			errorsMade++
+		}
+		v.Words = append(v.Words, word)
+	}
+	v.Errors = fmt.Sprintf("%d of %d words wrong", errorsMade, len(truth))
+	if errorsMade == 0 {
+		v.Errors = "as the truth has it"
+	}
+	return v
+}
+
+func wordKeys(words []speech.Word) []string {
+	keys := make([]string, len(words))
+	for i, w := range words {
+		keys[i] = w.Key
+	}
+	return keys
+}
+
+// cellLabels are the classes of the truth and of both combinations.
+func cellLabels(c store.CellPage, l store.CellLine) (rows []web.CellLabelView) {
+	classes := map[string]bool{}
+	for _, one := range c.Figures.Classes {
+		classes[one.Name] = true
+	}
+	truth := map[string]bool{}
+	for _, m := range l.Marks {
+		if classes[m.Class] || len(classes) == 0 {
+			truth[m.Class] = true
+			rows = append(rows, web.CellLabelView{By: "truth", Class: m.Class, Span: spanText(m.X, m.X+m.W)})
+		}
+	}
+	if len(rows) == 0 {
+		rows = append(rows, web.CellLabelView{By: "truth", Class: "none of its classes"})
+	}
+	rows = append(rows, saidLabels("now", l.Now, truth)...)
+	if l.Before != nil {
+		rows = append(rows, saidLabels("baseline", *l.Before, truth)...)
+	}
+	return rows
+}
+
+func saidLabels(by string, o store.LineOutput, truth map[string]bool) (rows []web.CellLabelView) {
+	if !o.There {
+		return []web.CellLabelView{{By: by, Class: "not kept any more"}}
+	}
+	for _, label := range o.Labels {
+		row := web.CellLabelView{By: by, Class: label.Label, Tone: ui.Bad, Word: "not in the truth"}
+		if truth[label.Label] {
+			row.Tone, row.Word = ui.OK, "right"
+		}
+		if label.Confidence != nil {
+			row.Confidence = figure(*label.Confidence)
+		}
+		if label.Begin != nil && label.End != nil {
+			row.Span = spanText(*label.Begin, *label.End)
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 {
+		row := web.CellLabelView{By: by, Class: "nothing", Tone: ui.Bad, Word: "missed"}
+		if len(truth) == 0 {
+			row.Tone, row.Word = ui.OK, "right"
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// cellPicture is a picture with the boxes of all sides.
+func cellPicture(c store.CellPage, l store.CellLine) *web.CellPictureView {
+	v := &web.CellPictureView{Src: itemMediaHref(l.Item, "display"), Width: max(1, l.Width), Height: max(1, l.Height)}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
+	for _, m := range l.Marks {
+		v.Boxes = append(v.Boxes, web.CellBoxView{Of: "truth", Name: m.Class, Says: "of the truth", X: number(m.X), Y: number(m.Y), W: number(m.W), H: number(m.H)})
+	}
+	add := func(of string, o store.LineOutput) {
+		for _, b := range o.Boxes {
+			if c.Figures.Threshold != nil && b.Score < *c.Figures.Threshold {
+				continue
+			}
+			v.Boxes = append(v.Boxes, web.CellBoxView{
+				Of: of, Name: b.Class, Says: "score " + strconv.FormatFloat(b.Score, 'f', 2, 64), X: number(b.X), Y: number(b.Y), W: number(b.W), H: number(b.H),
+			})
+		}
+	}
+	add("now", l.Now)
+	if l.Before != nil {
+		add("before", *l.Before)
+	}
+	v.Alt = fmt.Sprintf("The picture with %d boxes: those of the truth, of the combination and of its baseline", len(v.Boxes))
+	return v
+}
+
+// cellLinesCSV gives the scores of each line as a file: numbers alone, by the line's position in its version.
+func (s *Server) cellLinesCSV(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.cellOf(r)
+	if err != nil {
+		return err
+	}
+	sheet, err := s.Store.Sheet(r.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="lines.csv"`)
+	w.Header().Set("Cache-Control", "no-store")
+	file := csv.NewWriter(w)
+	_ = file.Write([]string{"position", "failed", "seconds", "confidence", "word_errors", "reference_words", "character_errors", "characters", "right", "wrong", "missed"})
+	for i := range sheet.Scores {
+		_ = file.Write(scoreColumns(sheet.Task, &sheet.Scores[i])) // the client has gone; there is no one left to tell
+	}
+	file.Flush()
+	return nil
+}
+
+func scoreColumns(task scoring.Task, s *scoring.Score) []string {
+	row := []string{strconv.Itoa(s.Position), strconv.FormatBool(s.Failed), number32(s.Length), number32(s.Confidence), "", "", "", "", "", "", ""}
+	switch task {
+	case scoring.Speech:
+		row[4], row[5] = strconv.Itoa(s.Words.Errors()), strconv.Itoa(s.Words.Reference())
+		row[6], row[7] = strconv.Itoa(int(s.Words.CharacterErrors)), strconv.Itoa(int(s.Words.Characters))
+	case scoring.Label, scoring.Labels, scoring.Spans:
+		right, wrong, missed := 0, 0, 0
+		for _, m := range s.Marks {
+			switch {
+			case m.Truth == m.Said:
+				right++
+			case m.Said < 0:
+				missed++
+			default:
+				wrong++
+			}
+		}
+		row[8], row[9], row[10] = strconv.Itoa(right), strconv.Itoa(wrong), strconv.Itoa(missed)
+	case scoring.Detection:
+	}
+	return row
+}
+
+func number32(v float32) string {
+	if math.IsNaN(float64(v)) {
+		return ""
+	}
+	return strconv.FormatFloat(float64(v), 'g', -1, 32)
+}
