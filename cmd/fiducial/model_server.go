@@ -17,7 +17,7 @@ import (
 // modelServerFlags say how a model version is asked. They are the settings of its server as a whole: what is not given is as if it had never been.
 type modelServerFlags struct {
 	Adapter          string            `help:"Protocol: openai, oip, labelstudio, json or offline." enum:",openai,oip,labelstudio,json,offline" default:"" group:"How it is asked"`
-	Address          string            `name:"url" help:"Address of the model's server; its host must be one of the product's --model-hosts." placeholder:"https://asr.example.org" group:"How it is asked"`
+	Address          string            `name:"server-url" help:"Address of the model's server; its host must be one of the product's --model-hosts." placeholder:"https://asr.example.org" group:"How it is asked"`
 	Credential       string            `help:"Bearer token of the model's server; better given by the environment." env:"FIDUCIAL_MODEL_CREDENTIAL" group:"How it is asked"`
 	ServedModel      string            `help:"What the server calls the model." placeholder:"whisper-1" group:"How it is asked"`
 	Task             string            `help:"Of a language model: label, labels or spans." enum:",label,labels,spans" default:"" group:"How it is asked"`
