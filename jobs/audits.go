@@ -47,5 +47,8 @@ type flagCells struct {
 func (w *flagCells) Timeout(*river.Job[jobargs.FlagCells]) time.Duration { return -1 }
 
 func (w *flagCells) Work(ctx context.Context, job *river.Job[jobargs.FlagCells]) error {
-	return w.store.FlagCells(ctx, job.Args.EvaluationID)
+	if err := w.store.FlagCells(ctx, job.Args.EvaluationID); err != nil {
+		return err
+	}
+	return w.store.RaiseBias(ctx, job.Args.EvaluationID)
 }

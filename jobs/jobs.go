@@ -29,7 +29,8 @@ type Config struct {
 	Webhooks  webhook.Policy // where consumers may be called
 	PublicURL string         // of the site, for links in what they are sent
 
-	OutputDays int // for how many days their outputs are kept; 0: store.OutputDays
+	OutputDays int        // for how many days their outputs are kept; 0: store.OutputDays
+	Mail       MailConfig // by which alerts are mailed
 
 	PresidioURL string // of a Presidio analyzer beside the detector of our own, empty for none
 
@@ -71,6 +72,11 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &verifyVersion{deps: d})
 	river.AddWorker(workers, &diffVersions{deps: d})
 	river.AddWorker(workers, newTellConsumer(d, cfg))
+	river.AddWorker(workers, &raiseAlerts{deps: d})
+	river.AddWorker(workers, &watchAlerts{deps: d})
+	river.AddWorker(workers, &runSchedules{deps: d})
+	river.AddWorker(workers, &runSchedule{deps: d})
+	river.AddWorker(workers, newSendAlert(d, cfg))
 	river.AddWorker(workers, &writeExport{deps: d})
 	river.AddWorker(workers, &scanPersonal{deps: d, presidio: newPresidio(cfg.PresidioURL)})
 	river.AddWorker(workers, &collectErasure{deps: d})
@@ -119,6 +125,8 @@ func periodic() []*river.PeriodicJob {
 		every(10*time.Minute, jobargs.WatchErasures{}),
 		every(20*time.Second, jobargs.ScanPersonal{}),
 		every(time.Hour, jobargs.SweepOutputs{}),
+		every(5*time.Minute, jobargs.WatchAlerts{}),
+		every(time.Minute, jobargs.RunSchedules{}),
 	}
 }
 

@@ -276,6 +276,9 @@ func (s *Store) Release(ctx context.Context, actor Actor, n NewRelease) (id int6
 		if err := changeRelease(ctx, tx, actor, id); err != nil {
 			return err
 		}
+		if err := s.runAfterRelease(ctx, tx, id); err != nil {
+			return err
+		}
 		return audit(ctx, tx, actor, auditEvent{
 			Action: "model.release", ObjectType: "model_version", ObjectID: id, Detail: map[string]any{"successor_of": successor, "training": len(n.Training)},
 		})

@@ -33,6 +33,7 @@ const (
 	TestSetShrinks   NoticeKind = "testset.shrinks" // to admins; the object is the dataset version
 	ErasureOverdue   NoticeKind = "erasure.overdue" // to admins; the object is the erasure
 	LinesErased      NoticeKind = "lines.erased"    // of a version that a consumer of theirs uses; the object is the consumer's notice
+	AlertRaised      NoticeKind = "alert.raised"    // the object is the alert
 	unreadNoticesTop            = 100
 )
 

@@ -26,9 +26,11 @@ type jobFlags struct {
 
 	Workers         int            `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
 	ExpireHour      int            `help:"Hour of the day, in UTC, at which items expire whose time has run out: 0 to 23." default:"2" env:"FIDUCIAL_EXPIRE_HOUR" group:"Jobs"`
-	WebhookHosts    []string       `help:"The only hosts at which consumers of datasets are called, such as train.example.org or *.example.org; any if empty." env:"FIDUCIAL_WEBHOOK_HOSTS" group:"Jobs"`
+	WebhookHosts    []string       `help:"The only hosts at which consumers of datasets are called and alerts are posted, such as train.example.org or *.example.org; any if empty." env:"FIDUCIAL_WEBHOOK_HOSTS" group:"Jobs"`
 	PresidioURL     string         `name:"presidio-url" help:"Address of a Microsoft Presidio analyzer, such as http://presidio:3000, that looks for personal data in transcripts beside the detector of our own: of sources alone that let models have their data (as presidio). None if empty." env:"PRESIDIO_URL" group:"Jobs"`
-	WebhookNetworks []netip.Prefix `help:"Networks of your own, such as 10.2.0.0/16, in which consumers may be called; without it public addresses alone." env:"FIDUCIAL_WEBHOOK_NETWORKS" group:"Jobs"`
+	SMTPURL         string         `name:"smtp-url" help:"Mail server by which alerts are mailed, such as smtps://USER:PASSWORD@mail.example.org:465, or smtp://…:587 for STARTTLS; better given by the environment. None if empty." env:"FIDUCIAL_SMTP_URL" group:"Jobs"`
+	MailFrom        string         `help:"From whom mail comes, such as fiducial@example.org." env:"FIDUCIAL_MAIL_FROM" group:"Jobs"`
+	WebhookNetworks []netip.Prefix `help:"Networks of your own, such as 10.2.0.0/16, in which consumers may be called and alerts posted; without it public addresses alone." env:"FIDUCIAL_WEBHOOK_NETWORKS" group:"Jobs"`
 }
 
 // modelFlags say where model servers are asked. The processes that run jobs ask them, and those that answer requests, when somebody tries one.
@@ -84,6 +86,9 @@ func (f *jobFlags) webhooks() webhook.Policy {
 	return webhook.Policy{Hosts: f.WebhookHosts, Networks: f.WebhookNetworks}
 }
 
+// mail says by which server alerts are mailed.
+func (f *jobFlags) mail() jobs.MailConfig { return jobs.MailConfig{URL: f.SMTPURL, From: f.MailFrom} }
+
 // runJobs works until ctx ends, then lets the jobs under way finish; publicURL is the address of the site.
 func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) error {
 	if f.ExpireHour < 0 || f.ExpireHour > 23 {
@@ -92,9 +97,13 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	if err := jobs.CheckPresidio(f.PresidioURL); err != nil {
 		return misuseError("--presidio-url: " + err.Error())
 	}
+	if err := jobs.CheckMail(f.mail()); err != nil {
+		return misuseError("--smtp-url: " + err.Error())
+	}
 	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{
 		Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default(),
 		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL, Models: f.models(), Launcher: f.launcher(),
+		Mail: f.mail(),
 	})
 	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
 	if err != nil {
