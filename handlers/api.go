@@ -48,6 +48,8 @@ func (s *Server) apiRoutes(r router) {
 		s.auditOperations(a)
 		s.consumerOperations(a)
 		s.changeOperations(a)
+		s.alertOperations(a)
+		s.scheduleOperations(a)
 		s.relabelOperations(a)
 		s.reviewOperations(a)
 		s.batchOperations(a)

@@ -19,7 +19,7 @@ type changeJSON struct {
 	Kind      string    `json:"kind" enum:"change,intervention" doc:"An intervention was done to repair."`
 	Title     string    `json:"title" example:"New echo canceller on all phones"`
 	Body      string    `json:"body,omitempty" doc:"Markdown."`
-	System    string    `json:"system,omitempty" example:"recogniser"`
+	System    string    `json:"system,omitempty" example:"recognizer"`
 	URL       string    `json:"url,omitempty" example:"https://example.org/changes/4711"`
 	Release   string    `json:"release,omitempty" example:"calls-asr@2.1" doc:"The model version that it brought."`
 	Origin    string    `json:"origin" enum:"page,api,github"`
@@ -32,7 +32,7 @@ type newChangeInput struct {
 		Kind    string     `json:"kind,omitempty" enum:"change,intervention" default:"change" doc:"An intervention was done to repair."`
 		At      *time.Time `json:"at,omitempty" example:"2026-03-01T10:00:00Z" doc:"When it took effect; now if missing."`
 		Body    string     `json:"body,omitempty" doc:"Markdown. Nothing of single items or people."`
-		System  string     `json:"system,omitempty" example:"recogniser"`
+		System  string     `json:"system,omitempty" example:"recognizer"`
 		URL     string     `json:"url,omitempty" example:"https://example.org/changes/4711"`
 		Key     string     `json:"key,omitempty" example:"deploy-4711" doc:"What names it where it comes from: told twice under one key, it is one change."`
 		Release string     `json:"release,omitempty" example:"calls-asr@2.1" doc:"The model version that it brought."`
@@ -43,7 +43,7 @@ type changesInput struct {
 	PageQuery
 
 	Kind   string    `query:"kind" enum:"change,intervention"`
-	System string    `query:"system" example:"recogniser"`
+	System string    `query:"system" example:"recognizer"`
 	From   time.Time `query:"from" example:"2026-01-01T00:00:00Z"`
 	To     time.Time `query:"to" example:"2027-01-01T00:00:00Z" doc:"Not included."`
 }

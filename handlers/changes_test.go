@@ -61,7 +61,7 @@ func TestAHookTakesSignedCallsAlone(t *testing.T) {
 	}
 	s.SignWith(key)
 	admin := s.browser(access.Admin)
-	page := admin.post("/changes/hooks", "name", "acme/asr", "system", "recogniser").want(http.StatusOK).shows("Shown once", "/hooks/1")
+	page := admin.post("/changes/hooks", "name", "acme/asr", "system", "recognizer").want(http.StatusOK).shows("Shown once", "/hooks/1")
 	secret := page.attribute("data-copy", "fidhook_")
 	const body = `{"action":"published","release":{"id":9,"tag_name":"v2","html_url":"https://github.com/acme/asr/releases/tag/v2","published_at":"2026-03-02T10:00:00Z"},` +
 		`"repository":{"full_name":"acme/asr"}}`
@@ -81,7 +81,7 @@ func TestAHookTakesSignedCallsAlone(t *testing.T) {
 	for range 2 {
 		call("release", github.Sign(secret, []byte(body)), body).want(http.StatusOK).shows(`"change":1`)
 	}
-	admin.get("/changes").shows("acme/asr v2 was released", "recogniser", "told by GitHub")
+	admin.get("/changes").shows("acme/asr v2 was released", "recognizer", "told by GitHub")
 	admin.post("/changes/hooks/1/revoke").to("/changes/hooks")
 	call("release", github.Sign(secret, []byte(body)), body).want(http.StatusNotFound)
 }

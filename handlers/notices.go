@@ -98,6 +98,9 @@ func noticeView(n store.Notice, role access.Role) web.NoticeView {
 	case store.ErasureOverdue:
 		v.Title, v.Text = "An erasure is overdue", "It was to be done by now."
 		v.Icon, v.Tone, v.Href, v.Act = "triangle-alert", ui.Bad, erasurePath(n.ObjectID), "Look at it"
+	case store.AlertRaised:
+		v.Title, v.Text = "An alert of the evaluations", "A figure has really fallen, a run is missing, or a figure leans."
+		v.Icon, v.Tone, v.Href, v.Act = "triangle-alert", ui.Bad, alertPath(n.ObjectID), "Look at it"
 	case store.MemberResumed:
 		v.Title, v.Text = "You get work in "+n.ProjectName+" again", "Go on when you like."
 		v.Icon, v.Tone, v.Href, v.Act = "circle-check", ui.OK, queuePath, "To my queue"

@@ -70,6 +70,8 @@ func (s *Server) countNav(r *http.Request, nav []web.NavEntry) {
 			nav[i].Count, nav[i].Counted = waiting.Review, "to review"
 		case queuePath:
 			nav[i].Count, nav[i].Counted = waiting.Returned, "came back"
+		case evaluationsHome:
+			nav[i].Count, nav[i].Counted = s.alertsWaiting(r), "open alerts"
 		}
 	}
 }

@@ -102,6 +102,8 @@ func (s *Server) Routes() http.Handler {
 		s.modelServerRoutes(r)
 		s.consumerRoutes(r)
 		s.changeRoutes(r)
+		s.alertRoutes(r)
+		s.scheduleRoutes(r)
 		s.batchRoutes(r)
 		s.projectRoutes(r)
 		s.itemRoutes(r)

@@ -528,7 +528,7 @@ func changeForm(v ChangeForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "system", Label: "System", Value: v.System, Error: v.Refused.For("system"), Placeholder: "recogniser", Help: "Where it was done, in the words of your team."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "system", Label: "System", Value: v.System, Error: v.Refused.For("system"), Placeholder: "recognizer", Help: "Where it was done, in the words of your team."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -17,7 +17,7 @@ type changeAddCommand struct {
 
 	Title   string `arg:"" help:"What was done, in one line."`
 	Kind    string `help:"change, or intervention for what was done to repair." enum:"change,intervention" default:"change"`
-	System  string `help:"Where it was done, in the words of your team." placeholder:"recogniser"`
+	System  string `help:"Where it was done, in the words of your team." placeholder:"recognizer"`
 	At      string `help:"When it took effect, such as 2026-03-01T10:00:00Z; now without it." placeholder:"TIME"`
 	Body    string `help:"More about it, in Markdown." placeholder:"TEXT"`
 	Link    string `help:"Address of a page about it." placeholder:"https://…"`
@@ -54,7 +54,7 @@ type changeListCommand struct {
 	clientFlags `embed:""`
 
 	Kind   string `help:"Only these: change or intervention." enum:",change,intervention" default:""`
-	System string `help:"Only those of this system." placeholder:"recogniser"`
+	System string `help:"Only those of this system." placeholder:"recognizer"`
 }
 
 // changeAnswer is a change as the server tells it.
