@@ -91,6 +91,8 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &drawAudit{deps: d})
 	river.AddWorker(workers, &reportAudit{deps: d})
 	river.AddWorker(workers, &flagCells{deps: d})
+	river.AddWorker(workers, &traceEvaluation{deps: d})
+	river.AddWorker(workers, &attributeCells{deps: d})
 	river.AddWorker(workers, &refreshBatches{deps: d})
 	river.AddWorker(workers, &summarizeProject{deps: d})
 	river.AddWorker(workers, &rewriteErased{deps: d})

@@ -71,6 +71,9 @@ func (s *Store) evaluationDone(ctx context.Context, tx pgx.Tx, id int64) error {
 	if _, err := s.queue.InsertTx(ctx, tx, jobargs.RaiseAlerts{EvaluationID: id}, nil); err != nil {
 		return fmt.Errorf("enqueue alerts of evaluation %d: %w", id, err)
 	}
+	if _, err := s.queue.InsertTx(ctx, tx, jobargs.TraceEvaluation{EvaluationID: id}, nil); err != nil {
+		return fmt.Errorf("enqueue attributions of evaluation %d: %w", id, err)
+	}
 	return nil
 }
 

@@ -234,6 +234,22 @@ type FlagCells struct {
 // Kind implements river.JobArgs.
 func (FlagCells) Kind() string { return "flag_cells" }
 
+// TraceEvaluation has the steps of trends divided that one evaluation has made.
+type TraceEvaluation struct {
+	EvaluationID int64 `json:"evaluation_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (TraceEvaluation) Kind() string { return "trace_evaluation" }
+
+// AttributeCells divides the difference of two cells among what changed between them.
+type AttributeCells struct {
+	AttributionID int64 `json:"attribution_id"`
+}
+
+// Kind implements river.JobArgs.
+func (AttributeCells) Kind() string { return "attribute_cells" }
+
 // Expire has what is due by its source's policy erased, and announces what will soon hurt a test split.
 type Expire struct{}
 

@@ -218,3 +218,19 @@ func wrong(task Task, s *Score, threshold float64) (n int) {
 	}
 	return n
 }
+
+// Aligned returns sheets of one task with the same list of classes: those of the first and, behind them, what the others have beside.
+func Aligned(sheets ...Sheet) []Sheet {
+	if len(sheets) == 0 {
+		return nil
+	}
+	var all Sheet
+	for i := range sheets {
+		inClasses(Sheet{Classes: sheets[i].Classes}, &all)
+	}
+	aligned := make([]Sheet, len(sheets))
+	for i := range sheets {
+		aligned[i] = inClasses(sheets[i], &all)
+	}
+	return aligned
+}
