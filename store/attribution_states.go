@@ -56,11 +56,8 @@ type attributing struct {
 	task   scoring.Task
 	class  []string
 	moved  map[int64]attribution.Factor // items of both, whose truth is another: why
-	known  [2]map[int]bool              // lines that are known in every state
+	known  [2]map[int]bool              // lines that are known in every state: all but some of erased items
 }
-
-// fewestKnown is the share of the lines of a version that must be known for a state to be measured on them.
-const fewestKnown = 0.9
 
 // divide computes the division.
 func (a *attributing) divide(ctx context.Context) (attribution.Division, error) {
@@ -226,7 +223,7 @@ func (a *attributing) findScores(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(missing) > int((1-fewestKnown)*float64(len(sheet.Scores))) {
+		if a.lacks(place, missing, sheets) {
 			continue
 		}
 		if len(sheets) > 0 && sheet.Task != sheets[0].Task {
@@ -247,6 +244,27 @@ func (a *attributing) findScores(ctx context.Context) error {
 	}
 	a.findKnown()
 	return nil
+}
+
+// lacks reports whether an output is gone, or was never asked for, of an item that is still there. What the models failed on when their own cell was
+// measured, failed.
+func (a *attributing) lacks(place [3]int, missing map[int]bool, sheets []scoring.Sheet) bool {
+	if len(missing) == 0 {
+		return false
+	}
+	failed := map[int64]bool{}
+	for i := range sheets[place[1]].Scores {
+		if s := &sheets[place[1]].Scores[i]; s.Failed {
+			failed[a.ends[place[1]].lines[s.Position].item] = true
+		}
+	}
+	for position := range missing {
+		if !failed[a.ends[place[0]].lines[position].item] {
+			return true
+		}
+		delete(missing, position)
+	}
+	return false
 }
 
 // places are whose version, models and normalizer scores are wanted of, the two cells' own first.
