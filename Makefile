@@ -41,7 +41,7 @@ check: $(DIST) $(LINT)
 ## bench: one table of every timing that the README speaks of
 .PHONY: bench
 bench: postgres browser build
-	go test -p 1 -timeout 60m -short -run '^$$' -benchtime 1x -bench '^Benchmark(Erase|Claim|Submit|Publish|PairPage|ImportCOCO|ImportFormats|ReadCOCO|Version|Workbench|NextImage|ReviewPage|Agreement|Alpha|WER|Detection|Cell|Peaks|FirstSound|Calendar|Select|Matrix)$$' \
+	go test -p 1 -timeout 60m -short -run '^$$' -benchtime 1x -bench '^Benchmark(Erase|Claim|Submit|Publish|PairPage|ImportCOCO|ImportFormats|ReadCOCO|Version|Workbench|NextImage|ReviewPage|Agreement|Alpha|WER|Detection|Cell|Peaks|FirstSound|Calendar|Select|Matrix|Evaluation)$$' \
 	  ./store ./jobs ./handlers ./internal/formats ./internal/agreement ./internal/speech ./internal/metrics ./internal/scoring ./internal/audio ./e2e | go run ./e2e/benchtable
 
 # What a running server is made of.

@@ -50,6 +50,8 @@ func (s *Server) apiRoutes(r router) {
 		s.changeOperations(a)
 		s.alertOperations(a)
 		s.scheduleOperations(a)
+		s.chainOperations(a)
+		s.evaluationOperations(a)
 		s.relabelOperations(a)
 		s.reviewOperations(a)
 		s.batchOperations(a)

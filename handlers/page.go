@@ -19,6 +19,7 @@ var places = []struct {
 	{datasetsPath, access.ReadDatasets},
 	{retentionPath, access.ReadRetention},
 	{modelsPath, access.ReadModels},
+	{evaluationsPath, access.ReadEvaluations},
 	{changesPath, access.ReadEvaluations},
 	{"/projects", access.ReadProjects},
 	{adminPath, access.ManagePeople},

@@ -100,6 +100,7 @@ func (s *Server) Routes() http.Handler {
 		s.datasetRoutes(r)
 		s.modelRoutes(r)
 		s.modelServerRoutes(r)
+		s.evaluationRoutes(r)
 		s.consumerRoutes(r)
 		s.changeRoutes(r)
 		s.alertRoutes(r)

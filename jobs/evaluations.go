@@ -12,6 +12,7 @@ import (
 	"fiducial/internal/jobargs"
 	"fiducial/internal/models"
 	"fiducial/store"
+	"fiducial/store/blob"
 )
 
 // runChunk has a model asked about one chunk.
@@ -105,8 +106,8 @@ func (w *sweepOutputs) Work(ctx context.Context, _ *river.Job[jobargs.SweepOutpu
 
 // EvaluationStep runs one step of an evaluation in this process, chunk by chunk, for containers that an engine of workflows starts. It returns
 // once the step is done, or its run has ended.
-func EvaluationStep(ctx context.Context, st *store.Store, cfg Config, step int64) error {
-	a := newAsking(deps{store: st, log: cfg.Log}, cfg)
+func EvaluationStep(ctx context.Context, st *store.Store, blobs *blob.Bucket, cfg Config, step int64) error {
+	a := newAsking(deps{store: st, blobs: blobs, log: cfg.Log}, cfg)
 	for {
 		number, ok, err := st.NextChunk(ctx, step)
 		if err != nil || !ok {

@@ -36,8 +36,9 @@ var (
 type asking struct {
 	deps
 
-	worker string // this process, as places bear it
-	policy modelserver.Policy
+	worker  string // this process, as places bear it
+	policy  modelserver.Policy
+	servers *launches
 
 	checked sync.Map // checkedServer, of what was looked at before it was asked
 }
@@ -49,7 +50,10 @@ type checkedServer struct {
 }
 
 func newAsking(d deps, cfg Config) *asking {
-	return &asking{deps: d, worker: cfg.Name, policy: cfg.Models}
+	return &asking{
+		deps: d, worker: cfg.Name, policy: cfg.Models,
+		servers: &launches{deps: d, worker: cfg.Name, launcher: cfg.Launcher, of: map[launchKey]*launch{}},
+	}
 }
 
 // chunkRun is one chunk on its way.
@@ -212,8 +216,11 @@ func (r *chunkRun) askAll(ctx context.Context) (err error) {
 
 // connect makes the client, and looks once a run whether the server is there and what its settings say.
 func (r *chunkRun) connect(ctx context.Context) (err error) {
-	server := r.chunk.Server
-	r.client, err = modelserver.New(modelserver.Config{Server: server, Policy: r.policy, Admit: r.admit})
+	server, policy, err := r.servers.serverOf(ctx, r.chunk, r.policy)
+	if err != nil {
+		return err
+	}
+	r.client, err = modelserver.New(modelserver.Config{Server: server, Policy: policy, Admit: r.admit})
 	if err != nil {
 		return err
 	}
@@ -277,7 +284,7 @@ func (r *chunkRun) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 		case <-ctx.Done():
 			return
 		}
-		wanted, err := r.store.ChunkWanted(ctx, r.chunk)
+		wanted, err := r.store.EvaluationAsks(ctx, r.chunk.Evaluation)
 		if err == nil && !wanted {
 			cancel(errUnwanted)
 			return

@@ -21,14 +21,21 @@ import (
 	"fiducial/internal/formats"
 	"fiducial/internal/speech"
 	"fiducial/store"
+	"fiducial/store/blob"
 	"fiducial/store/storetest"
 )
 
 // newSoundShelf is a shelf with a project of sound, "calls", with so many recordings of each so many items.
 func newSoundShelf(t *testing.T, recordings, each int) (*shelf, *storetest.Utterances) {
 	t.Helper()
+	return newSoundShelfIn(t, storetest.Bucket(t), recordings, each)
+}
+
+// newSoundShelfIn keeps its sound in this bucket.
+func newSoundShelfIn(t *testing.T, bucket *blob.Bucket, recordings, each int) (*shelf, *storetest.Utterances) {
+	t.Helper()
 	s := &shelf{pool: storetest.Pool(t), classes: map[string]int64{}}
-	s.blobs, s.log = storetest.Bucket(t), slog.New(slog.DiscardHandler)
+	s.blobs, s.log = bucket, slog.New(slog.DiscardHandler)
 	var err error
 	if s.store, err = store.New(s.pool, s.blobs); err != nil {
 		t.Fatal(err)

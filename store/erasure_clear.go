@@ -209,6 +209,12 @@ func (r *erasureRun) clearBeside(ctx context.Context) error {
 	if err := r.deleteExports(ctx); err != nil {
 		return err
 	}
+	if err := r.at(ctx, "launches"); err != nil {
+		return err
+	}
+	if err := r.sweepLaunchLogs(ctx, launchesOfErasure, r.id); err != nil {
+		return err
+	}
 	if err := r.at(ctx, "access"); err != nil {
 		return err
 	}
@@ -261,6 +267,12 @@ func (r *erasureRun) clearBeside(ctx context.Context) error {
 	}
 	return nil
 }
+
+// launchesOfErasure are the model servers that were started for runs over versions which had an item of an erasure, before that was
+// done: what they wrote may hold something of it.
+const launchesOfErasure = `l.started_at <= coalesce((SELECT x.erased_at FROM erasures x WHERE x.id = $1), now()) AND l.evaluation_id IN (
+	SELECT ev.evaluation_id FROM evaluation_versions ev WHERE ev.version_id IN (
+		SELECT k::bigint FROM erasures x, jsonb_object_keys(CASE jsonb_typeof(x.touched->'versions') WHEN 'object' THEN x.touched->'versions' ELSE '{}' END) k WHERE x.id = $1))`
 
 // deleteExports deletes the archives that held something of the erasure's items.
 func (r *erasureRun) deleteExports(ctx context.Context) error {

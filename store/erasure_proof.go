@@ -149,6 +149,13 @@ func (r *erasureRun) lookBeside(ctx context.Context, proof *Proof) error {
 			return err
 		}
 	}
+	var logs int64
+	if err := r.pool.QueryRow(ctx, `SELECT count(*) FROM model_launches l WHERE l.log_bytes IS NOT NULL AND `+launchesOfErasure, r.id).Scan(&logs); err != nil {
+		return err
+	}
+	if logs > 0 {
+		proof.Found["launches/{launch}"] = logs
+	}
 	var withdrawn int64 // archives of what is held on the sources, and still in the object store
 	if err := r.pool.QueryRow(ctx, `SELECT count(*) FROM access_requests WHERE source_id IS NOT NULL AND state = 'deleted' AND deleted_at IS NULL`).Scan(&withdrawn); err != nil {
 		return err

@@ -167,15 +167,6 @@ func (s *Store) openLines(ctx context.Context, row chunkRow, server ModelServer)
 	return items, nil
 }
 
-// ChunkWanted tells whether the run of a chunk still goes on.
-func (s *Store) ChunkWanted(ctx context.Context, c *Chunk) (wanted bool, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT state IN ('waiting', 'running') FROM evaluations WHERE id = $1`, c.Evaluation).Scan(&wanted)
-	if err != nil {
-		return false, fmt.Errorf("evaluation %d: %w", c.Evaluation, err)
-	}
-	return wanted, nil
-}
-
 // ChunkCounts are what became of a chunk's items.
 type ChunkCounts struct{ Done, Reused, Failed int }
 

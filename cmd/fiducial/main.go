@@ -57,6 +57,8 @@ type commandLine struct {
 	Project  projectCommand  `cmd:"" help:"Make and list projects." group:"Against a server"`
 	Source   sourceCommand   `cmd:"" help:"Make and list sources." group:"Against a server"`
 	Model    modelCommand    `cmd:"" help:"Register models and their releases." group:"Against a server"`
+	Eval     evalCommand     `cmd:"" help:"Measure models over datasets: start, follow, stop, try again."`
+	Chain    chainCommand    `cmd:"" help:"Make, list and change chains of models that are measured together."`
 	Import   importCommand   `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`
 	Pairs    pairsCommand    `cmd:"" help:"List the classes that are confused in a project." group:"Against a server"`
 	Relabel  relabelCommand  `cmd:"" help:"Send labels back that were made under an older definition." group:"Against a server"`
