@@ -360,7 +360,7 @@ func (s *Server) fillCells(r *http.Request, e store.Evaluation, v *web.Evaluatio
 		}
 		if d := c.Difference; d != nil && d.Value != nil {
 			view.Difference = fmt.Sprintf("%+.3f", *d.Value)
-			view.Tone, view.Verdict = verdictOf(c, chain.AlertDrop)
+			view.Tone, view.Verdict = runVerdict(c, chain.AlertDrop)
 		}
 		v.Cells = append(v.Cells, view)
 	}
@@ -374,8 +374,8 @@ func threeDecimals(v *float64) string {
 	return strconv.FormatFloat(*v, 'f', 3, 64)
 }
 
-// verdictOf says what a difference to the baseline is worth.
-func verdictOf(c *store.Cell, limit float64) (ui.Tone, string) {
+// runVerdict says what a difference to the baseline is worth.
+func runVerdict(c *store.Cell, limit float64) (ui.Tone, string) {
 	switch d := c.Difference; {
 	case c.Dropped(limit):
 		return ui.Bad, "real drop"
