@@ -18,7 +18,7 @@ func TestAuditsOfTestLabels(t *testing.T) {
 	reviewer, viewer := s.memberOf(project, access.Reviewer), s.memberOf(project, access.Viewer)
 	viewer.get(path).want(http.StatusOK).shows("Nobody has audited this version").lacks("Draw the lines")
 	viewer.post(path, "items", "3").want(http.StatusForbidden)
-	reviewer.get(path+"?items=37").want(http.StatusOK).shows("Draw the lines")
+	reviewer.get(path + "?items=37").want(http.StatusOK).shows("Draw the lines")
 	for _, items := range []string{"", "0", "many", "2001"} {
 		reviewer.post(path, "items", items).want(http.StatusUnprocessableEntity).shows("Choose between 1 and 2000 test lines.")
 	}
@@ -29,7 +29,7 @@ func TestAuditsOfTestLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	reviewer.get(path).shows("batch 1 of hot", "Labeled again").lacks("Drawing lines")
-	reviewer.post(path+"/1/report").to(path)
+	reviewer.post(path + "/1/report").to(path)
 	reviewer.post(path + "/2/report").want(http.StatusNotFound)
 	if err := s.ReportAudit(t.Context(), 1); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -173,18 +172,6 @@ func cellCalibration(c *scoring.Calibration) *web.CalibrationView {
 		v.Bins = append(v.Bins, bin)
 	}
 	return v
-}
-
-// biasWords are an estimate of how far a figure leans; nothing if there is none.
-func biasWords(estimate json.RawMessage) string {
-	var b struct{ Value, Low, High *float64 }
-	if len(estimate) == 0 || json.Unmarshal(estimate, &b) != nil || b.Value == nil {
-		return ""
-	}
-	if b.Low == nil || b.High == nil {
-		return "Estimated: " + signed(*b.Value) + "."
-	}
-	return "Estimated: " + signed(*b.Value) + ", " + signed(*b.Low) + " to " + signed(*b.High) + "."
 }
 
 // The lines of a trend that can be asked for.

@@ -139,24 +139,10 @@ func cellWarnings(c store.CellPage) (notes []web.CellNoteView) {
 			})
 		}
 	}
-	for _, flag := range c.Biases {
-		notes = append(notes, cellLeaning(flag))
+	for _, leaning := range c.Leanings {
+		notes = append(notes, leaningNote(c, leaning))
 	}
 	return notes
-}
-
-// cellLeaning says why, and as far as it can be known how far, a figure leans.
-func cellLeaning(flag store.CellBias) web.CellNoteView {
-	model := modelName(flag.Model)
-	note := web.CellNoteView{Tone: ui.Warn, Title: "Its truth leans towards the model", Text: fmt.Sprintf("%d of its references were made by people who saw what %s had said.", flag.Lines, model)}
-	if flag.Kind == "corrected" {
-		note.Text = fmt.Sprintf("%d of its references were corrected because %s had them otherwise.", flag.Lines, model)
-	}
-	note.Bias = biasWords(flag.Bias)
-	if note.Bias == "" {
-		note.Text += " How far the figure leans could not be estimated: there are too few references that were made without it."
-	}
-	return note
 }
 
 func cellAgainst(c store.CellPage) *web.CellAgainstView {

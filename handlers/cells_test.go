@@ -57,7 +57,7 @@ func TestCellPage(t *testing.T) {
 	if got := page.attribute("data-chart", "time"); got != "time" {
 		t.Errorf("the trend is drawn as %q", got)
 	}
-	admin.get("/cells/" + cell + "?line=newest").want(http.StatusOK).shows("care-test@1").attribute("aria-current", "page")
+	admin.get("/cells/"+cell+"?line=newest").want(http.StatusOK).shows("care-test@1").attribute("aria-current", "page")
 	for _, file := range []string{"figures.csv", "figures.csv?table=classes", "trend.csv"} {
 		if got := admin.get("/cells/" + cell + "/" + file).want(http.StatusOK).Body.String(); strings.Count(got, "\n") < 1 {
 			t.Errorf("%s is empty", file)

@@ -149,8 +149,8 @@ func (l leans) blind() map[int]bool {
 	return at
 }
 
-// truthOfLine is the truth that a line is measured against: its own, or that of today.
-var truthOfLine = map[string]string{
+// lineTruths is the truth that a line is measured against: its own, or that of today.
+var lineTruths = map[string]string{
 	"frozen": `l.truth_id`,
 	"today":  `(SELECT c.id FROM truths c WHERE c.item_id = l.item_id AND c.current)`,
 }
@@ -162,7 +162,7 @@ func leansOf(ctx context.Context, q querier, cell leaningCell) (leans, error) {
 	rows, err := q.Query(ctx, `
 		WITH made AS MATERIALIZED (
 			SELECT l.position, l.item_id, u.id AS truth, u.created_at, u.review_id, u.annotation_id, r.origins
-			FROM dataset_lines l JOIN truths u ON u.id = `+truthOfLine[cell.Labels]+` LEFT JOIN reviews r ON r.id = u.review_id
+			FROM dataset_lines l JOIN truths u ON u.id = `+lineTruths[cell.Labels]+` LEFT JOIN reviews r ON r.id = u.review_id
 			WHERE l.version_id = $1 AND l.split = $2)
 		SELECT m.position, 'prefill' AS kind, coalesce(v.model_version_id, 0) AS model FROM made m JOIN hypothesis_views v ON v.item_id = m.item_id
 		WHERE v.review_id = m.review_id OR v.annotation_id = m.annotation_id OR m.origins -> 'words' -> 'taken' ? v.annotation_id::text

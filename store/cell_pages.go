@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -22,19 +21,11 @@ type CellPage struct {
 	Slots       []string
 	Baseline    *Cell            // what it is compared with, with its figures; nil for nothing that the actor sees
 	Differences []CellDifference // to the baseline, of every measure
-	Biases      []CellBias
+	Leanings    []CellLeaning
 	Overlaps    []CellOverlap
 	Errors      int    // lines and boxes that are kept as most wrong
 	Kind        string // of the project of its items: image or audio
 	Siblings    []CellSibling
-}
-
-// CellBias is a flag of a cell with the estimate of how far its figure leans.
-type CellBias struct {
-	Kind  string // prefill or corrected
-	Model string // the version whose output was seen
-	Lines int
-	Bias  json.RawMessage // nil: no estimate could be made
 }
 
 // CellOverlap is a cell on the lines that another version of the dataset has too.
@@ -101,16 +92,11 @@ func (s *Store) cellBaseline(ctx context.Context, actor Actor, c *CellPage) erro
 // cellBeside fills in what lies beside a cell.
 func (s *Store) cellBeside(ctx context.Context, actor Actor, c *CellPage) error {
 	args := actor.args(pgx.NamedArgs{"cell": c.ID})
+	var err error
+	if c.Leanings, err = s.CellLeanings(ctx, actor, c.ID); err != nil {
+		return err
+	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT f.kind, m.name || '@' || v.version AS model, f.lines, f.bias FROM cell_flags f JOIN model_versions v ON v.id = f.model_version_id
-		JOIN models m ON m.id = v.model_id WHERE f.cell_id = @cell ORDER BY f.kind, v.id`, args)
-	if err != nil {
-		return fmt.Errorf("flags of cell %d: %w", c.ID, err)
-	}
-	if c.Biases, err = pgx.CollectRows(rows, pgx.RowToStructByName[CellBias]); err != nil {
-		return fmt.Errorf("flags of cell %d: %w", c.ID, err)
-	}
-	rows, err = s.pool.Query(ctx, `
 		SELECT o.version_id AS version, d.name AS dataset, v.number, o.items, o.figures FROM cell_overlaps o
 		JOIN dataset_versions v ON v.id = o.version_id JOIN datasets d ON d.id = v.dataset_id WHERE o.cell_id = @cell AND `+seesVersion+`
 		ORDER BY v.id DESC LIMIT 50`, args)
