@@ -28,7 +28,7 @@ func leaningNote(c store.CellPage, leaning store.CellLeaning) web.CellNoteView {
 	}
 	if b.Value != nil && b.Low != nil && b.High != nil && b.OnFigure != nil {
 		note.Bias = fmt.Sprintf("%s (%s to %s) on these lines, %s on the whole figure", signed(*b.Value), signed(*b.Low), signed(*b.High), signed(*b.OnFigure))
-		note.Text += leaningWords(leaning)
+		note.Text += leaningBy(leaning)
 	} else {
 		note.Text += map[string]string{
 			attribution.FewBlind: fmt.Sprintf(" How much that flatters it cannot be told yet: only %d references were made by people who saw nothing.", b.Blind),
@@ -43,8 +43,8 @@ func leaningNote(c store.CellPage, leaning store.CellLeaning) web.CellNoteView {
 	return note
 }
 
-// leaningWords say what an estimate was made by, and whether it is one of chance.
-func leaningWords(leaning store.CellLeaning) string {
+// leaningBy say what an estimate was made by, and whether it is one of chance.
+func leaningBy(leaning store.CellLeaning) string {
 	b := leaning.Bias
 	by := fmt.Sprintf(" On them it is ahead of %s by so much more than on the %d that were made blind", modelName(leaning.Other), b.Blind)
 	switch {
