@@ -97,6 +97,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &summarizeProject{deps: d})
 	river.AddWorker(workers, &rewriteErased{deps: d})
 	river.AddWorker(workers, &runChunk{asking: newAsking(d, cfg)})
+	river.AddWorker(workers, newSubmitEvaluation(d, cfg))
 	river.AddWorker(workers, &scoreStep{deps: d})
 	river.AddWorker(workers, &compareEvaluation{deps: d})
 	river.AddWorker(workers, &sweepOutputs{deps: d, days: cmp.Or(cfg.OutputDays, store.OutputDays)})

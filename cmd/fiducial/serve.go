@@ -145,10 +145,14 @@ func (c *serveCommand) newServer(ctx context.Context, p *platform) (*http.Server
 	if err != nil {
 		return nil, err
 	}
+	started := c.launcher()
+	if started.Argo, err = c.argo(); err != nil {
+		return nil, err
+	}
 	site := handlers.New(handlers.Config{
 		Store: p.Store, Log: slog.Default(), Sessions: handlers.NewSessions(pgxstore.New(p.Pool), c.secureCookies()),
 		PublicURL: c.PublicURL, JobsUI: jobsUI, TrustedProxies: c.TrustedProxies, Webhooks: c.webhooks(),
-		Models: &jobs.Asker{Store: p.Store, Policy: c.models(), Launcher: c.launcher(), Log: slog.Default()},
+		Models: &jobs.Asker{Store: p.Store, Policy: c.models(), Launcher: started, Log: slog.Default()},
 	})
 	return &http.Server{Handler: site.Routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"fiducial/internal/webhook"
 	"fiducial/jobs"
+	"fiducial/jobs/argo"
 	"fiducial/jobs/launcher"
 	"fiducial/jobs/modelserver"
 )
@@ -35,9 +36,36 @@ type jobFlags struct {
 
 // modelFlags say where model servers are asked. The processes that run jobs ask them, and those that answer requests, when somebody tries one.
 type modelFlags struct {
+	argoFlags `embed:""`
+
 	ModelHosts    []string       `help:"The only hosts at which models are asked, such as asr.example.org or *.example.org; none if empty." env:"FIDUCIAL_MODEL_HOSTS" group:"Models"`
 	ModelNetworks []netip.Prefix `help:"Networks of your own, such as 10.3.0.0/16, that these hosts may lie in; without it public addresses alone." env:"FIDUCIAL_MODEL_NETWORKS" group:"Models"`
 	ModelCommands string         `help:"Folder of the programs that may be started as model servers for a run: whoever registers models may start any of them, with arguments of their own. None if empty." env:"FIDUCIAL_MODEL_COMMANDS" type:"path" group:"Models"`
+}
+
+// argoFlags say where Argo Workflows is, which can run evaluations and serve models.
+type argoFlags struct {
+	ArgoURL            string `name:"argo-url" help:"Address of Argo Workflows' server, such as https://argo:2746; evaluations run in workers alone if empty." env:"FIDUCIAL_ARGO_URL" group:"Argo"`
+	ArgoNamespace      string `help:"Namespace in which workflows run." default:"argo" env:"FIDUCIAL_ARGO_NAMESPACE" group:"Argo"`
+	ArgoToken          string `help:"Token of a service account that may submit, get and stop workflows there and read their logs; better given by the environment." env:"FIDUCIAL_ARGO_TOKEN" group:"Argo"`
+	ArgoCA             string `name:"argo-ca" help:"File with the certificate of the authority that signed that of Argo's server; the system's own if empty." env:"FIDUCIAL_ARGO_CA" type:"path" group:"Argo"`
+	ArgoImage          string `help:"Container image of this product, for the steps of evaluations." default:"fiducial:latest" env:"FIDUCIAL_ARGO_IMAGE" group:"Argo"`
+	ArgoSecret         string `help:"Secret that holds the environment of these containers: DATABASE_URL, S3_ENDPOINT and the rest, FIDUCIAL_SIGNING_KEY, FIDUCIAL_MODEL_HOSTS." default:"fiducial" env:"FIDUCIAL_ARGO_SECRET" group:"Argo"`
+	ArgoServiceAccount string `help:"Service account of these containers; the namespace's own if empty." env:"FIDUCIAL_ARGO_SERVICE_ACCOUNT" group:"Argo"`
+}
+
+// argo is the client of Argo's server, nil without one.
+func (f *argoFlags) argo() (*argo.Client, error) {
+	if f.ArgoURL == "" {
+		return nil, nil
+	}
+	client, err := argo.New(argo.Config{
+		URL: f.ArgoURL, Namespace: f.ArgoNamespace, Token: f.ArgoToken, CAFile: f.ArgoCA, Image: f.ArgoImage, Secret: f.ArgoSecret, ServiceAccount: f.ArgoServiceAccount,
+	})
+	if err != nil {
+		return nil, misuseError("--argo-url: " + err.Error())
+	}
+	return client, nil
 }
 
 // models says where models may be asked.
@@ -100,9 +128,14 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	if err := jobs.CheckMail(f.mail()); err != nil {
 		return misuseError("--smtp-url: " + err.Error())
 	}
+	started := f.launcher()
+	var err error
+	if started.Argo, err = f.argo(); err != nil {
+		return err
+	}
 	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{
 		Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default(),
-		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL, Models: f.models(), Launcher: f.launcher(),
+		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL, Models: f.models(), Launcher: started,
 		Mail: f.mail(),
 	})
 	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fiducial/internal/models"
+	"fiducial/jobs/argo"
 	"fiducial/jobs/modelserver"
 	"fiducial/store"
 )
@@ -21,7 +22,9 @@ import (
 type Launcher struct {
 	Programs Programs
 	Policy   modelserver.Policy // of the servers that do not run on this machine
-	Argo     Workflows          // nil without Argo
+	Argo     *argo.Client       // nil without Argo
+	// FollowEvery is how often Argo is asked how far a workflow is; two seconds if 0.
+	FollowEvery time.Duration
 }
 
 // running is what was started, whatever it is.
