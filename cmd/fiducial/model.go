@@ -38,7 +38,7 @@ func (c *modelAddCommand) Run(ctx context.Context, std *streams) error {
 }
 
 type modelReleaseCommand struct {
-	clientFlags      `embed:""`
+	modelClientFlags `embed:""`
 	modelServerFlags `embed:""`
 
 	Release string `arg:"" name:"name@version" help:"Model and version, such as strip-detector@2.1."`

@@ -17,7 +17,7 @@ import (
 // modelServerFlags say how a model version is asked. They are the settings of its server as a whole: what is not given is as if it had never been.
 type modelServerFlags struct {
 	Adapter          string            `help:"Protocol: openai, oip, labelstudio, json or offline." enum:",openai,oip,labelstudio,json,offline" default:"" group:"How it is asked"`
-	Address          string            `name:"server-url" help:"Address of the model's server; its host must be one of the product's --model-hosts." placeholder:"https://asr.example.org" group:"How it is asked"`
+	Address          string            `name:"url" aliases:"server-url" help:"Address of the model's server; its host must be one of the product's --model-hosts." placeholder:"https://asr.example.org" group:"How it is asked"`
 	Credential       string            `help:"Bearer token of the model's server; better given by the environment." env:"FIDUCIAL_MODEL_CREDENTIAL" group:"How it is asked"`
 	ServedModel      string            `help:"What the server calls the model." placeholder:"whisper-1" group:"How it is asked"`
 	Task             string            `help:"Of a language model: label, labels or spans." enum:",label,labels,spans" default:"" group:"How it is asked"`
@@ -27,12 +27,30 @@ type modelServerFlags struct {
 	Attempts         int               `help:"At most, of one question." default:"3" group:"How it is asked"`
 	Rate             float64           `help:"Calls a second at most, of all workers together; 0 is no limit." group:"How it is asked"`
 	Concurrency      int               `help:"Calls at once, of all workers together." default:"4" group:"How it is asked"`
-	Command          []string          `help:"Starts the server for a run: a program of the product's --model-commands, and its arguments with {port}, parted by commas." sep:"," placeholder:"serve-mood,--port,{port}" group:"How it is asked"`
+	Command          string            `help:"Starts the server for a run: a program of the product's --model-commands, and its arguments with {port}, parted by spaces." placeholder:"'serve-mood --port {port}'" group:"How it is asked"`
 	WorkflowTemplate string            `help:"Starts the server for a run: a WorkflowTemplate of Argo; with --workflow-port." group:"How it is asked"`
 	WorkflowPort     int               `help:"Where that one listens." group:"How it is asked"`
-	Env              map[string]string `help:"Environment of the command. No secrets: they stand in a table." group:"How it is asked"`
+	Env              map[string]string `help:"Environment of the command, or parameters of the template. No secrets: they stand in a table." group:"How it is asked"`
 	Ready            string            `help:"Path that answers 2xx once the started server is ready, such as /health." group:"How it is asked"`
 	ReadyWithin      time.Duration     `help:"How long that may take." default:"1m" group:"How it is asked"`
+}
+
+// modelClientFlags are clientFlags for commands whose --url is the address of a model's server.
+type modelClientFlags struct {
+	Product string `help:"Address of the product's server." default:"http://127.0.0.1:8080" env:"FIDUCIAL_URL" group:"Server"`
+	Token   string `help:"API token; without one, the admin token in the data folder of a server on this machine." env:"FIDUCIAL_TOKEN" group:"Server"`
+	Data    string `help:"Data folder of a server on this machine." default:"${data}" env:"FIDUCIAL_DATA" type:"path" group:"Server"`
+	JSON    bool   `name:"json" help:"Print JSON: one document, or a line each for lists."`
+}
+
+func (f *modelClientFlags) flags() *clientFlags {
+	return &clientFlags{URL: f.Product, Token: f.Token, Data: f.Data, JSON: f.JSON}
+}
+
+func (f *modelClientFlags) connect() (*client, error) { return f.flags().connect() }
+
+func (f *modelClientFlags) printAnswer(std *streams, v any, text string) error {
+	return f.flags().printAnswer(std, v, text)
 }
 
 // serverBody is what the API takes.
@@ -52,7 +70,7 @@ type serverBody struct {
 // body is nil if nothing was said of how the model is asked.
 func (f *modelServerFlags) body() (*serverBody, error) {
 	if f.Adapter == "" {
-		if f.Address != "" || len(f.Command) > 0 || f.WorkflowTemplate != "" {
+		if f.Address != "" || f.Command != "" || f.WorkflowTemplate != "" {
 			return nil, misuseError("say with --adapter which protocol the server speaks: openai, oip, labelstudio or json")
 		}
 		return nil, nil
@@ -85,10 +103,10 @@ func (f *modelServerFlags) body() (*serverBody, error) {
 		b.Credential = &f.Credential
 	}
 	switch {
-	case len(f.Command) > 0:
-		b.Launcher, b.Launch = models.ByCommand, models.Launch{Command: f.Command, Env: f.Env}
+	case f.Command != "":
+		b.Launcher, b.Launch = models.ByCommand, models.Launch{Command: strings.Fields(f.Command), Env: f.Env}
 	case f.WorkflowTemplate != "":
-		b.Launcher, b.Launch = models.ByArgo, models.Launch{Template: f.WorkflowTemplate, Port: f.WorkflowPort}
+		b.Launcher, b.Launch = models.ByArgo, models.Launch{Template: f.WorkflowTemplate, Port: f.WorkflowPort, Env: f.Env}
 	}
 	if b.Launcher != "" {
 		b.Launch.Ready, b.Launch.Seconds = f.Ready, int(f.ReadyWithin.Seconds())
@@ -110,7 +128,7 @@ func serverPath(model, version string) string {
 }
 
 type modelServerCommand struct {
-	clientFlags      `embed:""`
+	modelClientFlags `embed:""`
 	modelServerFlags `embed:""`
 
 	Release string `arg:"" name:"name@version" help:"Model and version, such as mood@3."`

@@ -116,7 +116,7 @@ func (o Options) Class(label string) (class string, ok bool) {
 type Launch struct {
 	// Command is a program in the folder that whoever runs the product keeps for them, and its arguments, in which {port} is the port.
 	Command  []string          `json:"command,omitempty" nullable:"false" example:"[\"serve-mood\",\"--port\",\"{port}\"]" doc:"A program of the folder of --model-commands, and its arguments; {port} is the port, as is PORT in its environment."`
-	Env      map[string]string `json:"env,omitempty" doc:"Its environment beside PORT. No secrets: they stand in a table."`
+	Env      map[string]string `json:"env,omitempty" doc:"Its environment beside PORT; of a template: its parameters. No secrets: they stand in a table."`
 	Ready    string            `json:"ready,omitempty" example:"/health" doc:"The path that answers 2xx once it is ready; any answer will do, if it is missing."`
 	Seconds  int               `json:"seconds,omitempty" doc:"That it may take to be ready; 60, if it is missing."`
 	Template string            `json:"template,omitempty" doc:"The WorkflowTemplate of Argo that serves the model."`

@@ -235,7 +235,7 @@ func (c *Client) Log(ctx context.Context, name string, limit int) ([]byte, error
 		return nil, err
 	}
 	var written bytes.Buffer
-	lines := json.NewDecoder(io.LimitReader(body, 4*int64(limit)))
+	lines := json.NewDecoder(io.LimitReader(body, 8*int64(limit)+64<<10))
 	for written.Len() < limit {
 		var line struct {
 			Result struct {
