@@ -322,5 +322,9 @@ func (c *evalStepCommand) Run(ctx context.Context, _ *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	return jobs.EvaluationStep(ctx, p.Store, p.Blobs, jobs.Config{Name: p.name, Log: slog.Default(), Models: c.models(), Launcher: c.launcher()}, c.Step)
+	started := c.launcher()
+	if started.Argo, err = c.argo(); err != nil {
+		return err
+	}
+	return jobs.EvaluationStep(ctx, p.Store, p.Blobs, jobs.Config{Name: p.name, Log: slog.Default(), Models: c.models(), Launcher: started}, c.Step)
 }
