@@ -39,8 +39,18 @@ func newCalls(t *testing.T, s *Server, mode string, utterances ...string) floor 
 		f.command(t, s, "model", "release", f.recognizer(model)+"@1")
 		f.command(t, s, "import", f.slug, filepath.Join(heard, "heard.jsonl"), "--format", "hypotheses", "--as", "prediction", "--model", f.recognizer(model)+"@1")
 	}
-	s.execute(t, `UPDATE projects SET prefill_mode = $2 WHERE slug = $1`, f.slug, mode)
+	admin.prefill(f.slug, mode)
 	return f
+}
+
+// prefill says in a project's settings what its labelers see of a hypothesis.
+func (p *page) prefill(slug, mode string) {
+	p.t.Helper()
+	p.open("/projects/" + slug + "/settings")
+	_, err := p.Locator("#prefill_mode").SelectOption(playwright.SelectOptionValues{Values: &[]string{mode}})
+	p.must(err)
+	p.press("Save the settings")
+	p.sees("The settings are saved.")
 }
 
 // recognizer is the name that a model of real hypotheses has in this test alone.
@@ -301,6 +311,33 @@ func TestTranscriptsAreNotLost(t *testing.T) {
 	p.writingReady()
 	if got := p.written(); got != want {
 		t.Fatalf("after a time without connection: %q, want %q", got, want)
+	}
+}
+
+// What was typed right before a page ends comes back, also where no request of that page arrived.
+func TestTypedWordsOutliveLostRequests(t *testing.T) {
+	t.Parallel()
+	server := shared(t)
+	f := newCalls(t, server, "blind", "agent-incorrect")
+	p := signIn(t, server, f.labeler)
+	p.expect("ERR_FAILED")
+	p.transcribe(f.slug)
+	p.types("login ")
+	p.saved()
+	const drafts = "**/draft"
+	p.must(p.Route(drafts, func(r playwright.Route) { _ = r.Abort() }))
+	p.types("incorrect")
+	p.open(p.path())
+	p.writingReady()
+	p.must(p.Unroute(drafts))
+	p.waits(`() => document.querySelector("transcript-workbench textarea").value === "login incorrect"`)
+	p.keys("Control+End")
+	p.types(" please")
+	p.saved()
+	p.open(p.path())
+	p.writingReady()
+	if got := p.written(); got != "login incorrect please" {
+		t.Fatalf("in the end there is %q", got)
 	}
 }
 

@@ -56,6 +56,7 @@ func (s *Server) apiRoutes(r router) {
 		s.reviewOperations(a)
 		s.batchOperations(a)
 		s.planOperations(a)
+		s.personalOperations(a)
 		s.agreementOperations(a)
 		s.qualityOperations(a)
 		s.calendarOperations(a)

@@ -2,10 +2,13 @@ package handlers
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strconv"
 
+	"fiducial/internal/access"
 	"fiducial/store"
 )
 
@@ -29,4 +32,24 @@ func (s *Server) erasedOf(r *http.Request, err error) error {
 		return s.Store.ErasedTask(r.Context(), actorOf(r), id, err)
 	}
 	return s.Store.ErasedItem(r.Context(), actorOf(r), id, err)
+}
+
+// keptOf is where the redaction of an item is that an expiry took, empty if there is none, or it is not for whoever asks.
+func (s *Server) keptOf(r *http.Request) string {
+	at := erasedAddress.FindStringSubmatch(r.URL.Path)
+	if at == nil || at[1] == "label" || at[1] == "tasks" || !actorOf(r).Allowed(access.ReadItems) {
+		return ""
+	}
+	id, err := strconv.ParseInt(at[2], 10, 64)
+	if err != nil {
+		return ""
+	}
+	redaction, err := s.Store.RedactionOf(r.Context(), actorOf(r), id)
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "redaction of an erased item", slog.String("request", requestIDOf(r)), slog.Any("error", err))
+	}
+	if redaction == 0 {
+		return ""
+	}
+	return fmt.Sprintf("/items/%d", redaction)
 }

@@ -92,6 +92,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	default:
 		view := web.ErrorView{Status: status, Message: message, Reference: requestIDOf(r)}
+		if errors.Is(err, store.ErrErased) {
+			view.Kept = s.keptOf(r)
+		}
 		switch status {
 		case http.StatusUnauthorized:
 			view.Retry = "/sign-in"

@@ -15,6 +15,9 @@ const (
 	rightContextHeader = "Sound-Right-Context"
 )
 
+// fetchedAhead in the query of a sound says that a page fetches it for later.
+const fetchedAhead = "ahead"
+
 // soundPath is where the sound of an item is, as far as who asks may hear it.
 func soundPath(item int64) string { return fmt.Sprintf("/media/items/%d/sound", item) }
 
@@ -38,7 +41,11 @@ func (s *Server) itemSound(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	playback, err := s.Store.PlayItem(r.Context(), actorOf(r), id)
+	open := s.Store.PlayItem
+	if r.URL.Query().Has(fetchedAhead) {
+		open = s.Store.FetchItem
+	}
+	playback, err := open(r.Context(), actorOf(r), id)
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func (s *Server) addImport(w http.ResponseWriter, r *http.Request) error {
 	values := web.ImportValues{
 		Format: r.PostFormValue("format"), Purpose: r.PostFormValue("purpose"), Model: r.PostFormValue("model"), Source: r.PostFormValue("source"),
 		GroupBy: r.PostFormValue("group_by"), GroupPattern: r.PostFormValue("group_pattern"), VOCBase: r.PostFormValue("voc_base"),
-		Per: r.PostFormValue("per"), AddClasses: r.PostFormValue("add_classes") != "", DryRun: r.PostFormValue("dry_run") != "",
+		Per: r.PostFormValue("per"), AddClasses: r.PostFormValue("add_classes") != "", AllowErased: r.PostFormValue("allow_erased") != "", DryRun: r.PostFormValue("dry_run") != "",
 	}
 	id, err := s.importOfForm(r, values)
 	if inv, ok := errors.AsType[*store.InvalidError](err); ok {
@@ -193,7 +193,7 @@ func (s *Server) importOfForm(r *http.Request, values web.ImportValues) (id int6
 func newImport(v web.ImportValues) store.NewImport {
 	n := store.NewImport{
 		Format: v.Format, Purpose: v.Purpose, Source: v.Source,
-		Options: store.ImportOptions{VOCBase: 1, GroupBy: v.GroupBy, AddClasses: v.AddClasses, DryRun: v.DryRun},
+		Options: store.ImportOptions{VOCBase: 1, GroupBy: v.GroupBy, AddClasses: v.AddClasses, AllowErased: v.AllowErased, DryRun: v.DryRun},
 	}
 	if v.GroupBy == store.GroupByName {
 		n.Options.GroupPattern = v.GroupPattern
@@ -298,6 +298,9 @@ func importOptions(i store.Import) (words []string) {
 	}
 	if i.Options.AddClasses {
 		words = append(words, "classes are added")
+	}
+	if i.Options.AllowErased {
+		words = append(words, "what was erased may come in again")
 	}
 	return words
 }

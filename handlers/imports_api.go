@@ -57,6 +57,7 @@ type newImportInput struct {
 		GroupPattern string `json:"group_pattern,omitempty" maxLength:"200" example:"^([A-Z]-[0-9]+)" doc:"For name: a regular expression; what its first group finds is the item's group, else all that it finds."`
 		Per          string `json:"per,omitempty" enum:",recording,segment" doc:"What becomes an item of a transcript with segments: the recording, which is what a missing value means, or each segment."`
 		AddClasses   bool   `json:"add_classes,omitempty" doc:"Add the classes that the project lacks; else what names them is refused."`
+		AllowErased  bool   `json:"allow_erased,omitempty" doc:"Let in again what was erased: the customer came back, or a wrong item was erased. Said for this import alone; the audit log keeps it."`
 		DryRun       bool   `json:"dry_run,omitempty" doc:"Say what would happen to each record, and change nothing."`
 	}
 }
@@ -158,7 +159,7 @@ func (s *Server) apiAddImport(ctx context.Context, actor store.Actor, in *newImp
 	}
 	added, err := s.Store.AddImport(ctx, actor, in.Slug, store.NewImport{
 		Format: b.Format, Purpose: b.Purpose, Model: b.Model, Source: b.Source,
-		Options: store.ImportOptions{VOCBase: base, GroupBy: b.GroupBy, GroupPattern: b.GroupPattern, Per: b.Per, AddClasses: b.AddClasses, DryRun: b.DryRun},
+		Options: store.ImportOptions{VOCBase: base, GroupBy: b.GroupBy, GroupPattern: b.GroupPattern, Per: b.Per, AddClasses: b.AddClasses, AllowErased: b.AllowErased, DryRun: b.DryRun},
 	})
 	if err != nil {
 		return nil, err

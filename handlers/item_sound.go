@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"fiducial/internal/speech"
@@ -20,13 +21,17 @@ const (
 	noRecording   = "no recording yet"
 )
 
-// nameSoundStates gives the states that a list of sound can be asked for their words.
-func nameSoundStates(states []ui.Option) {
+// statesOf gives the states that a list of a kind can be asked for their words. Pictures have no redactions.
+func statesOf(kind string, states []ui.Option) []ui.Option {
+	if kind != "audio" {
+		return slices.DeleteFunc(states, func(o ui.Option) bool { return o.Value == "redacted" })
+	}
 	for i := range states {
 		if states[i].Value == awaitingMedia {
 			states[i].Label = noRecording
 		}
 	}
+	return states
 }
 
 // itemSound is the sound of an item, nil of an image.

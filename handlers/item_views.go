@@ -96,9 +96,21 @@ var itemEvents = map[string]struct{ word, icon string }{
 	"relabel":   {"labels sent back, definition changed", "book-open"},
 }
 
+// skipWords says why a labeler passed an item over.
+func skipWords(reason store.SkipReason) string {
+	words := map[store.SkipReason]string{
+		store.CannotDecide: "could not decide", store.BrokenImage: "the image is broken", store.BrokenSound: "the sound is broken", store.NotMine: "not for them",
+		store.OtherReason: "for another reason",
+	}
+	return cmp.Or(words[reason], string(reason))
+}
+
 func itemEvent(e store.ItemEvent, names map[int64]string) web.ItemEventView {
 	known := itemEvents[e.What]
 	v := web.ItemEventView{At: e.At, What: cmp.Or(known.word, e.What), Icon: cmp.Or(known.icon, "info"), Note: e.Note}
+	if e.What == "skipped" {
+		v.Note = skipWords(store.SkipReason(e.Note))
+	}
 	if e.PersonID != 0 {
 		v.Name = names[e.PersonID]
 	}

@@ -73,9 +73,7 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request) error {
 	if v.Filter, err = s.itemsFilter(r, project.ID, query); err != nil {
 		return err
 	}
-	if project.Kind == "audio" {
-		nameSoundStates(v.Filter.States)
-	}
+	v.Filter.States = statesOf(project.Kind, v.Filter.States)
 	if filter.Before != 0 && len(items) <= itemsAPage { // this is where the list begins: show its whole first page
 		return seeOther(w, r, with(r.URL.Path, query, "before", ""))
 	}

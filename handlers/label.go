@@ -37,6 +37,7 @@ func (s *Server) labelRoutes(r router) {
 	r.on(http.MethodPut, "/label/keys", access.Label, s.remapKeys)
 	r.get("/label/{task}", access.Label, s.showTask)
 	r.get("/label/{task}/state", access.Label, s.taskState)
+	r.post("/label/{task}/shown", access.Label, s.taskShown)
 	r.on(http.MethodPut, "/label/{task}/draft", access.Label, s.saveTaskDraft)
 	r.post("/label/{task}/submit", access.Label, s.submitTask)
 	r.post("/label/{task}/skip", access.Label, s.skipTask)
@@ -70,11 +71,13 @@ func taskPath(task int64) string { return fmt.Sprintf("/label/%d", task) }
 
 func nextPath(slug string) string { return "/label/next?project=" + url.QueryEscape(slug) }
 
-// fetchNext hands out the next task beside the one that is being worked on; 204 if there is none.
+// fetchNext hands out the next task beside the one that is being worked on; 204 if there is none. One that is fetched ahead counts as seen and
+// heard once its page says that it is shown.
 func (s *Server) fetchNext(w http.ResponseWriter, r *http.Request) error {
 	var ask struct {
 		After   int64  `json:"after"`
 		Project string `json:"project"`
+		Ahead   bool   `json:"ahead"`
 	}
 	if err := readJSON(w, r, largestRequest, &ask); err != nil {
 		return err
@@ -90,7 +93,32 @@ func (s *Server) fetchNext(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderTask(w, r, claimed.Task)
+	if !ask.Ahead {
+		return s.renderTask(w, r, claimed.Task)
+	}
+	work, err := s.Store.WorkAhead(r.Context(), actorOf(r), claimed.Task)
+	if err != nil {
+		return err
+	}
+	state := s.workbenchState(r, work)
+	if state.Sound != nil {
+		state.Sound.Src += "?" + fetchedAhead + "=1"
+		state.URLs.Shown = taskPath(work.Task) + "/shown"
+	}
+	return renderJSON(w, http.StatusOK, state)
+}
+
+// taskShown is told by a page that an utterance, which it had fetched ahead, is on the screen.
+func (s *Server) taskShown(w http.ResponseWriter, r *http.Request) error {
+	task, err := pathID(r, "task")
+	if err != nil {
+		return err
+	}
+	if err := s.Store.Shown(r.Context(), actorOf(r), task); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // renderTask answers with the state of a task for the workbench.

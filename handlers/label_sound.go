@@ -76,6 +76,10 @@ func workbenchSound(work store.Work) *web.WorkbenchSound {
 		Src: itemMediaHref(work.Item, "sound"), Peaks: itemMediaHref(work.Item, "peaks"), Seconds: work.Seconds,
 		Lead: min(work.Begins, work.Context), Trail: max(min(work.Trail, work.Context), 0), Channels: work.Channels, Begins: work.Begins,
 		Mode: work.Mode, Transcript: work.Transcript, Heard: workbenchHeard(work.Heard), Picked: pickedFor(work.Picked), Tags: tagsOf(work.Rules.Checks), Rules: work.Rules.Checks,
+		Around: []web.WorkbenchNeighbor{},
+	}
+	for _, n := range work.Neighbors {
+		sound.Around = append(sound.Around, web.WorkbenchNeighbor{Begin: n.Begins, End: n.Ends, Channel: n.Channel, Text: n.Transcript.Text()})
 	}
 	return sound
 }

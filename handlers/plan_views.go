@@ -84,6 +84,9 @@ func planPreviewView(p store.PlanPreview) web.PlanPreviewView {
 		Says: choiceSays(p.Choice, p.PlanHistogram), Sound: soundOf(p.Seconds), Left: planLeft(p.PlanHistogram), Nothing: p.Chosen+p.Control == 0,
 		Histogram: histogramView(p.PlanHistogram, ""),
 	}
+	if p.Unready > 0 {
+		v.Left = append(v.Left, fmt.Sprintf("%s that cannot be chosen yet: their recordings have not come, or are still being read", counted(p.Unready, "item", "items")))
+	}
 	hands := "By one labeler"
 	if len(p.Modes) > 1 {
 		hands = fmt.Sprintf("By %d labelers each", len(p.Modes))

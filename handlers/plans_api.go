@@ -79,8 +79,9 @@ func countsOf(c sampling.Choice, h store.PlanHistogram, seconds float64) PlanCou
 type planPreviewJSON struct {
 	PlanCounts
 
-	Seed int64     `json:"seed" doc:"Send it with the plan to draw what is previewed."`
-	Work *workJSON `json:"work,omitempty" doc:"Missing until enough answers of the project were timed."`
+	Seed    int64     `json:"seed" doc:"Send it with the plan to draw what is previewed."`
+	Work    *workJSON `json:"work,omitempty" doc:"Missing until enough answers of the project were timed."`
+	Unready int       `json:"unready" doc:"Items that cannot be chosen yet: their recordings have not come, or are still being read."`
 }
 
 type planPreviewOutput struct{ Body planPreviewJSON }
@@ -214,7 +215,7 @@ func (s *Server) apiPreviewPlan(ctx context.Context, actor store.Actor, in *plan
 	if err != nil {
 		return nil, err
 	}
-	out := planPreviewJSON{PlanCounts: countsOf(p.Choice, p.PlanHistogram, p.Seconds), Seed: p.Choice.Seed}
+	out := planPreviewJSON{PlanCounts: countsOf(p.Choice, p.PlanHistogram, p.Seconds), Seed: p.Choice.Seed, Unready: p.Unready}
 	if p.Pace.Known() {
 		hours, low, high := p.Work()
 		out.Work = &workJSON{hours, low, high, p.Pace.N}

@@ -84,8 +84,11 @@ func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
 	}
 	for _, skip := range r.Skips {
 		reason := "Cannot decide"
-		if skip.Reason == string(store.BrokenImage) {
-			reason = map[bool]string{true: "The recording is broken", false: "The image is broken"}[r.Kind == "audio"]
+		switch store.SkipReason(skip.Reason) {
+		case store.BrokenImage:
+			reason = "The image is broken"
+		case store.BrokenSound:
+			reason = "The sound is broken"
 		}
 		v.Skips = append(v.Skips, web.ReviewSkipView{Reason: reason, Note: skip.Note, At: skip.At})
 	}

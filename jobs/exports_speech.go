@@ -150,7 +150,7 @@ func (e *exporting) recordings(ctx context.Context, split manifest.Split, words 
 			}
 			one := e.spoken(line, words)
 			if !e.export.Media && line.Spoken.Recording == of {
-				open.Segments = append(open.Segments, one.Segments...)
+				open.Segments, open.Moments = append(open.Segments, one.Segments...), append(open.Moments, one.Moments...)
 				continue
 			}
 			if of != 0 && !yield(open, nil) {
@@ -187,6 +187,11 @@ func (e *exporting) spoken(line *store.ExportLine, words bool) formats.Recording
 			segment.Words = e.timedWords(line, s.Text, times[i])
 		}
 		recording.Segments = append(recording.Segments, segment)
+	}
+	for _, b := range line.Boxes {
+		if e.export.Format == "textgrid" {
+			recording.Moments = append(recording.Moments, formats.Moment{Class: b.Class, Begin: e.at(line, b.X), End: e.at(line, b.X+b.W), Channel: e.channel(line, int(b.Y))})
+		}
 	}
 	if e.export.Format == "nemo" && len(recording.Segments) == 0 { // a line says that nothing is said
 		recording.Segments = []formats.Segment{{Start: e.at(line, 0), End: e.at(line, line.Seconds()), Channel: e.channel(line, 0)}}
@@ -399,8 +404,13 @@ func (e *exporting) loseSpoken(line *store.ExportLine) {
 	case "parquet", "huggingface":
 		return
 	}
-	for range line.Boxes {
-		e.report.Add(formats.LeftOut, line.Key, "a moment, for which this format has no place")
+	for _, b := range line.Boxes {
+		switch {
+		case e.export.Format != "textgrid":
+			e.report.Add(formats.LeftOut, line.Key, "a moment, for which this format has no place")
+		case b.Definition > 0:
+			e.report.Add(formats.LeftOut, line.Key, "which definition a moment was made under")
+		}
 	}
 	if e.export.Format != "nemo" && len(line.Sound.Transcript) == 0 {
 		e.report.Add(formats.LeftOut, line.Key, "that nothing is said in it")

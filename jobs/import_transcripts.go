@@ -146,20 +146,53 @@ func (r *importReading) segments(file string, recording *formats.Recording, yiel
 		u.name(file)
 		if !unwritten {
 			r.write(u, kept, 0)
+			r.mark(u, recording.Moments, 0)
 		}
 		return yield(u)
 	}
+	placed := 0
 	for i := range kept {
 		s := &kept[i]
 		u := &utterance{byStem: true, suffix: spanSuffix(s)}
 		u.Sound, u.Channel, u.Begins, u.Ends = recording.Key, s.Channel, &s.Start, &s.End
 		u.name(file)
 		r.write(u, kept[i:i+1], s.Start)
+		inside := momentsIn(recording.Moments, s)
+		r.mark(u, inside, s.Start)
+		placed += len(inside)
 		if err := yield(u); err != nil {
 			return err
 		}
 	}
+	if r.run.Purpose == store.PurposeTruth && placed < len(recording.Moments) {
+		r.speech.dropped["a moment that lies in no segment as a whole"]++
+	}
 	return nil
+}
+
+// momentsIn are those that lie in a segment as a whole, on its channel.
+func momentsIn(moments []formats.Moment, s *formats.Segment) (inside []formats.Moment) {
+	const slack = 1e-3
+	for _, m := range moments {
+		if m.Begin >= s.Start-slack && m.End <= s.End+slack && (m.Channel == 0 || s.Channel == 0 || m.Channel == s.Channel) {
+			inside = append(inside, m)
+		}
+	}
+	return inside
+}
+
+// mark gives an utterance that begins at a time of the recording these moments of it, as a part of its truth.
+func (r *importReading) mark(u *utterance, moments []formats.Moment, begins float64) {
+	if len(moments) == 0 || r.run.Purpose == store.PurposeMedia {
+		return
+	}
+	if r.run.Purpose != store.PurposeTruth {
+		r.speech.dropped["its moments, which only truth has"]++
+		return
+	}
+	for _, m := range moments {
+		u.Moments = append(u.Moments, store.ImportMoment{Class: m.Class, Begins: max(exact(m.Begin-begins), 0), Ends: exact(m.End - begins), Channel: m.Channel})
+	}
 }
 
 // shortestSegment is what a segment without a length gets, in seconds. One that is alone, from the beginning, is of the whole

@@ -444,7 +444,17 @@ ALTER TABLE truths DROP CONSTRAINT truths_origin;
 ALTER TABLE truths ADD CONSTRAINT truths_origin CHECK (num_nonnulls(review_id, import_id, erasure_id) = 1);
 ALTER TABLE erasures ADD COLUMN kept integer NOT NULL DEFAULT 0;
 
+-- Sound that is broken is no broken image.
+DROP INDEX assignments_undecided_idx;
+UPDATE assignments a SET skip_reason = 'broken_sound' FROM tasks t JOIN projects p ON p.id = t.project_id AND p.kind = 'audio'
+    WHERE t.id = a.task_id AND a.skip_reason = 'broken_image';
+CREATE INDEX assignments_undecided_idx ON assignments (project_id, task_id)
+    WHERE state = 'skipped' AND skip_reason IN ('cannot_decide', 'broken_image', 'broken_sound');
+
 -- +goose Down
+DROP INDEX assignments_undecided_idx;
+UPDATE assignments SET skip_reason = 'broken_image' WHERE skip_reason = 'broken_sound';
+CREATE INDEX assignments_undecided_idx ON assignments (project_id, task_id) WHERE state = 'skipped' AND skip_reason IN ('cannot_decide', 'broken_image');
 ALTER TABLE erasures DROP COLUMN kept;
 ALTER TABLE truths DROP COLUMN erasure_id;
 ALTER TABLE truths ADD CONSTRAINT truths_origin CHECK ((review_id IS NULL) <> (import_id IS NULL)) NOT VALID;

@@ -119,7 +119,7 @@ func lockScored(ctx context.Context, tx pgx.Tx, item int64) (u *scored, err erro
 
 // Conditions on task t: a labeler could not decide about it; one contests a mark on their answer.
 const (
-	taskUndecided = `EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image'))`
+	taskUndecided = `EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image', 'broken_sound'))`
 	taskDisputed  = `EXISTS (SELECT FROM review_marks m JOIN annotations an ON an.id = m.annotation_id WHERE an.task_id = t.id AND m.disputed_at IS NOT NULL)`
 )
 

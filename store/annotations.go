@@ -36,10 +36,11 @@ type Receipt struct {
 // SkipReason is why a labeler passes a task over.
 type SkipReason string
 
-// The reasons for a skip. The first two send the task to review, the others back to the queue.
+// The reasons for a skip. The first three send the task to review, the others back to the queue.
 const (
 	CannotDecide SkipReason = "cannot_decide"
 	BrokenImage  SkipReason = "broken_image"
+	BrokenSound  SkipReason = "broken_sound"
 	NotMine      SkipReason = "not_mine"
 	OtherReason  SkipReason = "other"
 )
@@ -205,6 +206,9 @@ func record(ctx context.Context, tx pgx.Tx, actor Actor, h held, a NewAnnotation
 	if err != nil {
 		return Receipt{}, false, err
 	}
+	if err := answersEdited(ctx, tx, actor, h); err != nil {
+		return Receipt{}, false, err
+	}
 	receipt = Receipt{Surplus: !h.placed() && !h.free() && !h.gold(), Project: h.Slug}
 	active := min(h.ActiveMS+max(a.ActiveMS, 0), h.WallMS)
 	err = tx.QueryRow(ctx, `
@@ -347,7 +351,7 @@ func (h held) fits(b DraftBox) string {
 func (s *Store) Skip(ctx context.Context, actor Actor, task, assignment int64, reason SkipReason, note string) (receipt Receipt, err error) {
 	note = strings.TrimSpace(note)
 	switch {
-	case !slices.Contains([]SkipReason{CannotDecide, BrokenImage, NotMine, OtherReason}, reason):
+	case !slices.Contains([]SkipReason{CannotDecide, BrokenImage, BrokenSound, NotMine, OtherReason}, reason):
 		return Receipt{}, invalid("reason", "Choose a reason for skipping.")
 	case reason == OtherReason && note == "":
 		return Receipt{}, invalid("note", "Say in a word why you skip this item.")

@@ -145,7 +145,7 @@ func (v votes) outcome() (kind DecisionKind, annotation int64) {
 func contested(ctx context.Context, tx pgx.Tx, task int64) (LeftBecause, error) {
 	var undecided, disputed bool
 	err := tx.QueryRow(ctx, `
-		SELECT EXISTS (SELECT FROM assignments a WHERE a.task_id = $1 AND a.state = 'skipped' AND a.skip_reason IN ('cannot_decide', 'broken_image')),
+		SELECT EXISTS (SELECT FROM assignments a WHERE a.task_id = $1 AND a.state = 'skipped' AND a.skip_reason IN ('cannot_decide', 'broken_image', 'broken_sound')),
 			EXISTS (SELECT FROM review_marks m JOIN annotations an ON an.id = m.annotation_id WHERE an.task_id = $1 AND m.disputed_at IS NOT NULL
 				AND NOT EXISTS (SELECT FROM reviews r WHERE r.task_id = $1 AND r.decided_at > m.disputed_at))`, task).Scan(&undecided, &disputed)
 	switch {

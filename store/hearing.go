@@ -123,6 +123,38 @@ type Playback struct {
 // PlayItem opens the sound of an item, if the actor may hear it, and notes that they did: once a minute, however many parts of it are
 // asked for. No byte of it tells anything of what lies outside of what they may hear. Everything else is ErrNotFound.
 func (s *Store) PlayItem(ctx context.Context, actor Actor, item int64) (*Playback, error) {
+	playback, err := s.playback(ctx, actor, item)
+	if err != nil {
+		return nil, err
+	}
+	return playback, s.noteHearing(ctx, actor, item)
+}
+
+// FetchItem opens the same for a page that fetches it before it is worked on. For whoever has been handed the item that is no hearing yet: Shown
+// notes it once the item is on the screen. For everybody else it is PlayItem.
+func (s *Store) FetchItem(ctx context.Context, actor Actor, item int64) (*Playback, error) {
+	var handed bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM assignments a JOIN tasks t ON t.id = a.task_id WHERE t.item_id = $1 AND a.person_id = $2 AND a.state = 'leased')`,
+		item, actor.PersonID).Scan(&handed)
+	if err != nil {
+		return nil, fmt.Errorf("sound of item %d: %w", item, err)
+	}
+	if !handed {
+		return s.PlayItem(ctx, actor, item)
+	}
+	return s.playback(ctx, actor, item)
+}
+
+func (s *Store) noteHearing(ctx context.Context, actor Actor, item int64) error {
+	_, err := s.pool.Exec(ctx, `INSERT INTO media_reads (person_id, token_id, item_id, kind) VALUES ($1, $2, $3, 'sound') ON CONFLICT DO NOTHING`,
+		orNull(actor.PersonID), orNull(actor.TokenID), item)
+	if err != nil {
+		return fmt.Errorf("note the hearing of item %d: %w", item, err)
+	}
+	return nil
+}
+
+func (s *Store) playback(ctx context.Context, actor Actor, item int64) (*Playback, error) {
 	h, err := s.SoundOf(ctx, actor, item)
 	if err != nil {
 		return nil, err
@@ -134,11 +166,6 @@ func (s *Store) PlayItem(ctx context.Context, actor Actor, item int64) (*Playbac
 	content, err := sound.Play(h.Channel, h.first, h.end)
 	if err != nil {
 		return nil, fmt.Errorf("sound of item %d: %w", item, err)
-	}
-	_, err = s.pool.Exec(ctx, `INSERT INTO media_reads (person_id, token_id, item_id, kind) VALUES ($1, $2, $3, 'sound') ON CONFLICT DO NOTHING`,
-		orNull(actor.PersonID), orNull(actor.TokenID), item)
-	if err != nil {
-		return nil, fmt.Errorf("note the hearing of item %d: %w", item, err)
 	}
 	return &Playback{h, content}, nil
 }

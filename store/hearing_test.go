@@ -314,3 +314,24 @@ func TestWiderContext(t *testing.T) {
 		t.Errorf("the audit says %s", detail)
 	}
 }
+
+// Only whoever was handed an item fetches its sound ahead without having heard it.
+func TestSoundFetchedAheadIsNotHeard(t *testing.T) {
+	t.Parallel()
+	b := newBooth(t)
+	b.hand(t, b.labeler, 0)
+	for who, want := range map[*Actor]int{&b.labeler: 0, &b.reviewer: 1} {
+		playback, err := b.FetchItem(t.Context(), *who, b.calls.Items[0])
+		if err != nil || playback.Seconds != 1 {
+			t.Fatalf("%+v, %v", playback, err)
+		}
+		var reads int
+		b.scan(t, &reads, `SELECT count(*) FROM media_reads WHERE person_id = $1`, who.PersonID)
+		if reads != want {
+			t.Errorf("a %s: %d hearings, want %d", who.Role, reads, want)
+		}
+	}
+	if _, err := b.FetchItem(t.Context(), b.labeler, b.calls.Items[1]); !errors.Is(err, ErrNotFound) {
+		t.Errorf("an item of somebody else's: %v", err)
+	}
+}

@@ -87,9 +87,9 @@ func seeHypotheses(ctx context.Context, q querier, person, item int64, how strin
 	return nil
 }
 
-// hypothesesFor returns what assignment's labeler may see now, noting that they do. In mode reveal that is what they
+// hypothesesFor returns what assignment's labeler may see now; note says that they do. In mode reveal that is what they
 // asked to see before.
-func (s *Store) hypothesesFor(ctx context.Context, actor Actor, w Work) ([]Hypothesis, error) {
+func (s *Store) hypothesesFor(ctx context.Context, actor Actor, w Work, note bool) ([]Hypothesis, error) {
 	switch w.Mode {
 	case Edit:
 	case Reveal:
@@ -103,10 +103,30 @@ func (s *Store) hypothesesFor(ctx context.Context, actor Actor, w Work) ([]Hypot
 		return nil, nil
 	}
 	heard, err := hypothesesOf(ctx, s.pool, w.Task, w.Item)
-	if err != nil || !unanswered(w.State) {
+	if err != nil || !note || !unanswered(w.State) {
 		return heard, err
 	}
 	return heard, seeHypotheses(ctx, s.pool, actor.PersonID, w.Item, w.Mode, heard)
+}
+
+// answersEdited notes what an answer began from where its page could not say that it was shown: whoever answers has seen it.
+func answersEdited(ctx context.Context, tx pgx.Tx, actor Actor, h held) error {
+	if !h.audio() || h.Mode != Edit {
+		return nil
+	}
+	var noted bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM hypothesis_views WHERE item_id = $1 AND person_id = $2 AND how = 'edit')`, h.Item, actor.PersonID).Scan(&noted)
+	if err != nil {
+		return fmt.Errorf("hypotheses seen: %w", err)
+	}
+	if noted {
+		return nil
+	}
+	shown, err := hypothesesOf(ctx, tx, h.Task, h.Item)
+	if err != nil {
+		return err
+	}
+	return seeHypotheses(ctx, tx, actor.PersonID, h.Item, Edit, shown)
 }
 
 // unanswered reports whether an assignment in this state is still to be answered.

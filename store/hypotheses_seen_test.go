@@ -168,3 +168,46 @@ func TestModesFollowThePlan(t *testing.T) {
 		t.Errorf("modes %v, want %v", modes, want)
 	}
 }
+
+// What a page fetches before it is worked on is neither seen nor heard until it says that it is shown; an answer says so at the latest.
+func TestFetchedAheadIsNotSeen(t *testing.T) {
+	t.Parallel()
+	f := newSpeechFloor(t, storetest.Pool(t), 1, 2, 1)
+	anna := f.labelers[0]
+	f.exec(t, `UPDATE projects SET prefill_mode = 'edit'`)
+	version := f.modelVersion(t, "5.2")
+	f.hear(t, f.items[0], version, "hello world")
+	f.hear(t, f.items[1], version, "good bye")
+	first := f.mustClaim(t, anna)
+	second, err := f.Claim(t.Context(), anna, f.project.Slug, first.Assignment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Claimed{first, second} {
+		if work, err := f.WorkAhead(t.Context(), anna, c.Task); err != nil || len(work.Heard) != 1 || work.Transcript.Text() != work.Heard[0].Text {
+			t.Fatalf("%+v, %v", work, err)
+		}
+	}
+	var reads int
+	f.scan(t, &reads, `SELECT count(*) FROM media_reads`)
+	if got := f.views(t); len(got) != 0 || reads != 0 {
+		t.Fatalf("%+v seen, %d heard", got, reads)
+	}
+	for range 2 {
+		if err := f.Shown(t.Context(), anna, first.Task); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.scan(t, &reads, `SELECT count(*) FROM media_reads WHERE kind = 'sound'`)
+	if got := f.views(t); len(got) != 1 || got[0].How != Edit || reads != 1 {
+		t.Fatalf("%+v seen, %d heard", got, reads)
+	}
+	if _, err := f.Submit(t.Context(), anna, f.write(second, "good buy")); err != nil {
+		t.Fatal(err)
+	}
+	var begun bool
+	f.scan(t, &begun, `SELECT prefilled FROM annotations`)
+	if got := f.views(t); len(got) != 2 || !begun {
+		t.Errorf("%+v, prefilled %t", got, begun)
+	}
+}

@@ -31,6 +31,7 @@ type ImportUtterance struct {
 	Group        string
 	Transcript   speech.Transcript // in seconds of the utterance
 	Written      bool              // it has a transcript, be it an empty one
+	Moments      []ImportMoment    // of what was written
 	Hypothesis   *ImportHypothesis
 	Fault        string // why it is refused whatever else there is; "" if it may come in
 	Losses       []ImportResult
@@ -148,8 +149,9 @@ type speechBatch struct {
 	items      map[string]*knownUtterance // by key hash
 	itemsByID  map[int64]*knownUtterance
 	tombs      map[string]tomb
-	redacted   map[string]bool  // key hashes
-	twins      map[string]int64 // an item of each sound that is there already, by its hash
+	redacted   map[string]bool        // key hashes
+	classes    map[string]importClass // by name, once a moment names one
+	twins      map[string]int64       // an item of each sound that is there already, by its hash
 
 	plans    []*utterancePlan
 	attached []*soundPlan
@@ -212,6 +214,7 @@ type utterancePlan struct {
 	span      span // span.Item once it is made
 
 	transcript speech.Transcript
+	moments    []Box
 	hypothesis *ImportHypothesis
 	labeled    bool // its transcript or hypothesis is to be written
 

@@ -172,7 +172,7 @@ func (b *speechBatch) planWords(ctx context.Context, u *ImportUtterance, p *utte
 	}
 	switch {
 	case b.run.Purpose == PurposeTruth && u.Written:
-		return b.planTruth(ctx, p, transcript)
+		return b.planTruth(ctx, u, p, transcript)
 	case b.run.Purpose != PurposeTruth && u.Hypothesis != nil:
 		same, err := b.sameHypothesis(ctx, p.item, u.Hypothesis)
 		p.hypothesis, p.labeled = u.Hypothesis, !same
@@ -197,12 +197,18 @@ func (b *speechBatch) erasedPart(p *utterancePlan, transcript speech.Transcript)
 	return false
 }
 
-func (b *speechBatch) planTruth(ctx context.Context, p *utterancePlan, transcript speech.Transcript) (refusal string, err error) {
+func (b *speechBatch) planTruth(ctx context.Context, u *ImportUtterance, p *utterancePlan, transcript speech.Transcript) (refusal string, err error) {
 	// How long the utterance is may come out later; what else is wrong is refused now.
 	if fault := transcript.Check(longestUtterance, mostChannels); fault != "" {
 		return fault, nil
 	}
+	if err := b.planMoments(ctx, u, p); err != nil {
+		return "", err
+	}
 	same, err := b.sameTranscript(ctx, p.item, transcript)
+	if err == nil && same {
+		same, err = b.sameMoments(ctx, p.item, p.moments)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -254,7 +254,10 @@ func (b *speechBatch) writeTruths(ctx context.Context) error {
 	if err := b.copy(ctx, "truths", []string{"id", "item_id", "import_id"}, truths); err != nil {
 		return err
 	}
-	return b.copy(ctx, "transcripts", []string{"item_id", "kind", "of_id", "segments"}, transcripts)
+	if err := b.copy(ctx, "transcripts", []string{"item_id", "kind", "of_id", "segments"}, transcripts); err != nil {
+		return err
+	}
+	return b.writeMoments(ctx, labeled, ids)
 }
 
 func (b *speechBatch) writeHypotheses(ctx context.Context) error {

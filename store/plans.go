@@ -206,6 +206,7 @@ type PlanPreview struct {
 	Seconds float64         // of sound
 	Modes   []string
 	Pace    sampling.Pace // of the project; not Known until enough was answered
+	Unready int           // items that cannot be chosen yet: their recordings have not come, or are still being read
 }
 
 // Work is how many hours of work the plan means, for all labelers together, with its interval.
@@ -229,6 +230,10 @@ func (s *Store) PreviewPlan(ctx context.Context, actor Actor, n NewPlan) (v Plan
 	}
 	out := sampling.Select(pool, asked.Choice)
 	v = PlanPreview{PlanHistogram: histogramOf(out), Choice: asked.Choice, Seconds: out.Seconds, Modes: asked.Modes}
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM items WHERE project_id = $1 AND state IN ('awaiting_media', 'processing')`, n.Project).Scan(&v.Unready)
+	if err != nil {
+		return v, fmt.Errorf("items that are not ready: %w", err)
+	}
 	v.Pace, err = s.planPace(ctx, n.Project)
 	return v, err
 }

@@ -203,6 +203,9 @@ func fitTruth(ctx context.Context, tx pgx.Tx, sp span, channels int) (fault stri
 	if fault != "" {
 		return fault, nil
 	}
+	if err := fitMoments(ctx, tx, truths[0], *sp.Ends-*sp.Begins, channels); err != nil {
+		return "", err
+	}
 	return "", writeTranscript(ctx, tx, sp.Item, truthTranscript, truths[0], fitted)
 }
 

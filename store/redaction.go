@@ -93,23 +93,14 @@ func (r *redaction) write(batch *pgx.Batch, erasure int64) {
 		r.made, r.madeTruth, r.Truth)
 }
 
-// masked are the words without what is personal. Speakers, in whose names no detector looks, are numbered.
+// masked are the words without what is personal. Speakers, in whose names no detector looks, are told by letters.
 func (r *redaction) masked() speech.Transcript {
 	spans := make([]pii.Span, len(r.Spans))
 	for i, s := range r.Spans {
 		spans[i] = pii.Span{Segment: s.Segment, First: s.First, Last: s.Last, Kind: pii.Kind(s.Kind)}
 	}
 	masked, _ := pii.Mask(r.Transcript, spans, pii.Label)
-	numbers := map[string]string{"": ""}
-	for i := range masked {
-		number, known := numbers[masked[i].Speaker]
-		if !known {
-			number = fmt.Sprintf("S%d", len(numbers))
-			numbers[masked[i].Speaker] = number
-		}
-		masked[i].Speaker = number
-	}
-	return masked
+	return masked.Anonymous()
 }
 
 // settleRedactions gives the redactions the hashes of the keys, once the items that had them are gone, and takes their names from groups that have

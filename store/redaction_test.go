@@ -145,7 +145,7 @@ func (s *spoken) wantRedaction(t *testing.T, gone int64, moments int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := speech.Transcript{{End: 0.5, Speaker: "S1", Text: "[name] speaking"}, {Begin: 0.5, End: 0.9, Speaker: "S2", Text: "yes"}}
+	want := speech.Transcript{{End: 0.5, Speaker: "A", Text: "[name] speaking"}, {Begin: 0.5, End: 0.9, Speaker: "B", Text: "yes"}}
 	if item.State != "redacted" || item.Sound == nil || len(item.Sound.Truth) != 2 || item.Sound.Truth[0] != want[0] || item.Sound.Truth[1] != want[1] {
 		t.Errorf("%s: %+v", item.State, item.Sound)
 	}

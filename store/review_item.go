@@ -160,7 +160,7 @@ func reviewItem(ctx context.Context, tx pgx.Tx, actor Actor, item int64) (r Revi
 	if rows, err = tx.Query(ctx, `
 		SELECT a.skip_reason AS reason, `+noteOf(skipNote, "t.item_id", "a.id")+` AS note, a.finished_at AS at
 		FROM assignments a JOIN tasks t ON t.id = a.task_id
-		WHERE a.task_id = $1 AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image') ORDER BY a.finished_at, a.id`, r.Task); err != nil {
+		WHERE a.task_id = $1 AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image', 'broken_sound') ORDER BY a.finished_at, a.id`, r.Task); err != nil {
 		return Reviewed{}, err
 	}
 	if r.Skips, err = pgx.CollectRows(rows, pgx.RowToStructByName[ReviewSkip]); err != nil {

@@ -34,7 +34,7 @@ func (s *Store) ReviewQueues(ctx context.Context, actor Actor) ([]ReviewQueue, e
 			 JOIN tasks t ON t.id = an.task_id AND t.state = 'in_review'
 			 WHERE m.disputed_at IS NOT NULL AND t.project_id = p.id) AS disputed,
 			(SELECT count(DISTINCT a.task_id) FROM assignments a JOIN tasks t ON t.id = a.task_id AND t.state = 'in_review'
-			 WHERE a.project_id = p.id AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image')) AS undecided
+			 WHERE a.project_id = p.id AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image', 'broken_sound')) AS undecided
 		FROM projects p CROSS JOIN LATERAL (
 			SELECT count(*) AS waiting, min(t.changed_at) AS oldest FROM tasks t WHERE t.project_id = p.id AND t.state = 'in_review') w
 		WHERE p.archived_at IS NULL AND `+sees+` ORDER BY lower(p.name), p.id`, actor.args(nil))
@@ -81,7 +81,7 @@ func (s *Store) WaitingForReview(ctx context.Context, actor Actor, slug string, 
 			      WHERE an.task_id = t.id AND `+counts+` ORDER BY c.name) AS classes,
 			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.reason = 'rework' AND a.state = 'submitted') AS reworked,
 			EXISTS (SELECT FROM review_marks m JOIN annotations an ON an.id = m.annotation_id WHERE an.task_id = t.id AND m.disputed_at IS NOT NULL) AS disputed,
-			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image')) AS undecided,
+			EXISTS (SELECT FROM assignments a WHERE a.task_id = t.id AND a.state = 'skipped' AND a.reason <> 'gold' AND a.skip_reason IN ('cannot_decide', 'broken_image', 'broken_sound')) AS undecided,
 			g.score AS agreement, coalesce(g.worst, '') AS worst, t.kind, coalesce(i.ends - i.begins, 0) AS seconds, g.wer
 		FROM (
 			SELECT t.*, p.slug, p.kind FROM projects p CROSS JOIN LATERAL (

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -164,5 +165,42 @@ func TestAnswersThatComeBackBeginWithTheirWords(t *testing.T) {
 	work, err := f.Work(t.Context(), anna, c.Task)
 	if err != nil || !slices.Equal(work.Transcript, utter("what I heard")) || work.Mode != Reveal || work.DraftVersion != 1 {
 		t.Fatalf("%+v, %v", work, err)
+	}
+}
+
+// What is decided of the utterances that a labeler hears around theirs is shown, but for what they may be asked themselves.
+func TestNeighborsAreWhatIsHeardAndDecided(t *testing.T) {
+	t.Parallel()
+	f := newSpeechFloor(t, storetest.Pool(t), 1, 5, 1)
+	f.exec(t, `UPDATE projects SET context_seconds = 2.5`)
+	f.exec(t, `INSERT INTO imports (project_id, format, purpose, source_id) SELECT $1, 'nemo', 'truth', min(id) FROM sources`, f.project.ID)
+	for i, item := range f.items {
+		f.exec(t, `WITH u AS (INSERT INTO truths (item_id, import_id) SELECT $1, max(id) FROM imports RETURNING id)
+			INSERT INTO transcripts (item_id, kind, of_id, segments) SELECT $1, 'truth', id, jsonb_build_array(jsonb_build_object('begin', 0, 'end', 2, 'text', $2::text)) FROM u`,
+			item, string(rune('a'+i)))
+	}
+	shown := func() (texts string) {
+		work, err := f.Work(t.Context(), f.labelers[0], f.tasks[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range work.Neighbors {
+			texts += fmt.Sprintf("%s from %v to %v. ", n.Transcript.Text(), n.Begins, n.Ends)
+		}
+		return texts
+	}
+	f.exec(t, `INSERT INTO assignments (task_id, project_id, person_id, state, lease_until, mode) VALUES ($1, $2, $3, 'leased', now() + interval '1 hour', 'blind')`,
+		f.tasks[2], f.project.ID, f.labelers[0].PersonID)
+	if got := shown(); got != "" {
+		t.Errorf("of what is not decided: %s", got)
+	}
+	f.exec(t, `UPDATE tasks SET state = 'adjudicated' WHERE id <> $1`, f.tasks[2])
+	if got := shown(); got != "b from -2 to 0. d from 2 to 4. " {
+		t.Errorf("of what is decided: %s", got)
+	}
+	f.exec(t, `INSERT INTO gold_items (item_id, task_id, project_id) VALUES ($1, $2, $3)`, f.items[1], f.tasks[1], f.project.ID)
+	f.exec(t, `UPDATE items SET channel = CASE WHEN id = $1 THEN 1 ELSE 2 END WHERE id <> $2`, f.items[2], f.items[4])
+	if got := shown(); got != "" {
+		t.Errorf("of gold, and of another channel: %s", got)
 	}
 }

@@ -45,6 +45,7 @@ type Work struct {
 	Transcript speech.Transcript  `db:"-"` // to go on from, as Boxes; at least one segment, perhaps empty
 	Heard      []Hypothesis       `db:"-"` // what may be seen; the text begins from the first in mode edit
 	Picked     *Picked            `db:"-"`
+	Neighbors  []Neighbor         `db:"-"` // what is decided of what they hear around it
 	Rules      TranscriptionRules `db:"-"` // those that hold, without a version where there are none
 	Marks      []Mark             `db:"-"`
 	Classes    []WorkClass
@@ -109,14 +110,33 @@ const workColumns = `t.id AS task, t.item_id AS item, a.id AS assignment, p.id A
 // Work returns what the actor works on when they work on this task. It returns ErrNotFound unless the task was
 // handed to them, and ErrGone once it has been withdrawn.
 func (s *Store) Work(ctx context.Context, actor Actor, task int64) (Work, error) {
-	work, err := s.work(ctx, actor, task)
+	return s.workNoted(ctx, actor, task, true)
+}
+
+// WorkAhead returns the same for a page that fetches it before it is worked on, and notes nothing as seen: Shown does, once it is on the screen.
+func (s *Store) WorkAhead(ctx context.Context, actor Actor, task int64) (Work, error) {
+	return s.workNoted(ctx, actor, task, false)
+}
+
+func (s *Store) workNoted(ctx context.Context, actor Actor, task int64, note bool) (Work, error) {
+	work, err := s.work(ctx, actor, task, note)
 	if err != nil {
 		return Work{}, fmt.Errorf("work on task %d: %w", task, s.ErasedTask(ctx, actor, task, err))
 	}
 	return work, nil
 }
 
-func (s *Store) work(ctx context.Context, actor Actor, task int64) (w Work, err error) {
+// Shown notes that the utterance of a task, which was fetched ahead, is on the screen: what models heard in it is seen, as far as it is shown, and
+// its sound is at hand.
+func (s *Store) Shown(ctx context.Context, actor Actor, task int64) error {
+	work, err := s.Work(ctx, actor, task)
+	if err != nil || !work.audio() {
+		return err
+	}
+	return s.noteHearing(ctx, actor, work.Item)
+}
+
+func (s *Store) work(ctx context.Context, actor Actor, task int64, note bool) (w Work, err error) {
 	if err := actor.may(access.Label); err != nil {
 		return Work{}, err
 	}
@@ -137,7 +157,7 @@ func (s *Store) work(ctx context.Context, actor Actor, task int64) (w Work, err 
 		return Work{}, err
 	}
 	if w.audio() {
-		if err := s.listen(ctx, actor, &w); err != nil {
+		if err := s.listen(ctx, actor, &w, note); err != nil {
 			return Work{}, err
 		}
 	}
@@ -199,14 +219,17 @@ func (s *Store) startingBoxes(ctx context.Context, actor Actor, w Work) ([]Draft
 }
 
 // listen adds what only an utterance has.
-func (s *Store) listen(ctx context.Context, actor Actor, w *Work) (err error) {
-	if w.Heard, err = s.hypothesesFor(ctx, actor, *w); err != nil {
+func (s *Store) listen(ctx context.Context, actor Actor, w *Work, note bool) (err error) {
+	if w.Heard, err = s.hypothesesFor(ctx, actor, *w, note); err != nil {
 		return err
 	}
 	if len(w.Heard) > 0 {
 		if w.Picked, err = s.pickedBy(ctx, w.Task); err != nil {
 			return err
 		}
+	}
+	if w.Neighbors, err = s.neighborsOf(ctx, w); err != nil {
+		return err
 	}
 	if w.Rules, err = s.PublishedRules(ctx, actor, w.Project); err != nil {
 		return err

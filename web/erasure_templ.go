@@ -1375,9 +1375,9 @@ func erasureReceipt(v ErasureView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var57 string
-			templ_7745c5c3_Var57, templ_7745c5c3_Err = templ.JoinStringErrs(things(v.Kept, "masked transcript", "masked transcripts") + " stay as items of their own, without sound, name or history, as the source's policy says. A request for the erasure of the source, the group or the key takes them too.")
+			templ_7745c5c3_Var57, templ_7745c5c3_Err = templ.JoinStringErrs(things(v.Kept, "masked transcript", "masked transcripts") + " kept, each as an item of its own without sound, name or history, as the source's policy says. A request for the erasure of the source, the group or the key takes them too.")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `erasure.templ`, Line: 357, Col: 251}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `erasure.templ`, Line: 357, Col: 256}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var57))
 			if templ_7745c5c3_Err != nil {

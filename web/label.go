@@ -90,6 +90,16 @@ type WorkbenchSound struct {
 	Tags []WorkbenchTag `json:"tags"`
 	// Rules is what of the transcription rules is checked while somebody writes.
 	Rules speech.Rules `json:"rules"`
+	// Around is what is decided of the utterances that are heard around this one, in the order of time.
+	Around []WorkbenchNeighbor `json:"around"`
+}
+
+// WorkbenchNeighbor is an utterance before or after, in seconds from the beginning of the one that is worked on.
+type WorkbenchNeighbor struct {
+	Begin   float64 `json:"begin"`
+	End     float64 `json:"end"`
+	Channel int     `json:"channel"`
+	Text    string  `json:"text"`
 }
 
 // WorkbenchHeard is what a model version heard. Model is its name and version,
@@ -176,6 +186,8 @@ type WorkbenchURLs struct {
 	Dispute   string `json:"dispute,omitempty"`
 	Next      string `json:"next,omitempty"`
 	State     string `json:"state,omitempty"`
+	// Shown is told once the utterance, which was fetched ahead, is on the screen.
+	Shown string `json:"shown,omitempty"`
 	// Reveal shows what models heard, once own words are saved.
 	Reveal string `json:"reveal,omitempty"`
 	// Context lets the person hear more around the utterance, for a reason.

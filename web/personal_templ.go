@@ -102,7 +102,7 @@ func PersonalPage(page PageView, v PersonalView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page\"><header class=\"title\"><h1>Personal data</h1><p>What detectors found in the words that were agreed on. Exports mask it, and silence it in the sound; what nobody has decided counts as confirmed unless the export says otherwise.</p></header>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page\"><header class=\"title\"><h1>Personal data</h1><p>What detectors found in the words that were agreed on. Exports mask it, and silence it in the sound; what nobody has decided counts as confirmed unless the export says otherwise. Once all of a transcript is decided, it can outlive its recording masked, where the policy of its source says so.</p></header>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

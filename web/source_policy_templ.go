@@ -688,7 +688,7 @@ func ShortenPage(page PageView, v ShortenView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var24 string
-				templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(things(v.Redactions, "item", "items") + " of " + ui.Number(v.Items) + " have an approved redaction today. Their words stay, masked and without sound; every other item is deleted whole.")
+				templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(things(v.Redactions, "item", "items") + " of " + ui.Number(v.Items) + " with an approved redaction today. Their words stay, masked and without sound; every other item is deleted whole.")
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `source_policy.templ`, Line: 209, Col: 208}
 				}

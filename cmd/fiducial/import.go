@@ -26,6 +26,7 @@ type importCommand struct {
 	GroupPattern string `name:"group-pattern" help:"Regular expression for --group-by name; what its first group finds is the group." placeholder:"REGEXP"`
 	Per          string `help:"What becomes an item of a transcript with segments: the recording, or each segment." enum:",recording,segment" default:""`
 	AddClasses   bool   `help:"Add the classes that the project lacks; else what names them is refused."`
+	AllowErased  bool   `help:"Let in again what was erased: the customer came back, or a wrong item was erased. It holds for this import alone, and the audit log keeps it."`
 	DryRun       bool   `help:"Say what would happen to each record, and change nothing."`
 }
 
@@ -97,7 +98,7 @@ func (c *importCommand) begin(ctx context.Context, server *client) (made idAnswe
 	}
 	err = server.post(ctx, "/projects/"+c.Project+"/imports", map[string]any{
 		"format": c.Format, "purpose": purpose, "model": c.Model, "source": c.Source, "voc_base": c.VOCBase, "group_by": c.GroupBy, "group_pattern": c.GroupPattern, "per": c.Per,
-		"add_classes": c.AddClasses, "dry_run": c.DryRun,
+		"add_classes": c.AddClasses, "allow_erased": c.AllowErased, "dry_run": c.DryRun,
 	}, &made)
 	return made, err
 }

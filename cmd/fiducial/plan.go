@@ -35,6 +35,7 @@ type planAnswer struct {
 	Answered int     `json:"answered,omitempty"`
 	Decided  int     `json:"decided,omitempty"`
 	Seed     int64   `json:"seed,omitempty"`
+	Unready  int     `json:"unready,omitempty"`
 	Work     *struct {
 		Hours float64 `json:"hours"`
 		Low   float64 `json:"low"`
@@ -65,6 +66,9 @@ func (p *planAnswer) text() string {
 		if left.n > 0 {
 			said += fmt.Sprintf("\n%d left out since %s", left.n, left.why)
 		}
+	}
+	if p.Unready > 0 {
+		said += fmt.Sprintf("\n%d items are not ready yet: their recordings have not come, or are still being read", p.Unready)
 	}
 	return said
 }

@@ -112,6 +112,9 @@ func receiptRows(r *receipt.Receipt) [][2]string {
 		{"erasure", fmt.Sprintf("%d (%s)", r.Erasure, r.Kind)},
 		{"items", fmt.Sprint(r.Items)},
 	}
+	if r.Redactions > 0 {
+		rows = append(rows, [2]string{"redactions kept", fmt.Sprint(r.Redactions)})
+	}
 	kinds := make([]string, 0, len(r.Counts))
 	for kind := range r.Counts {
 		kinds = append(kinds, kind)

@@ -23,8 +23,8 @@ const (
 // ReadLabelStudioAudio reads a list of tasks in Label Studio's own JSON whose data is sound, and yields the
 // recording of each with the regions of one annotation: the one marked as ground truth, else the newest. The results of a region share
 // its id: its text is that of its text areas, its speaker its label. Each region with a text is a segment; a text without a region is
-// one of the whole recording, whose end is 0 where the task does not say how long it is. Regions without a text and results of other
-// types are left out by name. A task that was skipped, or has no annotation, is yielded without segments, which are then Unwritten.
+// one of the whole recording, whose end is 0 where the task does not say how long it is. Labels of a region without a text, and choices of
+// one, are moments; choices without a region are of the whole recording. Results of other types are left out by name. A task that was skipped, or has no annotation, is yielded without segments, which are then Unwritten.
 func ReadLabelStudioAudio(r io.Reader, yield func(Recording) error) (Report, error) {
 	var report Report
 	decoder := json.NewDecoder(r)
@@ -90,6 +90,7 @@ type audioValue struct {
 	Channel int             `json:"channel"`
 	Text    json.RawMessage `json:"text"`
 	Labels  []string        `json:"labels"`
+	Choices []string        `json:"choices"`
 }
 
 // text is the text of a text area: one, or a list of lines.
@@ -116,7 +117,7 @@ func (t *audioTask) recording(report *Report, place string) (Recording, error) {
 	for _, result := range answer.Result {
 		recording.Duration = max(recording.Duration, result.Length)
 	}
-	recording.Segments = answer.segments(report, place, recording.Duration)
+	recording.Segments, recording.Moments = answer.segments(report, place, recording.Duration)
 	return recording, nil
 }
 
@@ -171,20 +172,27 @@ type audioRegion struct {
 	channel    int
 	texts      []string
 	labels     []string
+	choices    []string
 	others     []string
 }
 
-func (a *audioAnswer) segments(report *Report, place string, duration float64) (segments []Segment) {
+func (a *audioAnswer) segments(report *Report, place string, duration float64) (segments []Segment, moments []Moment) {
 	split := false // channels are told apart: then the first is 1
 	for _, region := range a.regions() {
 		split = split || region.channel > 0
 		for _, other := range region.others {
 			report.Add(LeftOut, place, "a result of the type "+other)
 		}
-		if len(region.texts) == 0 {
-			if region.start != nil {
-				report.Add(LeftOut, place, "a region without a text")
+		if found := region.moments(duration); len(found) > 0 {
+			if err := checkMoments(found); err != nil {
+				report.Add(Refused, place+", region "+region.id, err.Error())
+				continue
 			}
+			moments = append(moments, found...)
+		} else if len(region.texts) == 0 && (region.start != nil || len(region.choices) > 0) {
+			report.Add(LeftOut, place, "a region without a text and without a label, or a choice of a recording whose length is not known")
+		}
+		if len(region.texts) == 0 {
 			continue
 		}
 		s := Segment{End: duration, Channel: region.channel + 1, Text: strings.Join(region.texts, " ")}
@@ -206,11 +214,46 @@ func (a *audioAnswer) segments(report *Report, place string, duration float64) (
 		for i := range segments {
 			segments[i].Channel = 0
 		}
+		for i := range moments {
+			moments[i].Channel = 0
+		}
 	}
+	slices.SortStableFunc(moments, func(a, b Moment) int { return cmp.Compare(a.Begin, b.Begin) })
 	slices.SortStableFunc(segments, func(a, b Segment) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Channel, b.Channel))
 	})
-	return segments
+	return segments, moments
+}
+
+// moments are what a region says beside its text: its choices, and without a text its labels. Without times they are of the whole recording.
+func (r *audioRegion) moments(duration float64) (moments []Moment) {
+	names := r.choices
+	if len(r.texts) == 0 {
+		names = slices.Concat(slices.DeleteFunc(slices.Clone(r.labels), func(l string) bool { return l == labelStudioSpeech }), names)
+	}
+	m := Moment{End: duration, Channel: r.channel + 1}
+	if r.start != nil && r.end != nil {
+		m.Begin, m.End = *r.start, *r.end
+	} else {
+		m.Channel = 0
+	}
+	if m.End == 0 {
+		return nil
+	}
+	for _, name := range names {
+		m.Class = name
+		moments = append(moments, m)
+	}
+	return moments
+}
+
+func checkMoments(moments []Moment) error {
+	for _, m := range moments {
+		if err := checkSpan(m.Begin, m.End); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // regions gathers the results by their ids, in the order in which they come first.
@@ -234,6 +277,10 @@ func (a *audioAnswer) regions() (regions []*audioRegion) {
 		case result.Type == "textarea" && text != "":
 			region.texts = append(region.texts, text)
 		case result.Type == "textarea":
+		case result.Type == "choices":
+			for _, choice := range result.Value.Choices {
+				region.choices = append(region.choices, cleanSpeech(choice))
+			}
 		case strings.HasSuffix(result.Type, "labels"):
 			for _, label := range result.Value.Labels {
 				region.labels = append(region.labels, cleanSpeech(label))

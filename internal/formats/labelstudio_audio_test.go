@@ -52,7 +52,8 @@ func TestLabelStudioAudioAsItIsInTheField(t *testing.T) {
 			{"id": "r3", "type": "labels", "value": {"start": 3, "end": 4, "channel": 0, "labels": ["Noise"]}},
 			{"id": "c", "type": "choices", "value": {"choices": ["angry"]}}]},
 		{"was_cancelled": true, "updated_at": "2024-01-03", "result": []}]},
-	{"id": 8, "data": {"audio": "s3://bucket/b.wav"}, "annotations": [{"result": [{"id": "w", "original_length": 2.5, "type": "textarea", "value": {"text": ["all of it"]}}]}]},
+	{"id": 8, "data": {"audio": "s3://bucket/b.wav"}, "annotations": [{"result": [{"id": "w", "original_length": 2.5, "type": "textarea", "value": {"text": ["all of it"]}},
+		{"id": "q", "original_length": 2.5, "type": "choices", "value": {"choices": ["calm"]}}, {"id": "z", "type": "rating", "value": {}}]}]},
 	{"id": 9, "data": {"audio": "c.wav"}, "annotations": []},
 	{"id": 10, "data": {"title": "no sound"}, "annotations": []},
 	{"id": 11, "data": {"audio": "d.wav"}, "annotations": [{"result": [{"id": "w", "type": "textarea", "value": {"start": 3, "end": 1, "text": ["back"]}}]}]}]`
@@ -65,8 +66,9 @@ func TestLabelStudioAudioAsItIsInTheField(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []formats.Recording{
-		{Key: "call.wav", Segments: []formats.Segment{{Start: 0.5, End: 1.5, Text: "first line"}, {Start: 2, End: 3, Text: "second", Speaker: "Bob"}}},
-		{Key: "b.wav", Duration: 2.5, Segments: []formats.Segment{{End: 2.5, Text: "all of it"}}},
+		{Key: "call.wav", Segments: []formats.Segment{{Start: 0.5, End: 1.5, Text: "first line"}, {Start: 2, End: 3, Text: "second", Speaker: "Bob"}},
+			Moments: []formats.Moment{{Class: "Noise", Begin: 3, End: 4}}},
+		{Key: "b.wav", Duration: 2.5, Segments: []formats.Segment{{End: 2.5, Text: "all of it"}}, Moments: []formats.Moment{{Class: "calm", End: 2.5}}},
 		{Key: "c.wav", Segments: []formats.Segment{{Unwritten: true}}},
 		{Key: "d.wav"},
 	}

@@ -18,6 +18,7 @@ type Recording struct {
 	// Duration is in seconds, 0 if unknown.
 	Duration float64
 	Segments []Segment
+	Moments  []Moment // in seconds from the beginning of the recording
 	// Metadata holds further named values. They may tell about a speaker: who imports them takes those alone that are allowed.
 	Metadata map[string]string
 }

@@ -19,7 +19,8 @@ const longestTextGrid = 64 << 20
 
 // ReadTextGrid reads a Praat TextGrid, in its long and its short form, as UTF-8 or UTF-16. Each interval with a text is a segment; its
 // tier's name is the speaker, or the channel where it is "channel 2". A tier whose name ends in " - words" gives the words of
-// the tier that is called so without that. Tiers of points are left out.
+// the tier that is called so without that. A tier whose name begins with "moments: " has the moments of the class that its name ends
+// with. Tiers of points are left out.
 func ReadTextGrid(r io.Reader) (Recording, Report, error) {
 	var report Report
 	content, err := io.ReadAll(io.LimitReader(r, longestTextGrid+1))
@@ -191,6 +192,10 @@ func (g *textGridReader) read() (Recording, error) {
 			continue
 		}
 		segments := g.intervals(name, n)
+		if class, ok := strings.CutPrefix(name, momentsTier); ok {
+			recording.Moments = append(recording.Moments, momentsOf(class, segments)...)
+			continue
+		}
 		if of, ok := strings.CutSuffix(name, wordsTier); ok {
 			for _, s := range segments {
 				words[of] = append(words[of], TimedWord{Text: s.Text, Start: s.Start, End: s.End})
@@ -205,6 +210,17 @@ func (g *textGridReader) read() (Recording, error) {
 	recording.giveWords(words, g.report)
 	slices.SortStableFunc(recording.Segments, func(a, b Segment) int { return cmp.Compare(a.Start, b.Start) })
 	return recording, nil
+}
+
+// momentsTier begins the name of a tier that has the moments of a class. The text of an interval is the class again, or its channel.
+const momentsTier = "moments: "
+
+func momentsOf(class string, segments []Segment) (moments []Moment) {
+	class = withoutNumber(class)
+	for _, s := range segments {
+		moments = append(moments, Moment{Class: class, Begin: s.Start, End: s.End, Channel: tierOf(s.Text).Channel})
+	}
+	return moments
 }
 
 // wordsTier ends the name of a tier that has the words of another.
@@ -243,9 +259,7 @@ func (g *textGridReader) intervals(name string, n int) (segments []Segment) {
 
 // tierOf says whose the segments of a tier are. " (2)" tells a second tier of the same speaker, for what overlaps.
 func tierOf(name string) Segment {
-	if at := strings.LastIndex(name, " ("); at > 0 && strings.HasSuffix(name, ")") && isNumber(name[at+2:len(name)-1]) {
-		name = name[:at]
-	}
+	name = withoutNumber(name)
 	if number, ok := strings.CutPrefix(name, "channel "); ok {
 		if n, err := strconv.Atoi(number); err == nil && n > 0 && n <= 1024 {
 			return Segment{Channel: n}
@@ -255,6 +269,14 @@ func tierOf(name string) Segment {
 		name = ""
 	}
 	return Segment{Speaker: name}
+}
+
+// withoutNumber is the name of a tier without what tells it from the first of that name.
+func withoutNumber(name string) string {
+	if at := strings.LastIndex(name, " ("); at > 0 && strings.HasSuffix(name, ")") && isNumber(name[at+2:len(name)-1]) {
+		return name[:at]
+	}
+	return name
 }
 
 // speechTier is what a tier of no known speaker and channel is called.

@@ -9,11 +9,14 @@ import (
 )
 
 // WriteTextGrid writes a tier for each speaker, or for each channel where no speaker is known, in Praat's long form as UTF-8; words with
-// times have a tier beside it. Segments of one tier that overlap go into further ones. Intervals tile a tier: gaps are empty
+// times have a tier beside it, and each class of moments has one. Segments of one tier that overlap go into further ones. Intervals tile a tier: gaps are empty
 // intervals. Segments without a text are lost, and so is the channel of a speaker; Confidences are lost too.
 func WriteTextGrid(w io.Writer, recording Recording) (Report, error) {
 	t := newTranscriptWriter(w)
 	end := recording.Duration
+	for _, m := range recording.Moments {
+		end = max(end, m.End)
+	}
 	for _, s := range recording.Segments {
 		end = max(end, s.End)
 		for _, word := range s.Words {
@@ -81,7 +84,26 @@ func (t *transcriptWriter) tiers(recording Recording) (tiers []textGridTier) {
 			words = place(words, name, wordsTier, interval{word.Start, word.End, strings.Join(strings.Fields(word.Text), " ")})
 		}
 	}
-	return append(tiers, words...)
+	return t.momentTiers(recording, append(tiers, words...))
+}
+
+// momentTiers adds a tier for each class of moments. Its intervals say the channel, or the class again, since what is empty is a gap.
+func (t *transcriptWriter) momentTiers(recording Recording, tiers []textGridTier) []textGridTier {
+	moments := slices.Clone(recording.Moments)
+	slices.SortStableFunc(moments, func(a, b Moment) int { return cmp.Or(cmp.Compare(a.Class, b.Class), cmp.Compare(a.Begin, b.Begin)) })
+	for _, m := range moments {
+		class := strings.Join(strings.Fields(m.Class), " ")
+		text := class
+		if m.Channel > 0 {
+			text = fmt.Sprintf("channel %d", m.Channel)
+		}
+		if m.End <= m.Begin {
+			t.report.Add(LeftOut, recording.Key, "a moment without a length, which no interval can be")
+			continue
+		}
+		tiers = place(tiers, momentsTier+class, "", interval{m.Begin, m.End, text})
+	}
+	return tiers
 }
 
 // place puts an interval into the first tier of that name that has room for it after its last one, a new one if none has.

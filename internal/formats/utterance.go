@@ -26,7 +26,7 @@ type Utterance struct {
 	Moments    []Moment
 }
 
-// Moment is a class on a stretch of an utterance, in seconds from its beginning.
+// Moment is a class on a stretch of an utterance, or of a recording, in seconds from its beginning.
 type Moment struct {
 	Class      string  `json:"class"`
 	Definition int     `json:"class_definition,omitempty"`

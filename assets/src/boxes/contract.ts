@@ -69,6 +69,16 @@ export interface SoundInfo {
   readonly tags: readonly SoundTag[];
   /** What the project's transcription rules let a machine check. */
   readonly rules: Rules;
+  /** What is decided of the utterances that are heard around this one, in the order of time. */
+  readonly around: readonly Neighbor[];
+}
+
+/** An utterance before or after, in seconds from the beginning of this one. */
+export interface Neighbor {
+  readonly begin: number;
+  readonly end: number;
+  readonly channel: number;
+  readonly text: string;
 }
 
 export interface ClassInfo {
@@ -112,6 +122,8 @@ export interface Urls {
   readonly dispute?: string;
   readonly next?: string;
   readonly state?: string;
+  /** Told once what was fetched ahead is on the screen. */
+  readonly shown?: string;
   readonly definition?: string;
   readonly reveal?: string;
   readonly context?: string;
@@ -149,7 +161,7 @@ export interface State {
   readonly urls: Urls;
 }
 
-export type SkipReason = "cannot_decide" | "broken_image" | "not_mine" | "other";
+export type SkipReason = "cannot_decide" | "broken_image" | "broken_sound" | "not_mine" | "other";
 
 export interface Saved {
   readonly version: number;

@@ -50,6 +50,7 @@ async function stand(key = "MDEyMzQ1Njc4OWFiY2RlZg==") {
   const saves: { version: number; boxes: readonly Box[] }[] = [];
   const self = {
     now: 1_000_000,
+    open: [] as string[], // other tabs
     answer: async (version: number): Promise<Saved> => ({ version: version + 1, savedAt: "2026-01-01T10:00:00Z" }),
     shelf,
     told,
@@ -63,8 +64,8 @@ async function stand(key = "MDEyMzQ1Njc4OWFiY2RlZg==") {
       }
       await settled();
     },
-    make(assignment = 34, version = 4) {
-      return new Draft(assignment, version, { boxes: [] }, "", world, (s) => told.push(s));
+    make(assignment = 34, version = 4, tab = "this") {
+      return new Draft(assignment, version, { boxes: [] }, "", { ...world, tab }, (s) => told.push(s));
     },
   };
   const world: DraftWorld = {
@@ -78,6 +79,8 @@ async function stand(key = "MDEyMzQ1Njc4OWFiY2RlZg==") {
       return () => timers.delete(timer);
     },
     now: () => self.now,
+    tab: "this",
+    isOpen: async (tab) => self.open.includes(tab),
     kept: Promise.resolve({ sealer: counting(await sealer(key)), shelf }),
   };
   return self;
@@ -105,6 +108,8 @@ test("a page that is left before the browser's database is open has saved all th
     },
     after: () => () => {},
     now: () => 0,
+    tab: "this",
+    isOpen: async () => false,
     kept: new Promise(() => {}),
   };
   const d = new Draft(34, 4, { boxes: [] }, "", world, () => {});
@@ -322,4 +327,16 @@ test("a page that comes back knows what to do with what it finds", () => {
     ["ask", { ...two, version: 4, change: 8 }, null, 5, one], // somebody else's
     ["nothing", null, left, 6, two],
   ] as const) assert.equal(returning(kept, leaving, { version, content }), what, JSON.stringify([kept, leaving, version]));
+});
+
+test("what another tab is at is left to it, as long as that is open", async () => {
+  const s = await stand();
+  s.answer = () => new Promise(() => {});
+  s.make(34, 4, "other").change({ boxes: [box("a")] });
+  await settled();
+  s.open.push("other");
+  assert.equal(await s.make().restore(), null);
+  assert.deepEqual((await s.make(34, 4, "other").restore())?.boxes, [box("a")]);
+  s.open.length = 0;
+  assert.deepEqual((await s.make().restore())?.boxes, [box("a")]);
 });

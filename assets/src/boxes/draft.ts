@@ -19,6 +19,9 @@ export interface DraftWorld {
   save(version: number, content: Content): Promise<Saved>;
   after(milliseconds: number, run: () => void): () => void;
   now(): number;
+  /** What tells this tab from others, and whether another is open. */
+  readonly tab: string;
+  isOpen(tab: string): Promise<boolean>;
   /** Where drafts are kept in the browser; saving to the server does not wait until that is open. */
   readonly kept: Promise<Keeping>;
 }
@@ -195,7 +198,7 @@ export class Draft {
     this.keeping = false;
     if (!sealer || !shelf || this.closed || this.coming === this.version) return false;
     const before = this.sent.find((s) => s.content !== this.latest)?.content;
-    const draft = { ...this.latest, version: this.version, change: this.changes, ...(before ? { sent: before } : {}) };
+    const draft = { ...this.latest, version: this.version, change: this.changes, tab: this.world.tab, ...(before ? { sent: before } : {}) };
     await shelf.put(await sealer.seal(this.assignment, draft, this.world.now()));
     return true;
   }
@@ -235,6 +238,8 @@ export class Draft {
     if (!sealed) return null;
     const draft = (await sealer?.open(sealed, this.world.now())) ?? null;
     if (!draft) await shelf.remove(this.assignment);
+    // Another tab that is open has it before it still, and settles it there.
+    else if (draft.tab !== undefined && draft.tab !== this.world.tab && (await this.world.isOpen(draft.tab))) return null;
     else this.own.push(draft);
     return draft;
   }

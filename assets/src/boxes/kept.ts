@@ -9,6 +9,8 @@ export interface KeptDraft extends Content {
   readonly version: number;
   /** Which change of its page this was, for what that page said when it was left. */
   readonly change?: number;
+  /** The tab that it was written in: while that is open elsewhere, the draft is still being worked on. */
+  readonly tab?: string;
   /** What the page had sent before, without an answer yet: the server may have it as the version after. */
   readonly sent?: Content;
 }
@@ -106,6 +108,33 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error ?? new Error("the browser's database failed"));
   });
+}
+
+const tabAs = "fiducial-tab";
+
+let holding = false;
+
+/** What tells this tab from the others, through all of its pages. While one of them is open it holds a lock of that name. */
+export function thisTab(): string {
+  let tab: string = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  try {
+    tab = sessionStorage.getItem(tabAs) ?? tab;
+    sessionStorage.setItem(tabAs, tab);
+  } catch {
+    // Without storage every page is a tab of its own.
+  }
+  const locks = (navigator as Partial<Navigator>).locks;
+  if (!holding && locks) {
+    holding = true;
+    void locks.request(`${tabAs}-${tab}`, { mode: "shared" }, () => new Promise(() => {})).catch(() => undefined);
+  }
+  return tab;
+}
+
+/** Whether a tab is open; where the browser cannot tell, it is not. */
+export async function isOpen(tab: string): Promise<boolean> {
+  const state = await (navigator as Partial<Navigator>).locks?.query().catch(() => null);
+  return state?.held?.some((lock) => lock.name === `${tabAs}-${tab}`) ?? false;
 }
 
 const leftAs = (assignment: number): string => `fiducial-left-${assignment}`;

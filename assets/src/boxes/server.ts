@@ -91,9 +91,14 @@ export class Server {
     return json(ask("POST", this.url("heartbeat"), { assignments: [assignment], idle: true }));
   }
 
-  /** Claims the next task; null where none is left. */
-  async next(after: number): Promise<State | null> {
-    const response = await ask("POST", this.url("next"), { after });
+  /** What was fetched ahead is on the screen: from now on it is seen and heard. */
+  async shown(): Promise<void> {
+    await ask("POST", this.url("shown"), {}, { keepalive: true });
+  }
+
+  /** Claims the next task, `ahead` of its being shown; null where none is left. */
+  async next(after: number, ahead = false): Promise<State | null> {
+    const response = await ask("POST", this.url("next"), { after, ahead });
     return response.status === 204 ? null : completed((await response.json()) as State);
   }
 

@@ -5,7 +5,7 @@ import type { Scope } from "../shared/scope";
 import { type Content, contentOf, type Mark, sameContent, type State, type Submitted } from "./contract";
 import { askConflict, askSkip, type SkipChoice } from "./dialogs";
 import { Draft, type DraftState } from "./draft";
-import { forgetLeaving, type KeptDraft, type Leaving, leavingOf, noteLeaving, openShelf, returning, sealer } from "./kept";
+import { forgetLeaving, type KeptDraft, type Leaving, isOpen, leavingOf, noteLeaving, openShelf, returning, sealer, thisTab } from "./kept";
 import { Activity, Lease } from "./lease";
 import { newId } from "./model";
 import type { Next, Ready } from "./next";
@@ -94,6 +94,8 @@ export class Task<Media> {
         save: (version, content) => bench.server.save(state.assignment, version, content),
         after: (ms, run) => scope.after(ms, run),
         now: () => Date.now(),
+        tab: thisTab(),
+        isOpen,
         kept: Promise.all([sealer(state.draftKey), openShelf()]).then(([sealer, shelf]) => ({ sealer, shelf })),
       },
       (s) => this.told(s),

@@ -259,13 +259,14 @@ export class Acts {
     const { bench } = this;
     const target = e.target instanceof Element ? e.target : null;
     const found = (name: string): string | undefined => target?.closest<HTMLElement>(`[data-${name}]`)?.dataset[name];
-    const [act, tag, classId, go, drop, instead, fault] = ["act", "tag", "class", "go", "drop", "instead", "fault"].map(found);
+    const [act, tag, classId, go, drop, instead, fault, around] = ["act", "tag", "class", "go", "drop", "instead", "fault", "around"].map(found);
     if (tag !== undefined) bench.text.insert(tag);
     else if (classId !== undefined) bench.mark(Number(classId));
     else if (drop !== undefined) bench.script.unmark(drop);
     else if (go !== undefined) this.hearMoment(go);
     else if (instead !== undefined) this.instead(instead);
     else if (fault !== undefined) this.goToFault(fault);
+    else if (around !== undefined) this.hearAround(around);
     else if (act !== undefined) this.acts.get(act)?.(null);
   }
 
@@ -277,6 +278,11 @@ export class Acts {
     bench.select(span);
     bench.wave.reveal(span);
     bench.player.hear(span);
+  }
+
+  private hearAround(place: string): void {
+    const [begin = 0, end = 0] = place.split(" ").map(Number);
+    this.bench.player.hear({ begin, end });
   }
 
   private goToFault(place: string): void {

@@ -16,7 +16,7 @@ import { Acts } from "./acts";
 import { askWider, soundReasons } from "./dialogs";
 import { Player } from "./player";
 import { type Caret, Script, type Span } from "./script";
-import { confidenceRow, faultRows, faultsOf, keyRows, momentRows, originRows, unitsOf } from "./side";
+import { aroundRows, confidenceRow, faultRows, faultsOf, keyRows, momentRows, originRows, unitsOf } from "./side";
 import { load, type Sound } from "./sound";
 import { Text, wordsOf } from "./text";
 import { clock } from "./time";
@@ -26,6 +26,9 @@ import { tokenAt } from "./words";
 
 // The speed at which a person listens stays theirs from one utterance to the next.
 const speedKept = "fiducial-speed";
+
+// How long a page waits that could not say what it shows.
+const shownAgain = 2000;
 
 export class Bench implements TaskBench<Sound> {
   readonly next: Next<Sound>;
@@ -58,7 +61,7 @@ export class Bench implements TaskBench<Sound> {
     readonly scope: Scope,
   ) {
     this.server = new Server(state.urls);
-    this.next = new Next((after) => this.server.next(after), load);
+    this.next = new Next((after) => this.server.next(after, true), load);
     this.status = new Status(parts);
     this.ownKeys = { ...state.keys };
     this.keys = new Keys("write", this.ownKeys);
@@ -131,9 +134,17 @@ export class Bench implements TaskBench<Sound> {
     media.audio.dataset["part"] = "audio";
     this.parts("audio")?.replaceWith(media.audio);
     this.begin(media);
+    if (this.server.can("shown")) void this.tellShown(this.server, this.taskScope);
     this.text.place(this.script.caret);
     emit(this.root, "boxes:task", { item: state.item, task: state.task, reason: state.reason });
     announce(`${state.title}, ${clock(state.sound.seconds, 0)}`);
+  }
+
+  // Until it is known there: an answer says it too, at the latest.
+  private async tellShown(server: Server, scope: Scope): Promise<void> {
+    await server.shown().catch((error: unknown) => {
+      if (error instanceof Refused && error.passing && !scope.disposed) scope.after(shownAgain, () => void this.tellShown(server, scope));
+    });
   }
 
   clear(): void {
@@ -142,7 +153,7 @@ export class Bench implements TaskBench<Sound> {
     const audio = this.parts("audio");
     audio?.removeAttribute("src");
     if (audio instanceof HTMLAudioElement) audio.load();
-    for (const name of ["wave", "segments", "alternatives", "confidence", "moments", "origin", "rule-faults", "clock"]) this.parts(name)?.replaceChildren();
+    for (const name of ["wave", "segments", "alternatives", "confidence", "moments", "origin", "rule-faults", "clock", "before", "after"]) this.parts(name)?.replaceChildren();
     this.heard = [];
     this.status.clear();
     this.marks.load([], false);
@@ -202,6 +213,7 @@ export class Bench implements TaskBench<Sound> {
     this.showWave();
     this.fill("rule-faults", faultRows(faults, script.parts));
     this.fill("moments", momentRows(this.classes, script.moments, sound.seconds));
+    for (const name of ["before", "after"] as const) this.fill(name, aroundRows(sound.around, name === "before"));
     this.fill("origin", originRows(sound, this.heard, this.timing, this.server.can("reveal")));
     this.fill("keys", keyRows(this.keys));
     const confidence = confidenceRow(this.timing, this.heard);

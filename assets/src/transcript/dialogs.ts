@@ -4,7 +4,7 @@ import { element } from "../shared/dom";
 /** Why an utterance is put aside. */
 export const soundReasons: readonly SkipChoice[] = [
   ["cannot_decide", "Cannot decide", "Goes to a reviewer, with what you wrote."],
-  ["broken_image", "The sound is broken", "Nothing to be heard, cut off, or not of this project."],
+  ["broken_sound", "The sound is broken", "Nothing to be heard, cut off, or not of this project."],
   ["not_mine", "Not for me", "Goes back to the queue for somebody else, such as another language."],
   ["other", "Something else", "Say what, below."],
 ];

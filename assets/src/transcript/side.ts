@@ -1,5 +1,5 @@
 // What stands beside the text: moments, where it began from, what breaks the rules, the keys.
-import type { ClassInfo, Heard, SoundInfo } from "../boxes/contract";
+import type { ClassInfo, Heard, Neighbor, SoundInfo } from "../boxes/contract";
 import type { Keys } from "../boxes/keys";
 import type { Box } from "../boxes/model";
 import { element, icon } from "../shared/dom";
@@ -16,6 +16,7 @@ export function placeOf(moment: Box, seconds: number): string {
 
 /** The classes with their keys, and where each is marked. */
 export function momentRows(classes: readonly ClassInfo[], moments: readonly Box[], seconds: number): HTMLElement[] {
+  if (classes.length === 0) return [element("li", { class: "none" }, "No class of moments is in the guideline: here only the words are written down.")];
   return classes.map((info) => {
     const here = moments.filter((m) => m.class === info.id).sort((a, b) => a.x - b.x);
     const keys = info.key === "" ? [] : [element("kbd", {}, "Alt"), element("kbd", {}, info.key)];
@@ -30,6 +31,16 @@ export function momentRows(classes: readonly ClassInfo[], moments: readonly Box[
     const places = here.map((m) => place(m, info.name, seconds));
     if (places.length < 2) return element("li", { class: "one" }, button, ...places.flatMap((p) => [...p.children]));
     return element("li", {}, button, element("ul", { class: "places" }, ...places));
+  });
+}
+
+/** What was said before an utterance, or after it, each line to be heard. */
+export function aroundRows(around: readonly Neighbor[], before: boolean): HTMLElement[] {
+  return around.filter((n) => n.begin < 0 === before).map((n) => {
+    const channel = n.channel === 0 ? [] : [element("span", { class: "faint" }, `ch ${n.channel}`)];
+    const said = n.text === "" ? element("span", { class: "faint" }, "nothing is said") : element("span", { class: "t" }, n.text);
+    const hear = `Hear what was said ${before ? "before" : "after"}: ${n.text}`;
+    return element("li", {}, element("button", { type: "button", "data-around": `${n.begin} ${n.end}`, "aria-label": hear }, icon("play"), ...channel, said));
   });
 }
 

@@ -71,6 +71,7 @@ function wanted(form: HTMLFormElement): NewImport {
     voc_base: format === "voc" && text("voc_base") === "0" ? 0 : 1,
     per: segmented.has(format) && text("per") === "segment" ? "segment" : "",
     add_classes: data.has("add_classes"),
+    allow_erased: data.has("allow_erased"),
     dry_run: data.has("dry_run"),
   };
 }

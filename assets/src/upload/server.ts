@@ -44,6 +44,7 @@ export interface NewImport {
   voc_base: number;
   per: string;
   add_classes: boolean;
+  allow_erased: boolean;
   dry_run: boolean;
 }
 
