@@ -34,7 +34,8 @@ func TestAnItemOfSoundShowsWhatWasSaidAndHeard(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	admin.get(first).want(http.StatusOK).shows("hello there", "who is it", "0:01.00 – 0:02.00", "question", "0:00.50 – 0:01.50", "ear@2", "0.625", "yellow there")
+	admin.get(first).want(http.StatusOK).shows("hello there", "who is it", "0:01.00 – 0:02.00", "question", "0:00.50 – 0:01.50", "ear@2", "0.625", "yellow there").
+		lacks("Into the defect book")
 	second := admin.get(fmt.Sprintf("/items/%d", u.Items[1])).want(http.StatusOK)
 	if src := second.attribute("src", "/media/"); src != fmt.Sprintf("/media/items/%d/sound#t=2,4", u.Items[1]) {
 		t.Errorf("the player plays %s, with what comes before it", src)

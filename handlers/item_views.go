@@ -154,7 +154,7 @@ func byteSize(n int64) string {
 
 func itemRetention(item store.Item, role access.Role) web.ItemRetentionView {
 	v := web.ItemRetentionView{Source: item.Source, Own: orZero(item.OwnUntil), Until: orZero(item.RetainUntil), Held: item.Held}
-	if item.SourceDays != nil {
+	if item.SourceDays != nil && item.State != "redacted" { // which no source's time limits
 		v.Days = *item.SourceDays
 	}
 	if item.Held && access.Allows(role, access.Erase) {

@@ -196,10 +196,14 @@ func (s *Server) renderItem(w http.ResponseWriter, r *http.Request, status int, 
 	if err := s.playItem(r, &v); err != nil {
 		return err
 	}
-	if v.Book, err = s.itemBook(r, id, item.Slug, item.Truth, classes, fmt.Sprintf("/items/%d", id)); err != nil {
+	pictured := item.Truth
+	if item.Sound != nil {
+		pictured = nil // there is nothing to crop
+	}
+	if v.Book, err = s.itemBook(r, id, item.Slug, pictured, classes, fmt.Sprintf("/items/%d", id)); err != nil {
 		return err
 	}
-	if v.Gold, err = s.goldForm(r, id, item.HasTruth && (item.TaskID == 0 || item.TaskState == "adjudicated")); err != nil {
+	if v.Gold, err = s.goldForm(r, id, item.HasTruth && item.State != "redacted" && (item.TaskID == 0 || item.TaskState == "adjudicated")); err != nil {
 		return err
 	}
 	if v.Places, err = s.itemPlaces(r, id); err != nil {

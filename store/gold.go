@@ -215,7 +215,7 @@ func addGold(ctx context.Context, tx pgx.Tx, actor Actor, project int64, items [
 	_, err = tx.Exec(ctx, `
 		INSERT INTO tasks (project_id, item_id, overlap, state)
 		SELECT p.id, i.id, p.overlap, 'adjudicated' FROM items i JOIN projects p ON p.id = i.project_id
-		WHERE i.id = ANY($1) AND p.id = $2 AND EXISTS (SELECT FROM truths u WHERE u.item_id = i.id AND u.current) ORDER BY i.id
+		WHERE i.id = ANY($1) AND p.id = $2 AND i.state <> 'redacted' AND EXISTS (SELECT FROM truths u WHERE u.item_id = i.id AND u.current) ORDER BY i.id
 		ON CONFLICT (item_id) DO NOTHING`, items, project)
 	if err != nil {
 		return 0, err

@@ -63,7 +63,7 @@ var spokenFormats = []labelFormat{
 	{value: "stm", name: "STM", spoken: "A segment a line with speaker and channel, for scoring. Moments are lost."},
 	{value: "vtt", name: "WebVTT", spoken: "Subtitles with speakers, a file for each recording or clip. Times are in milliseconds; channels and moments are lost."},
 	{value: "srt", name: "SubRip", spoken: "Subtitles, a file for each recording or clip. Times are in milliseconds; speakers, channels and moments are lost."},
-	{value: "textgrid", name: "Praat TextGrid", spoken: "A tier for each speaker or channel, a file for each recording or clip. Moments are lost."},
+	{value: "textgrid", name: "Praat TextGrid", spoken: "A tier for each speaker or channel, and for each class of moments; a file for each recording or clip."},
 }
 
 // spokenFirst are all formats, those of transcripts first where they are asked for.

@@ -197,7 +197,7 @@ func ProjectsPage(page PageView, v ProjectsView) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = ui.Empty("No project yet", "A project is a set of images that are labeled under one defect book. Make the first one, then import images.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Empty("No project yet", "A project is a set of images, or of recordings, that are labeled under one guideline. Make the first one, then import what is to be labeled.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

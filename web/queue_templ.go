@@ -1280,7 +1280,7 @@ func queueNews(news []QueueNews) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if len(news) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<section><div class=\"head\"><h2>New in the defect book</h2></div><ul class=\"lines news\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<section><div class=\"head\"><h2>New definitions</h2></div><ul class=\"lines news\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
