@@ -340,3 +340,17 @@ test("what another tab is at is left to it, as long as that is open", async () =
   s.open.length = 0;
   assert.deepEqual((await s.make().restore())?.boxes, [box("a")]);
 });
+
+test("what is brought back is saved once what the page before had sent has arrived", async () => {
+  const s = await stand();
+  const d = s.make();
+  let arrive = (_: number | null): void => {};
+  d.holdFor(new Promise((resolve) => (arrive = resolve)));
+  d.change({ boxes: [box("a")] });
+  await s.pass(2000);
+  assert.equal(s.saves.length, 0);
+  arrive(6);
+  await settled();
+  assert.deepEqual(s.saves.map((x) => x.version), [6]);
+  assert.equal(s.last(), "saved");
+});

@@ -46,6 +46,7 @@ export class Draft {
   // What was sent and has no answer yet, the oldest first: one, or two where the page was about to be left.
   private readonly sent: { readonly content: Content; readonly makes: number }[] = [];
   private saving: Promise<void> | null = null;
+  private held: Promise<void> | null = null;
   // What this page, or the one before it, has had the server keep: a conflict with that is none.
   private readonly own: Content[];
   // Reading and writing the shelf, one after the other, so that what is forgotten does not come back.
@@ -117,6 +118,7 @@ export class Draft {
   /** Saves now what is not saved yet; `leaving`, without waiting for what is on its way. */
   async flush(leaving = false): Promise<void> {
     this.cancel();
+    if (this.held && !leaving) await this.held;
     if (this.saving && !leaving) await this.saving;
     if (this.closed || this.dirtySince === null || this.state.kind === "conflict") return;
     const sending = this.send();
@@ -242,6 +244,14 @@ export class Draft {
     else if (draft.tab !== undefined && draft.tab !== this.world.tab && (await this.world.isOpen(draft.tab))) return null;
     else this.own.push(draft);
     return draft;
+  }
+
+  /** Saves nothing, unless the page is left, until what the page before had sent has arrived as that version, or has not. */
+  holdFor(arrival: Promise<number | null>): void {
+    this.held = arrival.then((version) => {
+      this.version = Math.max(this.version, version ?? 0);
+      this.held = null;
+    });
   }
 
   /** Raises a conflict between the content here and another. */

@@ -115,6 +115,7 @@ export class Task<Media> {
       what = stored ? "nothing" : returning(kept, null, { version: state.draftVersion, content });
     }
     if (scope.disposed) return;
+    if (what === "bring" && left && left.version > state.draftVersion) draft.holdFor(this.overtaken(left).then((stored) => (stored ? left.version : null)));
     forgetLeaving(state.assignment);
     if (kept && (what === "bring" || what === "ask")) this.bringBack(draft, kept, what);
     else if (kept && draft.state.kind === "saved") await draft.forget();
