@@ -151,7 +151,11 @@ func (s *Server) fillCauses(r *http.Request, c store.CellPage, q store.LineQuery
 		v.Causes = slices.Insert(v.Causes, 0, web.CauseCountView{Name: "All errors", Current: q.Cause == 0, Href: here + "?" + query.Encode()})
 	}
 	if actorOf(r).Allowed(access.Review) {
-		v.Tag = tagForm(c, causes, r.URL.RequestURI(), refused)
+		back := r.URL.RequestURI()
+		if r.Method == http.MethodPost { // what was refused is sent again from here
+			back = backTo(r, here)
+		}
+		v.Tag = tagForm(c, causes, back, refused)
 	}
 	return nil
 }

@@ -262,7 +262,8 @@ func newestOfEach(points []store.TrendPoint, c store.CellPage) map[int64]bool {
 		if last > 0 && p.Path[last] != c.Path[last] {
 			continue
 		}
-		if known, ok := newest[p.At]; !ok || slices.Compare(p.Path, known.Path) > 0 {
+		known, ok := newest[p.At]
+		if !ok || cmp.Or(slices.Compare(p.Path, known.Path), cmp.Compare(p.Number, known.Number)) > 0 {
 			newest[p.At] = p
 		}
 	}

@@ -1,10 +1,13 @@
 package handlers_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
 )
@@ -21,9 +24,7 @@ func TestMatrixPage(t *testing.T) {
 	admin := s.browser(access.Admin)
 	page := admin.get("/matrix/1").want(http.StatusOK)
 	page.shows("asr-en 5.2 helps", "task-02 1.0", "and hurts", "task-01 1.0", "care-test@2", "−0.061", "Being scored", "incomplete", "baseline, WER")
-	for _, mark := range []string{"5 items without an output", "-0.061 to the baseline, worse", "leans towards its model"} {
-		page.attribute("aria-label", strings.Replace(mark, "-", "−", 1))
-	}
+	page.shows("5 items without an output", "−0.061 ±0.024 to the baseline, worse", "leans towards its model")
 	admin.get("/matrix/1?versions=all&run=every").shows("care-test@1")
 	admin.get("/matrix/1?run=1").shows("care-test@1").lacks("care-test@2")
 	admin.get("/matrix/1?run=99").want(http.StatusNotFound)
@@ -109,4 +110,77 @@ func TestSharedLinkEndsWithItsMaker(t *testing.T) {
 	s.stranger().get("/shared/" + secret).want(http.StatusOK)
 	s.exec(`UPDATE people SET role = 'reviewer' WHERE id = $1`, id)
 	s.stranger().get("/shared/" + secret).want(http.StatusNotFound)
+}
+
+// newDetectorSite is a site with pictures, a dataset version of them, and two releases of a detector that were measured on it: cell 2 is the
+// newer one's, with a move and a mistake on each line.
+func newDetectorSite(t *testing.T) (s *matrixSite, positions []int) {
+	t.Helper()
+	s = &matrixSite{newSite(t)}
+	s.withTruth("hot", 6)
+	s.frozen("hot-test", "hot")
+	for _, sql := range []string{
+		`INSERT INTO models (name, kind) VALUES ('strip', 'detector')`,
+		`INSERT INTO model_versions (model_id, version) VALUES (1, '7'), (1, '8')`,
+		`INSERT INTO chains (name, slots, baseline) VALUES ('Strip detector', '{detector}', '{1}')`,
+		`INSERT INTO evaluations (chain_id, state, baseline, split) SELECT 1, 'done', '{1}', min(split) FROM dataset_lines`,
+		`INSERT INTO evaluation_versions (evaluation_id, version_id) VALUES (1, 1)`,
+		`INSERT INTO cells (version_id, split, path, configurations, labels, normalizer, task, evaluation_id, items, failed, measure, value, low, high, figures)
+			SELECT 1, e.split, ARRAY[g], sha256('one'), 'frozen', '', 'detection', 1, 6, 0, 'map', 0.6, 0.5, 0.7, '{"task":"detection","measures":[]}' FROM evaluations e, generate_series(1, 2) g ORDER BY g`,
+		`INSERT INTO evaluation_steps (evaluation_id, version_id, path, configuration, state, cell_id) SELECT 1, 1, path, '\x00', 'done', id FROM cells`,
+		`INSERT INTO cell_differences (cell_id, baseline_id, measure, value, low, high, adjusted, items, gained, lost) VALUES (2, 1, 'map', 0.05, 0.01, 0.09, 0.02, 6, 3, 3)`,
+		`INSERT INTO cell_moves (cell_id, baseline_id, position, change) SELECT 2, 1, position, CASE WHEN position % 2 = 0 THEN 1 ELSE -2 END FROM dataset_lines`,
+		`INSERT INTO cell_errors (cell_id, position, kind, size, detail) SELECT 2, position, 'false_negative', 1, '{"truth":"scratch","truth_at":0,"said_at":-1}' FROM dataset_lines`,
+	} {
+		s.exec(sql)
+	}
+	rows, err := s.pool.Query(t.Context(), `SELECT l.position FROM dataset_lines l JOIN cells c ON c.id = 2 AND c.split = l.split ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if positions, err = pgx.CollectRows(rows, pgx.RowTo[int]); err != nil {
+		t.Fatal(err)
+	}
+	return s, positions
+}
+
+// Errors stand on a wall, and whoever reviews says what lies behind them: a new cause or a known one, which can be taken off.
+func TestErrorsAreTaggedWithTheirCause(t *testing.T) {
+	t.Parallel()
+	s, positions := newDetectorSite(t)
+	admin := s.browser(access.Admin)
+	admin.get("/cells/2/items").want(http.StatusOK).shows("Lost 3", "Gained 3", "scratch", "missed").attribute("src", "/media/windows/")
+	admin.get("/cells/2/items?show=lost").want(http.StatusOK).shows("2 more errors").lacks("fewer")
+	admin.get("/cells/2/items?show=gained").want(http.StatusOK).shows("1 fewer error")
+	box := fmt.Sprintf("%d:false_negative:0", positions[0])
+	admin.post("/cells/2/causes", "new", "Scale on the strip").want(http.StatusUnprocessableEntity).shows("Tick the errors")
+	admin.post("/cells/2/causes", "error", box).want(http.StatusUnprocessableEntity).shows("Choose a cause")
+	admin.post("/cells/2/causes", "error", box, "new", "Scale on the strip").to("/cells/2/items")
+	admin.post("/cells/2/causes", "error", box, "new", "scale ON the strip").to("/cells/2/items") // the same one
+	var causes, tags int
+	s.scan(&causes, `SELECT count(*) FROM causes`)
+	s.scan(&tags, `SELECT count(*) FROM item_causes`)
+	if causes != 1 || tags != 1 {
+		t.Errorf("%d causes and %d tags, want one of each", causes, tags)
+	}
+	admin.get("/cells/2/items?cause=1").shows("Scale on the strip 1", "All errors")
+	admin.get(fmt.Sprintf("/cells/2/items/%d", positions[0])).want(http.StatusOK).shows("Scale on the strip", "What the models said has been deleted")
+	admin.post("/cells/2/causes", "error", box, "cause", "1", "remove", "yes").to("/cells/2/items")
+	admin.get("/cells/2/items?cause=1").shows("Nothing here")
+	admin.get("/cells/2/items/999999").want(http.StatusNotFound)
+	s.browser(access.Viewer).post("/cells/2/causes", "error", box, "cause", "1").want(http.StatusForbidden)
+}
+
+// Each role's day begins on a page of its own.
+func TestWhereEachRoleBegins(t *testing.T) {
+	t.Parallel()
+	s := newMatrixSite(t, 2, 1, 1)
+	s.browser(access.Labeler).get("/").to("/queue")
+	s.browser(access.Reviewer).get("/").to("/review")
+	s.member(access.Viewer, 1).get("/").to("/overview")
+	admin := s.browser(access.Admin)
+	admin.get("/").to("/start")
+	s.exec(`INSERT INTO alerts (kind, chain_id, cell_id, key, summary) SELECT 'drop', 1, min(id), 'one', '{}' FROM cells`)
+	admin.get("/start").want(http.StatusOK).shows("One thing wants you today", "A figure has really fallen", "Care line", "Nothing expires in this time")
+	newSite(t).browser(access.Viewer).get("/").to("/projects")
 }

@@ -56,7 +56,7 @@ function axesOf(subject: Subject, palette: Palette): uPlot.Axis[] {
   const shared = { font: fonts, stroke: palette.faint, ticks: { stroke: palette.rule, width: 1, size: 4 } };
   const places = (_: uPlot, splits: number[]): string[] => splits.map((v) => String(Number(v.toFixed(3))));
   return [
-    { ...shared, grid: { show: false }, space: 64, ...(subject.kind === "share" ? { values: places } : { values: dates }) },
+    { ...shared, grid: { show: false }, space: 64, size: 28, ...(subject.kind === "share" ? { values: places } : { values: dates }) },
     { ...shared, grid: { stroke: palette.line, width: 1 }, size: 48, space: 36, values: places },
   ];
 }
