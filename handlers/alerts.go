@@ -16,9 +16,6 @@ import (
 )
 
 const (
-	// evaluationsHome is where the rail leads for everything about evaluations, alerts among it.
-	evaluationsHome = "/evaluations"
-
 	alertsPath   = "/alerts"
 	channelsPath = alertsPath + "/channels"
 	alertsOnPage = 50
@@ -41,7 +38,7 @@ func alertPath(id int64) string { return fmt.Sprintf("%s/%d", alertsPath, id) }
 
 // alertCrumbs are where the pages about alerts lie: under the evaluations.
 func alertCrumbs(more ...ui.Crumb) []ui.Crumb {
-	return append([]ui.Crumb{{Label: "Evaluations", Href: evaluationsHome}, {Label: "Alerts", Href: alertsPath}}, more...)
+	return append([]ui.Crumb{evaluationsCrumb, {Label: "Alerts", Href: alertsPath}}, more...)
 }
 
 // alertsWaiting are the open ones for the rail. A page is not refused because they could not be counted.

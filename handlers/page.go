@@ -71,7 +71,7 @@ func (s *Server) countNav(r *http.Request, nav []web.NavEntry) {
 			nav[i].Count, nav[i].Counted = waiting.Review, "to review"
 		case queuePath:
 			nav[i].Count, nav[i].Counted = waiting.Returned, "came back"
-		case evaluationsHome:
+		case evaluationsPath:
 			nav[i].Count, nav[i].Counted = s.alertsWaiting(r), "open alerts"
 		}
 	}

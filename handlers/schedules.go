@@ -54,7 +54,7 @@ func (s *Server) renderSchedules(w http.ResponseWriter, r *http.Request, status 
 			v.Chains = append(v.Chains, ui.Option{Value: c.Name, Label: c.Name + " (" + strings.Join(c.Slots, ", ") + ")"})
 		}
 	}
-	page := s.page(r, "Schedules", ui.Crumb{Label: "Evaluations", Href: evaluationsHome}, ui.Crumb{Label: "Schedules"})
+	page := s.page(r, "Schedules", evaluationsCrumb, ui.Crumb{Label: "Schedules"})
 	return render(w, r, status, web.SchedulesPage(page, v))
 }
 

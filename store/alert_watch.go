@@ -124,6 +124,9 @@ func (c *watched) note(m alerts.Move, limit float64, fall alerts.Worsening, befo
 	if !m.Falls(limit) {
 		return
 	}
+	if !c.higherIsBetter() { // told in the direction of the measure: an error rate rises
+		m.Value, m.Low, m.High = -m.Value, -m.High, -m.Low
+	}
 	fall.Value, fall.Low, fall.High, fall.P, fall.To, fall.Cell = m.Value, m.Low, m.High, m.P, *c.Value, before.ID
 	if before.Value != nil {
 		fall.From = *before.Value

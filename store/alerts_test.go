@@ -40,7 +40,7 @@ func TestARecognizerThatBreaksIsToldOnceWithWhatItHurts(t *testing.T) {
 	if s.Measure != "wer" || strings.Join(s.Models, "") != "asr@2" || len(s.Downstream) != 1 || strings.Join(s.Downstream[0].Models, " ") != "asr@2 sentiment@1" {
 		t.Errorf("%+v", s)
 	}
-	if s.Falls[0].Against != alerts.AgainstBaseline || s.Falls[0].Value > -0.2 || s.Falls[0].High >= 0 || s.Falls[0].Name != "asr@1" {
+	if s.Falls[0].Against != alerts.AgainstBaseline || s.Falls[0].Value < 0.2 || s.Falls[0].Low <= 0 || s.Falls[0].Name != "asr@1" {
 		t.Errorf("%+v", s.Falls)
 	}
 	if notices, sendings := o.told(); notices != 1 || sendings != 2 || alert.Times != 1 {

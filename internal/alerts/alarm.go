@@ -45,7 +45,8 @@ const (
 	AgainstBefore   = "before"   // the same models, on an earlier version of the dataset
 )
 
-// Worsening is how far a figure fell, and against what. Value, Low and High are as Move has them: below 0 is worse.
+// Worsening is how far a figure fell, and against what. Value, Low and High are To less From, with the interval of that: above 0 for an error
+// rate.
 type Worsening struct {
 	Against string  `json:"against"`
 	Name    string  `json:"name"` // the models, or the version
@@ -124,6 +125,14 @@ func figure(v float64) string {
 	return strings.Replace(strconv.FormatFloat(v, 'f', 3, 64), "-", "−", 1)
 }
 
+// signed writes a difference with its sign.
+func signed(v float64) string {
+	if v > 0 {
+		return "+" + figure(v)
+	}
+	return figure(v)
+}
+
 // Title is the alert in one line.
 func (s *Alarm) Title() string {
 	switch s.Kind {
@@ -164,7 +173,7 @@ func (s *Alarm) Sentences() []string {
 }
 
 func (f *Worsening) sentence(models []string) string {
-	difference := fmt.Sprintf("%s (95 %% %s to %s, n %d)", figure(f.Value), figure(f.Low), figure(f.High), f.Items)
+	difference := fmt.Sprintf("%s (95 %% %s to %s, n %d)", signed(f.Value), signed(f.Low), signed(f.High), f.Items)
 	if f.Against == AgainstBefore {
 		return fmt.Sprintf("The same models on %s: %s. %s. The models are the same, so what changed is the data or the labels; real after %s.",
 			f.Name, figure(f.From), capital(difference), looks(f.Looks))

@@ -107,8 +107,10 @@ func TestASummarySaysWhatHowMuchAndWhere(t *testing.T) {
 			{Against: alerts.AgainstBefore, Name: "calls-test@1", From: 0.8, To: 0.7, Value: -0.1, Low: -0.14, High: -0.06, Items: 400, Looks: 8},
 		},
 		Parts: alerts.Worst([]alerts.WorsePart{
-			{By: "class", Name: "positive", From: 0.8, To: 0.79, Items: 100}, {By: "class", Name: "negative", From: 0.8, To: 0.5, Items: 100},
-			{By: "length", Name: "30-", From: 0.9, To: 0.1, Items: 3}, {By: "class", Name: "none", From: 0.5, To: 0.6, Items: 100},
+			{By: "class", Name: "positive", From: 0.8, To: 0.79, Items: 100},
+			{By: "class", Name: "negative", From: 0.8, To: 0.5, Items: 100},
+			{By: "length", Name: "30-", From: 0.9, To: 0.1, Items: 3},
+			{By: "class", Name: "none", From: 0.5, To: 0.6, Items: 100},
 		}, true),
 		Downstream: []alerts.Hurt{{Models: []string{"asr@2", "sentiment@1", "x@1"}, Measure: "macro_f1", From: 0.8, To: 0.6}},
 	}

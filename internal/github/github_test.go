@@ -66,8 +66,11 @@ func TestWhatACallTells(t *testing.T) {
 			Key: "deployment/7", At: at("2026-03-01T10:05:00Z"), Title: "Failed to deploy acme/asr main to production", Body: "out of memory",
 			Repository: "acme/asr", URL: "https://github.com/acme/asr/deployments", Final: true,
 		}, true},
-		"on its way": {"deployment_status", `{"deployment_status":{"state":"in_progress","created_at":"2026-03-01T10:05:00Z"},` + deployment + `,` + repository + `}`,
-			github.News{Repository: "acme/asr"}, false},
+		"on its way": {
+			"deployment_status", `{"deployment_status":{"state":"in_progress","created_at":"2026-03-01T10:05:00Z"},` + deployment + `,` + repository + `}`,
+			github.News{Repository: "acme/asr"},
+			false,
+		},
 		"a ping": {"ping", `{"zen":"Keep it logically awesome."}`, github.News{}, false},
 	} {
 		news, ok, err := github.Read(c.event, []byte(c.body))
@@ -80,8 +83,13 @@ func TestWhatACallTells(t *testing.T) {
 func TestWhatIsNoSuchEventIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{
-		{"release", ``}, {"release", `[]`}, {"release", `{}`}, {"release", `{` + repository + `}`}, {"deployment", `{` + repository + `}`},
-		{"deployment_status", `{` + deployment + `,` + repository + `}`}, {"deployment", `{` + deployment + `}`},
+		{"release", ``},
+		{"release", `[]`},
+		{"release", `{}`},
+		{"release", `{` + repository + `}`},
+		{"deployment", `{` + repository + `}`},
+		{"deployment_status", `{` + deployment + `,` + repository + `}`},
+		{"deployment", `{` + deployment + `}`},
 	} {
 		if _, ok, err := github.Read(c[0], []byte(c[1])); ok || !errors.Is(err, github.ErrPayload) {
 			t.Errorf("%s %s: %v, %v", c[0], c[1], ok, err)
