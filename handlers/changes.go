@@ -10,9 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/httprate"
-
 	"fiducial/internal/access"
 	"fiducial/internal/github"
 	"fiducial/store"
@@ -36,10 +33,8 @@ func (s *Server) changeRoutes(r router) {
 	r.get(hooksPath, access.EditChains, s.listHooks)
 	r.post(hooksPath, access.EditChains, s.addHook)
 	r.post(hooksPath+"/{id}/revoke", access.EditChains, s.revokeHook)
-	r.Group(func(calls chi.Router) {
-		calls.Use(s.limit("hook", hookCallsAtMost, httprate.KeyByIP))
-		router{Router: calls, server: s}.post("/hooks/{id}", public, s.hookCalled)
-	})
+	calls := router{r.With(s.clientIP(), s.limit("hook", hookCallsAtMost, keyByIP)), s}
+	calls.post("/hooks/{id}", public, s.hookCalled)
 }
 
 func changePath(id int64) string { return fmt.Sprintf("%s/%d", changesPath, id) }

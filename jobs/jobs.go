@@ -72,11 +72,6 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &verifyVersion{deps: d})
 	river.AddWorker(workers, &diffVersions{deps: d})
 	river.AddWorker(workers, newTellConsumer(d, cfg))
-	river.AddWorker(workers, &raiseAlerts{deps: d})
-	river.AddWorker(workers, &watchAlerts{deps: d})
-	river.AddWorker(workers, &runSchedules{deps: d})
-	river.AddWorker(workers, &runSchedule{deps: d})
-	river.AddWorker(workers, newSendAlert(d, cfg))
 	river.AddWorker(workers, &writeExport{deps: d})
 	river.AddWorker(workers, &scanPersonal{deps: d, presidio: newPresidio(cfg.PresidioURL)})
 	river.AddWorker(workers, &collectErasure{deps: d})
@@ -88,19 +83,10 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &drawRound{deps: d})
 	river.AddWorker(workers, &drawPlan{deps: d})
 	river.AddWorker(workers, &reportPlan{deps: d})
-	river.AddWorker(workers, &drawAudit{deps: d})
-	river.AddWorker(workers, &reportAudit{deps: d})
-	river.AddWorker(workers, &flagCells{deps: d})
-	river.AddWorker(workers, &traceEvaluation{deps: d})
-	river.AddWorker(workers, &attributeCells{deps: d})
 	river.AddWorker(workers, &refreshBatches{deps: d})
 	river.AddWorker(workers, &summarizeProject{deps: d})
 	river.AddWorker(workers, &rewriteErased{deps: d})
-	river.AddWorker(workers, &runChunk{asking: newAsking(d, cfg)})
-	river.AddWorker(workers, newSubmitEvaluation(d, cfg))
-	river.AddWorker(workers, &scoreStep{deps: d})
-	river.AddWorker(workers, &compareEvaluation{deps: d})
-	river.AddWorker(workers, &sweepOutputs{deps: d, days: cmp.Or(cfg.OutputDays, store.OutputDays)})
+	addEvaluationWorkers(workers, d, cfg)
 	return &river.Config{
 		ID:     cfg.Name,
 		Logger: Quiet(cfg.Log),
@@ -112,6 +98,25 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 		JobTimeout:      patience,
 		SoftStopTimeout: cfg.SoftStop,
 	}
+}
+
+// addEvaluationWorkers adds those that ask models, measure their answers, and tell of what that came to.
+func addEvaluationWorkers(workers *river.Workers, d deps, cfg Config) {
+	river.AddWorker(workers, &raiseAlerts{deps: d})
+	river.AddWorker(workers, &watchAlerts{deps: d})
+	river.AddWorker(workers, &runSchedules{deps: d})
+	river.AddWorker(workers, &runSchedule{deps: d})
+	river.AddWorker(workers, newSendAlert(d, cfg))
+	river.AddWorker(workers, &drawAudit{deps: d})
+	river.AddWorker(workers, &reportAudit{deps: d})
+	river.AddWorker(workers, &flagCells{deps: d})
+	river.AddWorker(workers, &traceEvaluation{deps: d})
+	river.AddWorker(workers, &attributeCells{deps: d})
+	river.AddWorker(workers, &runChunk{asking: newAsking(d, cfg)})
+	river.AddWorker(workers, newSubmitEvaluation(d, cfg))
+	river.AddWorker(workers, &scoreStep{deps: d})
+	river.AddWorker(workers, &compareEvaluation{deps: d})
+	river.AddWorker(workers, &sweepOutputs{deps: d, days: cmp.Or(cfg.OutputDays, store.OutputDays)})
 }
 
 // periodic lists what runs by the clock.

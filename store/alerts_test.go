@@ -85,8 +85,10 @@ func TestWhatIsDoneAboutAnAlert(t *testing.T) {
 		t.Error("it tells of itself before it is time")
 	}
 	exec(t, o.pool, `UPDATE alerts SET snoozed_until = now() - interval '1 minute'`)
-	if watch() != 2 || watch() != 2 || waiting() != 1 {
-		t.Error("once it is time it tells of itself, and once")
+	for range 2 {
+		if watch() != 2 || waiting() != 1 {
+			t.Error("once it is time it tells of itself, and once")
+		}
 	}
 	if err := o.AcknowledgeAlert(t.Context(), reviewer, id); err != nil || waiting() != 0 {
 		t.Errorf("acknowledged: %v", err)

@@ -79,8 +79,8 @@ type AlertView struct {
 	Ticks     []ui.Tick
 }
 
-// alertTabs lead to the pages about what happens by itself.
-func alertTabs(current string, edits bool) templ.Component {
+// evaluationTabs lead to the pages about evaluations; edits is whether this person may open those of who keeps the chains.
+func evaluationTabs(current string, edits bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -101,26 +101,23 @@ func alertTabs(current string, edits bool) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if edits {
-			templ_7745c5c3_Err = ui.Tabs("Alerts", []ui.Tab{
-				{Label: "Alerts", Href: "/alerts", Count: -1, Current: current == "alerts"},
-				{Label: "Channels", Href: "/alerts/channels", Count: -1, Current: current == "channels"},
-				{Label: "Schedules", Href: "/schedules", Count: -1, Current: current == "schedules"},
-			}).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-		} else {
-			templ_7745c5c3_Err = ui.Tabs("Alerts", []ui.Tab{
-				{Label: "Alerts", Href: "/alerts", Count: -1, Current: current == "alerts"},
-				{Label: "Schedules", Href: "/schedules", Count: -1, Current: current == "schedules"},
-			}).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
+		templ_7745c5c3_Err = ui.Tabs("Evaluations", evaluationTabList(current, edits)).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
 		}
 		return nil
 	})
+}
+
+func evaluationTabList(current string, edits bool) []ui.Tab {
+	tabs := []ui.Tab{
+		{Label: "Chains and runs", Href: "/evaluations", Count: -1, Current: current == "runs"},
+		{Label: "Alerts", Href: "/alerts", Count: -1, Current: current == "alerts"},
+	}
+	if edits {
+		tabs = append(tabs, ui.Tab{Label: "Channels", Href: "/alerts/channels", Count: -1, Current: current == "channels"})
+	}
+	return append(tabs, ui.Tab{Label: "Schedules", Href: "/schedules", Count: -1, Current: current == "schedules"})
 }
 
 // AlertsPage lists what needs somebody's look.
@@ -161,7 +158,7 @@ func AlertsPage(page PageView, v AlertsView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = alertTabs("alerts", v.CanEdit).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = evaluationTabs("alerts", v.CanEdit).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1191,7 +1188,7 @@ func ChannelsPage(page PageView, v ChannelsView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = alertTabs("channels", true).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = evaluationTabs("channels", true).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

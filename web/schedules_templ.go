@@ -102,7 +102,7 @@ func SchedulesPage(page PageView, v SchedulesView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = alertTabs("schedules", v.New != nil).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = evaluationTabs("schedules", v.New != nil).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
