@@ -209,6 +209,7 @@ func TestAServerEndsWithWhoStartedIt(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // whatever fails below, nothing may stay behind
 	line, err := bufio.NewReader(out).ReadString('\n')
 	id, _ := strconv.Atoi(strings.TrimSpace(line)) //nolint:errcheck // 0 fails below
 	if err != nil || id == 0 || !alive(id) {
