@@ -1,8 +1,9 @@
 // A real sentiment model behind plain JSON: POST {"id","text"} answers {"label","confidence"} with label pos, neg or neu.
 //
-//	node server.mjs vader|wink PORT [--delay MS]
+//	node server.mjs vader|wink PORT [MILLISECONDS]
 //
-// vader goes by a lexicon made for short messages, wink by a model of English with negation. GET answers when the model is loaded.
+// vader goes by a lexicon made for short messages, wink by a model of English with negation. GET answers when the model is loaded,
+// and each question after so many milliseconds.
 import { createServer } from "node:http"
 import { createRequire } from "node:module"
 
@@ -22,9 +23,9 @@ const models = {
 // From where on a feeling is one.
 const limits = { vader: 0.35, wink: 0.2 }
 
-const [name, port, , delay] = process.argv.slice(2)
+const [name, port, delay] = process.argv.slice(2)
 if (!models[name] || !Number(port)) {
-	console.error("usage: node server.mjs vader|wink PORT [--delay MS]")
+	console.error("usage: node server.mjs vader|wink PORT [MILLISECONDS]")
 	process.exit(2)
 }
 const feels = models[name](), limit = limits[name]
