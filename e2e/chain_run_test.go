@@ -26,7 +26,7 @@ func (c *voiceTeam) asked() {
 	c.server.do(c.t, "model", "add", c.model("mood"), "--kind", "nlp")
 	for _, mood := range moods {
 		c.server.do(c.t, "model", "release", c.model("mood")+"@"+mood, "--adapter", "json", "--task", "label", "--label", "pos=Positive", "--label", "neg=Negative",
-			"--command", "sentiment,"+mood+",{port},200", "--ready", "/", "--concurrency", "2")
+			"--command", "sentiment "+mood+" {port} 200", "--ready", "/", "--concurrency", "2")
 	}
 }
 
@@ -83,7 +83,7 @@ func (c *voiceTeam) show(id int64) (e evaluation) {
 	c.t.Helper()
 	out, err := c.server.Command(c.t.Context(), "", "eval", "show", fmt.Sprint(id), "--json")
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != answerNo) {
-		c.t.Fatal(err)
+		c.t.Fatalf("%v\n%s", err, out)
 	}
 	c.parse([]byte(out), &e)
 	e.dropped = err != nil
