@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"maps"
@@ -134,7 +135,13 @@ func TestModelCommands(t *testing.T) {
 		{[]string{"model", "list", "--json"}, 0, `"versions":["1","2"]`},
 		{[]string{"model", "show", "asr"}, 0, "asr@2, successor of 1, trained on calls@3; 5 items of calls (4 hypotheses)"},
 	} {
-		code, out, messages := command(t, server.url, tt.args...)
+		args := append(tt.args, "--url", server.url, "--token", "fid_x")
+		if tt.args[1] == "release" { // whose --url is the model's
+			args = append(tt.args, "--product", server.url, "--token", "fid_x")
+		}
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+		out, messages := stdout.String(), stderr.String()
 		if code != tt.code || !strings.Contains(out+messages, tt.want) {
 			t.Errorf("%v: %d, want %d: %s%s, want %q", tt.args, code, tt.code, out, messages, tt.want)
 		}
