@@ -152,7 +152,7 @@ func typedServer(r *http.Request) *web.ModelServerForm {
 		Timeout: value("timeout"), Attempts: value("attempts"), Rate: value("rate"), Concurrency: value("concurrency"), Launcher: value("launcher"),
 		Command: r.PostFormValue("command"), Env: r.PostFormValue("env"), Ready: value("ready"), Seconds: value("seconds"), Template: value("template"), Port: value("port"),
 	}
-	f.Revision, _ = strconv.Atoi(value("revision")) //nolint:errcheck // a form without one overwrites
+	f.Revision, _ = strconv.Atoi(value("revision")) // a form without one overwrites
 	return f
 }
 

@@ -233,6 +233,7 @@ func TestCallsOfArgosServer(t *testing.T) {
 }
 
 func serving(t *testing.T) func(*argo.Client) (string, error) {
+	t.Helper()
 	return func(c *argo.Client) (string, error) {
 		status, err := c.Get(t.Context(), "w")
 		return fmt.Sprint(status.Phase, " ", status.Serving(), " ", status.Failed()), err

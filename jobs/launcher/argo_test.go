@@ -76,7 +76,7 @@ func inCluster(t *testing.T, c *cluster) (launcher.Launcher, store.ModelServer) 
 	settings := models.Defaults()
 	settings.URL, settings.Launcher = "http://mood/ask", models.ByArgo
 	settings.Launch = models.Launch{Template: "mood", Ready: "/health", Seconds: 20, Env: map[string]string{"size": "large"}}
-	settings.Launch.Port, _ = strconv.Atoi(port) //nolint:errcheck // 0 answers nothing
+	settings.Launch.Port, _ = strconv.Atoi(port) // 0 answers nothing
 	own := modelserver.Policy{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	return launcher.Launcher{Argo: client, Policy: own, FollowEvery: 5 * time.Millisecond}, store.ModelServer{Settings: settings, Model: "mood", Version: "1", Kind: "nlp"}
 }

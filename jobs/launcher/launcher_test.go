@@ -115,7 +115,7 @@ func pid(started *launcher.Started) int {
 	if err != nil {
 		return 0
 	}
-	id, _ := strconv.Atoi(said) //nolint:errcheck // 0 is no process, and fails the test
+	id, _ := strconv.Atoi(said) // 0 is no process, and fails the test
 	return id
 }
 
@@ -211,7 +211,7 @@ func TestAServerEndsWithWhoStartedIt(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // whatever fails below, nothing may stay behind
 	line, err := bufio.NewReader(out).ReadString('\n')
-	id, _ := strconv.Atoi(strings.TrimSpace(line)) //nolint:errcheck // 0 fails below
+	id, _ := strconv.Atoi(strings.TrimSpace(line)) // 0 fails below
 	if err != nil || id == 0 || !alive(id) {
 		t.Fatalf("it said %q, %v", line, err)
 	}
