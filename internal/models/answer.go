@@ -67,7 +67,7 @@ func Faults() []string {
 }
 
 // Fault is why a model could not be asked, or gave no answer that can be used. Its text holds nothing of what was sent or answered.
-type Fault struct {
+type Fault struct { //nolint:errname // the word of everything that shows it
 	Code     string // one of Faults
 	Status   int    // of the server's answer, 0 without one
 	Attempts int    // how often it was asked, 0 if nothing was sent
@@ -103,7 +103,7 @@ func FaultOf(err error) *Fault {
 }
 
 // sentences say each fault to people, with what to do.
-var sentences = map[string]string{
+var sentences = map[string]string{ //nolint:gosec // one of them speaks of credentials, and none is one
 	FaultTimeout:    "No answer in time. Look whether the server is overloaded, or give it more time.",
 	FaultConnection: "No connection. Look whether the server runs and the address is right.",
 	FaultStatus:     "The server answered with an error. Its own log says why.",

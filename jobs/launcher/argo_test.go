@@ -36,21 +36,21 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body := make([]byte, 4096)
 		n, _ := r.Body.Read(body)
 		c.submitted = string(body[:n])
-		fmt.Fprint(w, `{"metadata":{"name":"fiducial-mood-1"}}`)
+		_, _ = fmt.Fprint(w, `{"metadata":{"name":"fiducial-mood-1"}}`)
 	case path == "/fiducial-mood-1/log":
-		fmt.Fprintln(w, `{"result":{"content":"model loaded"}}`)
+		_, _ = fmt.Fprintln(w, `{"result":{"content":"model loaded"}}`)
 	case path == "/fiducial-mood-1/terminate":
 		c.terminated = true
-		fmt.Fprint(w, `{}`)
+		_, _ = fmt.Fprint(w, `{}`)
 	case c.fails:
-		fmt.Fprint(w, `{"status":{"phase":"Failed","message":"image not found"}}`)
+		_, _ = fmt.Fprint(w, `{"status":{"phase":"Failed","message":"image not found"}}`)
 	case c.terminated:
-		fmt.Fprint(w, `{"status":{"phase":"Failed"}}`)
+		_, _ = fmt.Fprint(w, `{"status":{"phase":"Failed"}}`)
 	case c.looks < 2:
 		c.looks++
-		fmt.Fprint(w, `{"status":{"phase":"Running","nodes":{"a":{"type":"Pod","phase":"Pending"}}}}`)
+		_, _ = fmt.Fprint(w, `{"status":{"phase":"Running","nodes":{"a":{"type":"Pod","phase":"Pending"}}}}`)
 	default:
-		fmt.Fprint(w, `{"status":{"phase":"Running","nodes":{"a":{"type":"Pod","phase":"Running","daemoned":true,"podIP":"127.0.0.1"}}}}`)
+		_, _ = fmt.Fprint(w, `{"status":{"phase":"Running","nodes":{"a":{"type":"Pod","phase":"Running","daemoned":true,"podIP":"127.0.0.1"}}}}`)
 	}
 }
 
@@ -61,7 +61,7 @@ func inCluster(t *testing.T, c *cluster) (launcher.Launcher, store.ModelServer) 
 	t.Cleanup(api.Close)
 	pod := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/ask" {
-			fmt.Fprint(w, `{"label":"glad"}`)
+			_, _ = fmt.Fprint(w, `{"label":"glad"}`)
 		}
 	}))
 	t.Cleanup(pod.Close)

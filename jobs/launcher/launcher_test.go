@@ -52,7 +52,7 @@ func serve() {
 		}
 	})
 	http.HandleFunc("/ask", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"label":"%d %s"}`, os.Getpid(), os.Getenv("DATABASE_URL"))
+		_, _ = fmt.Fprintf(w, `{"label":"%d %s"}`, os.Getpid(), os.Getenv("DATABASE_URL"))
 	})
 	_ = http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil)
 }

@@ -18,7 +18,7 @@ import (
 type Output = models.Output
 
 // Fault is why there is no output.
-type Fault = models.Fault
+type Fault = models.Fault //nolint:errname // see there
 
 // Input is one item as a model is given it. What a model is given depends on its kind: Text for one of text, Sound for one of sound, Image for
 // one of images; the others are not looked at.

@@ -123,7 +123,9 @@ func TestPlainJSON(t *testing.T) {
 		want    modelserver.Output
 	}{
 		"a recognizer": {
-			"asr", models.Options{}, `{"id":"7","audio_url":"data:audio/wav;base64,UklGRg=="}`,
+			"asr",
+			models.Options{},
+			`{"id":"7","audio_url":"data:audio/wav;base64,UklGRg=="}`,
 			`{"text":"one\ntwo","confidence":0.5,"words":[{"word":"one","start":0,"end":1,"confidence":0.4},{"word":" "}]}`,
 			modelserver.Output{Text: "one two", Confidence: at(0.5), Words: []speech.HeardWord{{Word: "one", End: 1, Confidence: at(0.4)}}},
 		},
@@ -132,13 +134,17 @@ func TestPlainJSON(t *testing.T) {
 		"another one":  {"nlp", mood, `{"id":"7","text":"the words"}`, `{"label":"neutral","confidence":0.9}`, modelserver.Output{Confidence: at(0.9)}},
 		"the best one": {"nlp", mood, `{"id":"7","text":"the words"}`, `{"labels":[{"label":"pos","confidence":0.3},{"label":"neg","confidence":0.7}]}`, modelserver.Output{Labels: []models.Label{{Label: "Negative", Confidence: at(0.7)}}, Confidence: at(0.7)}},
 		"many labels": {
-			"nlp", models.Options{Task: models.TaskLabels, Threshold: 0.5}, `{"id":"7","text":"the words"}`, `{"labels":["a",{"label":"b","confidence":0.4},{"label":"c","confidence":0.6},"none"]}`,
+			"nlp",
+			models.Options{Task: models.TaskLabels, Threshold: 0.5},
+			`{"id":"7","text":"the words"}`, `{"labels":["a",{"label":"b","confidence":0.4},{"label":"c","confidence":0.6},"none"]}`,
 			modelserver.Output{Labels: []models.Label{{Label: "a"}, {Label: "c", Confidence: at(0.6)}}},
 		},
 		"no label":  {"nlp", models.Options{Task: models.TaskLabels}, `{"id":"7","text":"the words"}`, `{"labels":[]}`, modelserver.Output{}},
 		"stretches": {"nlp", models.Options{Task: models.TaskSpans}, `{"id":"7","text":"the words"}`, `{"labels":[{"label":"q","start":1,"end":2.5}]}`, modelserver.Output{Labels: []models.Label{{Label: "q", Begin: at(1), End: at(2.5)}}}},
 		"a detector": {
-			"detector", models.Options{Labels: map[string]string{"0": "scratch"}}, `{"id":"7","image_url":"data:image/png;base64,UE5H"}`,
+			"detector",
+			models.Options{Labels: map[string]string{"0": "scratch"}},
+			`{"id":"7","image_url":"data:image/png;base64,UE5H"}`,
 			`{"boxes":[{"label":"0","x":1,"y":2,"w":3,"h":4,"rotation":5,"score":0.5},{"label":"1","x":1,"y":2,"w":3,"h":4},{"class":"0","x":1,"y":2,"w":0,"h":4}]}`,
 			modelserver.Output{Boxes: []models.Box{{Class: "scratch", X: 1, Y: 2, W: 3, H: 4, Rotation: 5, Score: 0.5}}},
 		},
@@ -173,7 +179,9 @@ func TestLabelStudioBackends(t *testing.T) {
 		want    modelserver.Output
 	}{
 		"boxes about their corner": {
-			"detector", models.Options{LabelConfig: `<View><Image name="i" value="$photo"/></View>`}, `{"photo":"data:image/png;base64,UE5H"}`,
+			"detector",
+			models.Options{LabelConfig: `<View><Image name="i" value="$photo"/></View>`},
+			`{"photo":"data:image/png;base64,UE5H"}`,
 			`[{"type":"rectanglelabels","score":0.8,"value":{"x":50,"y":50,"width":10,"height":10,"rotation":90,"rectanglelabels":["scratch"]}}]`,
 			// 20 × 10 pixels, turned clockwise by a right angle about (100, 50): its centre is then at (95, 60).
 			modelserver.Output{Boxes: []models.Box{{Class: "scratch", X: 85, Y: 55, W: 20, H: 10, Rotation: 90, Score: 0.8}}, Confidence: at(0.25)},
@@ -181,7 +189,9 @@ func TestLabelStudioBackends(t *testing.T) {
 		"a transcript": {"asr", models.Options{}, `{"audio":"data:audio/wav;base64,UklGRg=="}`, `[{"type":"textarea","value":{"text":["hello","there"]}}]`, modelserver.Output{Text: "hello there", Confidence: at(0.25)}},
 		"a choice":     {"nlp", models.Options{}, `{"text":"the words"}`, `[{"type":"choices","score":0.6,"value":{"choices":["glad"]}}]`, modelserver.Output{Labels: []models.Label{{Label: "glad", Confidence: at(0.6)}}, Confidence: at(0.25)}},
 		"stretches of time": {
-			"nlp", models.Options{Task: models.TaskSpans}, `{"text":"the words"}`, `[{"type":"labels","value":{"start":1,"end":2,"labels":["question"]}}]`,
+			"nlp",
+			models.Options{Task: models.TaskSpans},
+			`{"text":"the words"}`, `[{"type":"labels","value":{"start":1,"end":2,"labels":["question"]}}]`,
 			modelserver.Output{Labels: []models.Label{{Label: "question", Begin: at(1), End: at(2)}}, Confidence: at(0.25)},
 		},
 	}
@@ -201,7 +211,7 @@ func TestLabelStudioBackends(t *testing.T) {
 					w.WriteHeader(http.StatusBadRequest)
 					return
 				}
-				fmt.Fprintf(w, `{"results":[{"result":%s,"score":0.25}]}`, c.result)
+				_, _ = fmt.Fprintf(w, `{"results":[{"result":%s,"score":0.25}]}`, c.result)
 			})
 			got, err := ask(t, cfg, in)
 			if diff := cmp.Diff(c.want, got, approximately()); diff != "" || err != nil {
@@ -239,26 +249,37 @@ func TestOpenInferenceProtocol(t *testing.T) {
 		want    modelserver.Output
 	}{
 		"a label": {
-			"nlp", models.Options{Outputs: map[string]string{"label": "out"}}, `{"name":"text","shape":[1],"datatype":"BYTES","data":["the words"]}`,
+			"nlp",
+			models.Options{Outputs: map[string]string{"label": "out"}},
+			`{"name":"text","shape":[1],"datatype":"BYTES","data":["the words"]}`,
 			`{"name":"out","shape":[1],"datatype":"BYTES","data":["glad"]},{"name":"confidence","shape":[1],"datatype":"FP32","data":[0.5]}`,
 			modelserver.Output{Labels: []models.Label{{Label: "glad", Confidence: at(0.5)}}, Confidence: at(0.5)},
 		},
 		"probabilities": {
-			"nlp", models.Options{Task: models.TaskLabels, Threshold: 0.5, Classes: []string{"a", "b", "c"}, Input: &models.Tensor{Name: "t", Shape: []int64{1, 1}}},
+			"nlp",
+			models.Options{Task: models.TaskLabels, Threshold: 0.5, Classes: []string{"a", "b", "c"}, Input: &models.Tensor{Name: "t", Shape: []int64{1, 1}}},
 			`{"name":"t","shape":[1,1],"datatype":"BYTES","data":["the words"]}`,
 			`{"name":"probabilities","shape":[1,3],"datatype":"FP32","data":[[0.7,0.1,0.5]]}`,
 			modelserver.Output{Labels: []models.Label{{Label: "a", Confidence: at(0.7)}, {Label: "c", Confidence: at(0.5)}}},
 		},
 		"samples": {
-			"asr", models.Options{Input: &models.Tensor{Name: "audio", Datatype: "FP32"}}, `{"name":"audio","shape":[1,4],"datatype":"FP32","data":[0,0.5,-0.5,0]}`,
-			`{"name":"text","shape":[1],"datatype":"BYTES","data":["hello"]}`, modelserver.Output{Text: "hello"},
+			"asr",
+			models.Options{Input: &models.Tensor{Name: "audio", Datatype: "FP32"}},
+			`{"name":"audio","shape":[1,4],"datatype":"FP32","data":[0,0.5,-0.5,0]}`,
+			`{"name":"text","shape":[1],"datatype":"BYTES","data":["hello"]}`,
+			modelserver.Output{Text: "hello"},
 		},
 		"a file of sound": {
-			"asr", models.Options{}, `{"name":"audio","shape":[1],"datatype":"BYTES","data":["` + base64.StdEncoding.EncodeToString([]byte(sound)) + `"]}`,
-			`{"name":"text","shape":[1],"datatype":"BYTES","data":["hello"]}`, modelserver.Output{Text: "hello"},
+			"asr",
+			models.Options{},
+			`{"name":"audio","shape":[1],"datatype":"BYTES","data":["` + base64.StdEncoding.EncodeToString([]byte(sound)) + `"]}`,
+			`{"name":"text","shape":[1],"datatype":"BYTES","data":["hello"]}`,
+			modelserver.Output{Text: "hello"},
 		},
 		"boxes": {
-			"detector", models.Options{Boxes: "cxcywh", Classes: []string{"x", "scratch"}}, `{"name":"image","shape":[1],"datatype":"BYTES","data":["UE5H"]}`,
+			"detector",
+			models.Options{Boxes: "cxcywh", Classes: []string{"x", "scratch"}},
+			`{"name":"image","shape":[1],"datatype":"BYTES","data":["UE5H"]}`,
 			`{"name":"boxes","shape":[1,4],"datatype":"FP32","data":[[50,50,20,10]]},{"name":"labels","shape":[1],"datatype":"INT64","data":[1]},{"name":"scores","shape":[1],"datatype":"FP32","data":[0.9]}`,
 			modelserver.Output{Boxes: []models.Box{{Class: "scratch", X: 40, Y: 45, W: 20, H: 10, Score: 0.9}}},
 		},
@@ -277,7 +298,7 @@ func TestOpenInferenceProtocol(t *testing.T) {
 				if json.NewDecoder(r.Body).Decode(&asked) != nil {
 					w.WriteHeader(http.StatusBadRequest)
 				}
-				fmt.Fprintf(w, `{"model_name":"mood","outputs":[%s]}`, c.outputs)
+				_, _ = fmt.Fprintf(w, `{"model_name":"mood","outputs":[%s]}`, c.outputs)
 			})
 			cfg.Server.URL = web.URL + "/serving/"
 			got, err := ask(t, cfg, in)

@@ -92,8 +92,12 @@ func (o *openAI) ask(ctx context.Context, in Input) (Output, error) {
 func (o *openAI) write(form *multipart.Writer, sound io.Reader) error {
 	options := o.server.Options
 	fields := [][2]string{
-		{"model", options.Model}, {"response_format", "verbose_json"}, {"timestamp_granularities[]", "word"}, {"timestamp_granularities[]", "segment"},
-		{"language", options.Language}, {"prompt", options.Prompt},
+		{"model", options.Model},
+		{"response_format", "verbose_json"},
+		{"timestamp_granularities[]", "word"},
+		{"timestamp_granularities[]", "segment"},
+		{"language", options.Language},
+		{"prompt", options.Prompt},
 	}
 	for _, field := range fields {
 		if field[1] == "" {
