@@ -49,6 +49,13 @@ func (s *Server) showCell(w http.ResponseWriter, r *http.Request) error {
 	if len(trend.Points) > 1 {
 		v.Trend = &trend
 	}
+	shares, err := s.attributionView(r, c)
+	if err != nil {
+		return err
+	}
+	if shares != nil {
+		v.Shares = web.Attribution(*shares)
+	}
 	return render(w, r, http.StatusOK, web.CellPage(s.page(r, v.Title+" on "+v.Version, cellCrumbs(c)...), v))
 }
 

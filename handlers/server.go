@@ -116,6 +116,7 @@ func (s *Server) Routes() http.Handler {
 		s.holdRoutes(r)
 		s.matrixRoutes(r)
 		s.cellRoutes(r)
+		s.attributionRoutes(r)
 		s.cellLineRoutes(r)
 		s.overviewRoutes(r)
 		s.searchRoutes(r)

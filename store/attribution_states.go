@@ -76,6 +76,7 @@ func (a *attributing) divide(ctx context.Context) (attribution.Division, error) 
 	values, missing := a.values()
 	d := attribution.Divide(a.factors, values, a.ends[endBefore].value, a.ends[endAfter].value)
 	d.Missing = missing
+	a.tally(&d)
 	for end := range a.ends {
 		d.Lines += len(a.scores[end][end][end])
 		for position := range a.scores[end][end][end] {
@@ -85,6 +86,24 @@ func (a *attributing) divide(ctx context.Context) (attribution.Division, error) 
 		}
 	}
 	return d, nil
+}
+
+// tally counts what changed of the items.
+func (a *attributing) tally(d *attribution.Division) {
+	shared := 0
+	for item := range a.ends[endBefore].at {
+		if _, both := a.ends[endAfter].at[item]; both {
+			shared++
+		}
+	}
+	d.Lost, d.Added = len(a.ends[endBefore].at)-shared, len(a.ends[endAfter].at)-shared
+	for _, factor := range a.moved {
+		if factor == attribution.Definition {
+			d.Redefined++
+		} else {
+			d.Relabeled++
+		}
+	}
 }
 
 func (e *attributed) read(ctx context.Context, s *Store, measure *string) error {

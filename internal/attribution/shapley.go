@@ -27,6 +27,12 @@ type Division struct {
 	Missing   []State `json:"missing,omitempty"`
 	Lines     int     `json:"lines"`             // of both measurements
 	Unknown   int     `json:"unknown,omitempty"` // of those, that are not known in every state
+	// Items that the earlier measurement alone has, and the later one alone; items of both with another truth, under the same definitions and
+	// since a definition is another.
+	Lost      int `json:"lost,omitempty"`
+	Added     int `json:"added,omitempty"`
+	Relabeled int `json:"relabeled,omitempty"`
+	Redefined int `json:"redefined,omitempty"`
 }
 
 // Difference is what is divided.
