@@ -257,6 +257,7 @@ func (f *markFamily) statistics() []statistic {
 	case Spans:
 		micro.name = "span_f1"
 		list = []statistic{micro, macro, exact}
+	case Label, Speech, Detection:
 	}
 	if !f.short {
 		list = append(list,
