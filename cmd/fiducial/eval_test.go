@@ -37,6 +37,7 @@ func evaluated(t *testing.T, ended string) (url string, asked *string) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write([]byte(`{"id":3}`))
 	})
+	mux.HandleFunc("PUT /api/v1/models/{model}/versions/{version}/server", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL, asked
@@ -117,6 +118,7 @@ func words(line string) (args []string) {
 	for _, variable := range []string{"$RELEASE", "$CIRCLE_TAG"} {
 		line = strings.ReplaceAll(line, variable, "4.2")
 	}
+	line = strings.ReplaceAll(line, "$ASR_URL", "https://asr.example.org")
 	for i, part := range strings.Split(line, `"`) {
 		if i%2 == 1 {
 			args = append(args, part)

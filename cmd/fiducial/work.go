@@ -26,6 +26,7 @@ type jobFlags struct {
 	modelFlags `embed:""`
 
 	Workers         int            `help:"Background jobs at once in this process." default:"4" env:"FIDUCIAL_WORKERS" group:"Jobs"`
+	OutputDays      int            `help:"For how many days what models said in evaluations is kept, for troubleshooting; the figures stay." default:"30" env:"FIDUCIAL_OUTPUT_DAYS" group:"Jobs"`
 	ExpireHour      int            `help:"Hour of the day, in UTC, at which items expire whose time has run out: 0 to 23." default:"2" env:"FIDUCIAL_EXPIRE_HOUR" group:"Jobs"`
 	WebhookHosts    []string       `help:"The only hosts at which consumers of datasets are called and alerts are posted, such as train.example.org or *.example.org; any if empty." env:"FIDUCIAL_WEBHOOK_HOSTS" group:"Jobs"`
 	PresidioURL     string         `name:"presidio-url" help:"Address of a Microsoft Presidio analyzer, such as http://presidio:3000, that looks for personal data in transcripts beside the detector of our own: of sources alone that let models have their data (as presidio). None if empty." env:"PRESIDIO_URL" group:"Jobs"`
@@ -122,6 +123,9 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	if f.ExpireHour < 0 || f.ExpireHour > 23 {
 		return misuseError("--expire-hour: choose an hour between 0 and 23")
 	}
+	if f.OutputDays < 1 {
+		return misuseError("--output-days: keep outputs for a day at least")
+	}
 	if err := jobs.CheckPresidio(f.PresidioURL); err != nil {
 		return misuseError("--presidio-url: " + err.Error())
 	}
@@ -135,7 +139,7 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	}
 	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{
 		Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default(),
-		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL, Models: f.models(), Launcher: started,
+		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL, Models: f.models(), Launcher: started, OutputDays: f.OutputDays,
 		Mail: f.mail(),
 	})
 	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
