@@ -208,12 +208,12 @@ func BenchmarkEvaluation(b *testing.B) {
 	for b.Loop() {
 		for _, workers := range []int{1, 4} {
 			name := l.model(b, "nlp", "mind", fmt.Sprintf("%d-%d", workers, b.N), mind.URL, func(s *models.Settings) { s.Concurrency = 64 })
-			id := l.start(b, store.EvaluationRequest{Slots: []string{"nlp"}, Models: [][]string{{name}}})
-			began := time.Now()
 			var stops []func()
 			for n := range workers {
 				stops = append(stops, startWorker(b, l.pool, l.store, l.blobs, fmt.Sprintf("worker-%d", n), 1))
 			}
+			began := time.Now()
+			id := l.start(b, store.EvaluationRequest{Slots: []string{"nlp"}, Models: [][]string{{name}}})
 			until(b, "the run is answered", func() bool {
 				return l.count(b, fmt.Sprintf(`SELECT count(*) FROM evaluation_chunks h JOIN evaluation_steps s ON s.id = h.step_id WHERE s.evaluation_id = %d AND h.state = 'waiting'`, id)) == 0
 			})
@@ -250,6 +250,7 @@ func newTextLab(b *testing.B, items int) *lab {
 			c AS (INSERT INTO recordings (project_id, source_id, key_hash, state, encoding, rate, channels, frames) VALUES ($1, $2, '\x01', 'ready', 'PCM, 16 bit', 8000, 1, 8000 * $3::bigint) RETURNING id),
 			i AS (INSERT INTO items (project_id, source_id, key_hash, state, recording_id, begins, ends)
 				SELECT $1, $2, sha256(n::text::bytea), 'ready', c.id, n - 1, n FROM c, generate_series(1, $3) n RETURNING id),
+			salts AS (INSERT INTO item_salts (item_id, salt) SELECT id, sha256(id::text::bytea) FROM i),
 			t AS (INSERT INTO truths (item_id, import_id) SELECT i.id, r.id FROM i, r RETURNING id, item_id),
 			w AS (INSERT INTO transcripts (item_id, kind, of_id, segments) SELECT item_id, 'truth', id, jsonb_build_array(jsonb_build_object('begin', 0, 'end', 1, 'text', 'call ' || item_id || ' was good')) FROM t),
 			d AS (INSERT INTO datasets (name) VALUES ('calls-test') RETURNING id),
