@@ -150,6 +150,7 @@ func (g *grave) fillItem(tb testing.TB, b *buried) {
 	b.version = g.one(tb, `INSERT INTO dataset_versions (dataset_id, number, recipe, state, hash, lines) VALUES ($1, 1, '{}', 'frozen', sha256('v'), 1) RETURNING id`, dataset)
 	g.exec(tb, `INSERT INTO dataset_lines (version_id, position, leaf, split, item_id, truth_id, media, width, height) VALUES ($1, 0, sha256('leaf'), 'test', $2, $3, sha256('m'), 1, 1)`,
 		b.version, b.item, truth)
+	g.evaluate(tb, b, truth)
 	b.export = g.one(tb, `INSERT INTO exports (version_id, format, state, report, created_by) VALUES ($1, 'coco', 'done', jsonb_build_object('note', $2::text), $3) RETURNING id`,
 		b.version, b.canary, admin)
 	if _, err := g.blobs.Put(tb.Context(), (&Export{ID: b.export}).Blob(), strings.NewReader(b.canary), int64(len(b.canary)), "application/zip"); err != nil {
@@ -181,6 +182,24 @@ func (g *grave) plan(tb testing.TB, b *buried) {
 	plan := g.one(tb, `INSERT INTO plans (project_id, number, model_version_id, settings, modes, state, items)
 		SELECT $1, coalesce(max(number), 0) + 1, $2, '{}', '{blind}', 'open', 1 FROM plans RETURNING id`, g.project.ID, version)
 	g.exec(tb, `INSERT INTO plan_items (plan_id, item_id, arm, stratum, decile, confidence) VALUES ($1, $2, 'chosen', 0, 1, 0.5)`, plan, b.item)
+}
+
+// evaluate has the item's line measured, and looked at again.
+func (g *grave) evaluate(tb testing.TB, b *buried, truth int64) {
+	tb.Helper()
+	model := g.one(tb, `SELECT v.id FROM model_versions v JOIN models m ON m.id = v.model_id WHERE m.name = 'asr-' || $1::bigint`, b.item)
+	chain := g.one(tb, `INSERT INTO chains (name, slots) VALUES ('chain-' || $1::bigint, '{asr}') RETURNING id`, b.item)
+	evaluation := g.one(tb, `INSERT INTO evaluations (chain_id) VALUES ($1) RETURNING id`, chain)
+	step := g.one(tb, `INSERT INTO evaluation_steps (evaluation_id, version_id, path, configuration, state, items) VALUES ($1, $2, ARRAY[$3::bigint], sha256('c'), 'done', 1) RETURNING id`,
+		evaluation, b.version, model)
+	g.exec(tb, `INSERT INTO evaluation_failures (step_id, item_id, reason) VALUES ($1, $2, 'status')`, step, b.item)
+	g.exec(tb, `INSERT INTO model_outputs (item_id, model_version_id, configuration, input, text) VALUES ($1, $2, sha256('c'), sha256('i'), $3)`, b.item, model, b.canary)
+	cell := g.one(tb, `INSERT INTO cells (version_id, split, path, configurations, labels, normalizer, task, evaluation_id, items, failed, measure, value, low, high, figures)
+		VALUES ($1, 'test', ARRAY[$2::bigint], sha256('c'), 'frozen', '', 'speech', $3, 1, 0, 'wer', 0.5, 0.4, 0.6, '{}') RETURNING id`, b.version, model, evaluation)
+	cause := g.one(tb, `INSERT INTO causes (name) VALUES ('cause-' || $1::bigint) RETURNING id`, b.item)
+	g.exec(tb, `INSERT INTO item_causes (item_id, cell_id, kind, cause_id) VALUES ($1, $2, 'words', $3)`, b.item, cell, cause)
+	audit := g.one(tb, `INSERT INTO audits (version_id, items, seed) VALUES ($1, 1, 7) RETURNING id`, b.version)
+	g.exec(tb, `INSERT INTO audit_items (item_id, audit_id, truth_id) VALUES ($1, $2, $3)`, b.item, audit, truth)
 }
 
 // erase confirms and runs the erasure of a source.
