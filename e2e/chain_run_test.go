@@ -233,7 +233,7 @@ func startMood(t *testing.T, name string) func(text string) (feeling string) {
 		t.Fatal(err)
 	}
 	_, port, _ := strings.Cut(address, ":")
-	server := exec.CommandContext(t.Context(), "node", filepath.Join(root, "e2e", "nlp", "server.mjs"), name, port) //nolint:gosec // ours
+	server := exec.CommandContext(t.Context(), "node", filepath.Join(root, "e2e", "nlp", "server.mjs"), name, port)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func startMood(t *testing.T, name string) func(text string) (feeling string) {
 		}
 		answer, err := patiently(func() (*http.Response, error) {
 			return http.Post("http://"+address, "application/json", bytes.NewReader(question))
-		}) //nolint:gosec,noctx // ours
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -147,7 +147,7 @@ func sentimentPrograms(t *testing.T) string {
 	}
 	folder := t.TempDir()
 	script := "#!/bin/sh\nexec node " + filepath.Join(root, "e2e", "nlp", "server.mjs") + ` "$@"` + "\n"
-	if err := os.WriteFile(filepath.Join(folder, "sentiment"), []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(folder, "sentiment"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return folder

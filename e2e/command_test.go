@@ -66,7 +66,9 @@ func TestReviewFromAShell(t *testing.T) {
 	boxes := filepath.Join(dir, "boxes.json")
 	answer := fmt.Sprint(decided.Answers[0].ID)
 	for _, decision := range [][]string{
-		{"merge", name}, {"approve", name, "--answer", answer}, {"amend", name, "--answer", answer, "--boxes", boxes},
+		{"merge", name},
+		{"approve", name, "--answer", answer},
+		{"amend", name, "--answer", answer, "--boxes", boxes},
 		{"reject", name, "--answer", answer, "--fault", "other", "--reason", "Look at the other end."},
 	} {
 		decided := decide(decision...)

@@ -86,8 +86,11 @@ func blindAuditRow(actor store.Actor, version store.DatasetVersion, a store.Blin
 
 // auditFindings say what each kind of difference means, in the order in which they are listed.
 var auditFindings = []struct{ kind, name string }{
-	{"words", "Utterances with other words"}, {"missed", "Labels that one of the two does not have"}, {"class", "Labels of another class"},
-	{"loose", "Labels that lie elsewhere"}, {"split", "Labels that are several in the other"},
+	{"words", "Utterances with other words"},
+	{"missed", "Labels that one of the two does not have"},
+	{"class", "Labels of another class"},
+	{"loose", "Labels that lie elsewhere"},
+	{"split", "Labels that are several in the other"},
 }
 
 func auditReportView(r store.AuditReport) *web.AuditReportView {

@@ -281,8 +281,11 @@ func (s *Server) keepModelServer(ctx context.Context, actor store.Actor, model, 
 // hostAllowed refuses a host at which models may not be asked.
 func (s *Server) hostAllowed(edit store.ModelServerEdit) error {
 	u, err := url.Parse(edit.URL)
-	if err != nil || u.Host == "" || edit.Launcher != "" || s.Models == nil || s.Models.AllowsHost(u.Hostname()) {
-		return nil // the store says what is wrong with an address that is none
+	if err != nil {
+		return &store.InvalidError{Field: "url", Reason: "This is not an address. Write it like https://models.example.org/v1."}
+	}
+	if u.Host == "" || edit.Launcher != "" || s.Models == nil || s.Models.AllowsHost(u.Hostname()) {
+		return nil // the store says what is wrong with an address without a host
 	}
 	return &store.InvalidError{Field: "url", Reason: "Models may not be asked at " + u.Hostname() + ". Whoever runs the server can allow it with --model-hosts."}
 }

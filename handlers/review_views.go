@@ -89,6 +89,7 @@ func reviewView(r store.Reviewed, classes []store.Class) web.ReviewView {
 			reason = "The image is broken"
 		case store.BrokenSound:
 			reason = "The sound is broken"
+		case store.CannotDecide, store.NotMine, store.OtherReason:
 		}
 		v.Skips = append(v.Skips, web.ReviewSkipView{Reason: reason, Note: skip.Note, At: skip.At})
 	}

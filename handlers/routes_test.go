@@ -17,8 +17,10 @@ import (
 )
 
 // openToEverybody lists what needs no sign-in. Adding to it is a decision.
-var openToEverybody = []string{"GET /sign-in", "POST /sign-in", "GET /invitation/{secret}", "POST /invitation/{secret}", "GET /confirm/{id}/{mark}", "POST /confirm/{id}/{mark}", "GET /shared/{secret}",
-	"POST /hooks/{id}"}
+var openToEverybody = []string{
+	"GET /sign-in", "POST /sign-in", "GET /invitation/{secret}", "POST /invitation/{secret}", "GET /confirm/{id}/{mark}", "POST /confirm/{id}/{mark}", "GET /shared/{secret}",
+	"POST /hooks/{id}",
+}
 
 // unregistered lists what is served without an action: for orchestrators, and our own built files.
 var unregistered = []string{"/healthz", "/readyz", "/assets/*"}

@@ -56,7 +56,7 @@ func newConductor(t *testing.T) *conductor {
 			c.phases[name] = "Failed"
 			_, _ = io.WriteString(w, `{}`)
 		default:
-			fmt.Fprintf(w, `{"status":{"phase":%q}}`, c.phases[name])
+			_, _ = fmt.Fprintf(w, `{"status":{"phase":%q}}`, c.phases[name])
 		}
 	}))
 	t.Cleanup(c.Close)

@@ -45,8 +45,8 @@ type asked struct {
 }
 
 // newStandIn answers as answer says; a nil answer is refused with the status 503.
-func newStandIn(t testing.TB, answer func(asked) any) *standIn {
-	t.Helper()
+func newStandIn(tb testing.TB, answer func(asked) any) *standIn {
+	tb.Helper()
 	s := &standIn{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -55,7 +55,7 @@ func newStandIn(t testing.TB, answer func(asked) any) *standIn {
 		}
 		var q asked
 		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		s.calls.Add(1)
 		now := s.now.Add(1)
@@ -63,24 +63,24 @@ func newStandIn(t testing.TB, answer func(asked) any) *standIn {
 		for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
 		}
 		times, _ := s.once.LoadOrStore(q.ID+" "+q.Text, new(atomic.Int64))
-		times.(*atomic.Int64).Add(1) //nolint:forcetypeassert // stored above
+		times.(*atomic.Int64).Add(1) //nolint:errcheck,forcetypeassert // stored above
 		said := answer(q)
 		if said == nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		if err := json.NewEncoder(w).Encode(said); err != nil {
-			t.Log(err) // the caller may have been killed
+			tb.Log(err) // the caller may have been killed
 		}
 	}))
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 
 // twice counts the questions that were asked more than once.
 func (s *standIn) twice() (n int) {
 	s.once.Range(func(_, times any) bool {
-		if times.(*atomic.Int64).Load() > 1 { //nolint:forcetypeassert // as above
+		if times.(*atomic.Int64).Load() > 1 { //nolint:errcheck,forcetypeassert // as above
 			n++
 		}
 		return true
@@ -151,13 +151,13 @@ func (l *lab) freezeAll(t *testing.T, dataset string) store.DatasetVersion {
 }
 
 // model registers a model version that a server answers for.
-func (l *lab) model(t testing.TB, kind, name, version, address string, change func(*models.Settings)) string {
-	t.Helper()
-	if _, err := l.store.AddModel(t.Context(), store.System(), name, kind); err != nil && !strings.Contains(err.Error(), "already") {
-		t.Fatal(err)
+func (l *lab) model(tb testing.TB, kind, name, version, address string, change func(*models.Settings)) string {
+	tb.Helper()
+	if _, err := l.store.AddModel(tb.Context(), store.System(), name, kind); err != nil && !strings.Contains(err.Error(), "already") {
+		tb.Fatal(err)
 	}
-	if _, err := l.store.ReleaseModel(t.Context(), store.System(), name, version); err != nil {
-		t.Fatal(err)
+	if _, err := l.store.ReleaseModel(tb.Context(), store.System(), name, version); err != nil {
+		tb.Fatal(err)
 	}
 	settings := models.Defaults()
 	settings.URL, settings.Attempts = address, 1
@@ -167,24 +167,24 @@ func (l *lab) model(t testing.TB, kind, name, version, address string, change fu
 	if change != nil {
 		change(&settings)
 	}
-	if err := l.store.SetModelServer(t.Context(), store.System(), name, version, store.ModelServerEdit{Settings: settings}); err != nil {
-		t.Fatal(err)
+	if err := l.store.SetModelServer(tb.Context(), store.System(), name, version, store.ModelServerEdit{Settings: settings}); err != nil {
+		tb.Fatal(err)
 	}
 	return name + "@" + version
 }
 
 // start starts a run of a chain of a recognizer and a language model.
-func (l *lab) start(t testing.TB, r store.EvaluationRequest) int64 {
-	t.Helper()
+func (l *lab) start(tb testing.TB, r store.EvaluationRequest) int64 {
+	tb.Helper()
 	if r.Slots == nil {
 		r.Slots = []string{"asr", "nlp"}
 	}
 	if r.Versions == nil {
 		r.Versions = []string{"calls-test@1"}
 	}
-	id, err := l.store.StartEvaluation(t.Context(), store.System(), r)
+	id, err := l.store.StartEvaluation(tb.Context(), store.System(), r)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return id
 }
@@ -236,20 +236,20 @@ func decode(t *testing.T, text []byte, into any) {
 	}
 }
 
-func (l *lab) evaluation(t testing.TB, id int64) store.Evaluation {
-	t.Helper()
-	e, err := l.store.Evaluation(t.Context(), store.System(), id)
+func (l *lab) evaluation(tb testing.TB, id int64) store.Evaluation {
+	tb.Helper()
+	e, err := l.store.Evaluation(tb.Context(), store.System(), id)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return e
 }
 
-func (l *lab) cells(t testing.TB, id int64) []store.Cell {
-	t.Helper()
-	cells, err := l.store.Cells(t.Context(), store.System(), store.CellQuery{Evaluation: id})
+func (l *lab) cells(tb testing.TB, id int64) []store.Cell {
+	tb.Helper()
+	cells, err := l.store.Cells(tb.Context(), store.System(), store.CellQuery{Evaluation: id})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return cells
 }

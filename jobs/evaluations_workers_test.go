@@ -94,7 +94,7 @@ func until(t testing.TB, what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within a minute", what)
 		}
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // another process works meanwhile
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -103,7 +103,7 @@ func TestAKilledWorkerCostsNothingThatWasAnswered(t *testing.T) {
 	t.Parallel()
 	l := newLabOf(t, 60, storetest.BucketConfig(t))
 	ear := newStandIn(t, func(q asked) any {
-		time.Sleep(15 * time.Millisecond) //nolint:forbidigo // as long as a model takes
+		time.Sleep(15 * time.Millisecond)
 		return l.hears(3)(q)
 	})
 	request := store.EvaluationRequest{Slots: []string{"asr"}, Models: [][]string{{l.model(t, "asr", "ear", "1", ear.URL, nil)}}}
@@ -148,7 +148,7 @@ func TestWorkersShareTheChunks(t *testing.T) {
 	l := newLab(t, 48)
 	ear := newStandIn(t, l.hears(3))
 	slow := newStandIn(t, func(q asked) any {
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // as long as a model takes
+		time.Sleep(5 * time.Millisecond)
 		return feels(q)
 	})
 	id := l.start(t, store.EvaluationRequest{Models: [][]string{
@@ -185,7 +185,7 @@ func (l *lab) process(t *testing.T, name string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worker := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAsAWorker$", "-test.timeout=2m") //nolint:gosec // this very binary
+	worker := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAsAWorker$", "-test.timeout=2m")
 	worker.Env = append(os.Environ(), workerEnv+"="+string(needs))
 	if err := worker.Start(); err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func (l *lab) process(t *testing.T, name string) *exec.Cmd {
 func BenchmarkEvaluation(b *testing.B) {
 	l := newTextLab(b, 1024)
 	mind := newStandIn(b, func(q asked) any {
-		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // as long as a model takes
+		time.Sleep(50 * time.Millisecond)
 		return feels(q)
 	})
 	took := map[int]time.Duration{}

@@ -116,9 +116,10 @@ func (e *attributed) read(ctx context.Context, s *Store, measure *string) error 
 	if err != nil {
 		return fmt.Errorf("cell %d: %w", e.cell, notFound(err))
 	}
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := s.pool.Query(ctx, `
 		SELECT l.position, l.item_id, t.id FROM dataset_lines l `+lineTruth+` WHERE l.version_id = @version AND l.split = @split`,
-		pgx.NamedArgs{"version": e.version, "split": e.split, "today": e.labels == "today"}) //nolint:rowserrcheck // ForEachRow checks it
+		pgx.NamedArgs{"version": e.version, "split": e.split, "today": e.labels == "today"})
 	if err != nil {
 		return fmt.Errorf("lines of cell %d: %w", e.cell, err)
 	}
@@ -165,8 +166,9 @@ func (a *attributing) findMoved(ctx context.Context) error {
 	if len(truths) == 0 {
 		return nil
 	}
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := a.store.pool.Query(ctx, `
-		SELECT truth_id, class_id, max(definition_version) FROM truth_boxes WHERE truth_id = ANY($1) AND definition_version IS NOT NULL GROUP BY 1, 2`, truths) //nolint:rowserrcheck // ForEachRow checks it
+		SELECT truth_id, class_id, max(definition_version) FROM truth_boxes WHERE truth_id = ANY($1) AND definition_version IS NOT NULL GROUP BY 1, 2`, truths)
 	if err != nil {
 		return fmt.Errorf("definitions of truths: %w", err)
 	}

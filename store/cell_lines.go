@@ -266,13 +266,14 @@ func configurationsOf(c Cell) [][]byte {
 
 // beginAt reads some lines, with their truth by item.
 func (w *pathWalk) beginAt(ctx context.Context, q querier, positions []int32) (map[int64]measuredTruth, error) {
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := q.Query(ctx, `
 		SELECT l.item_id, t.id, l.position, coalesce(a.sha256, so.sha256, l.media), tr.segments
 		FROM dataset_lines l `+lineTruth+`
 		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original' LEFT JOIN item_sounds so ON so.item_id = l.item_id
 		LEFT JOIN transcripts tr ON tr.item_id = l.item_id AND tr.kind = 'truth' AND tr.of_id = t.id
 		WHERE l.version_id = @version AND l.position = ANY(@positions) ORDER BY l.position`,
-		pgx.NamedArgs{"version": w.version, "positions": positions, "today": w.labels == "today"}) //nolint:rowserrcheck // ForEachRow checks it
+		pgx.NamedArgs{"version": w.version, "positions": positions, "today": w.labels == "today"})
 	if err != nil {
 		return nil, fmt.Errorf("lines of a walk: %w", err)
 	}
@@ -302,9 +303,10 @@ func (s *Store) marksOf(ctx context.Context, truths map[int64]measuredTruth) (ma
 	for _, t := range truths {
 		ids = append(ids, t.truth)
 	}
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := s.pool.Query(ctx, `
 		SELECT t.item_id, c.name, b.x, b.y, b.w, b.h FROM truths t JOIN truth_boxes b ON b.truth_id = t.id JOIN classes c ON c.id = b.class_id
-		WHERE t.id = ANY($1) ORDER BY t.item_id, b.position`, ids) //nolint:rowserrcheck // ForEachRow checks it
+		WHERE t.id = ANY($1) ORDER BY t.item_id, b.position`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("marks of truths: %w", err)
 	}

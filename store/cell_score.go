@@ -246,9 +246,10 @@ func (m *measuring) truthBoxes(ctx context.Context, q querier) (map[int64][]trut
 	for i, l := range m.lines {
 		ids[i] = l.truth
 	}
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := q.Query(ctx, `
 		SELECT b.truth_id, b.class_id, k.name, b.x, b.y, b.w, b.h, b.rotation, b.crowd FROM truth_boxes b JOIN classes k ON k.id = b.class_id
-		WHERE b.truth_id = ANY($1) ORDER BY b.truth_id, b.position`, ids) //nolint:rowserrcheck // ForEachRow checks it
+		WHERE b.truth_id = ANY($1) ORDER BY b.truth_id, b.position`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("truth of lines: %w", err)
 	}

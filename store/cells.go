@@ -177,9 +177,10 @@ func (s *Store) nameModels(ctx context.Context, cells []Cell) error {
 		ids = append(ids, c.Path...)
 	}
 	slices.Sort(ids)
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := s.pool.Query(ctx, `
 		SELECT v.id, m.name || '@' || v.version, s.configuration FROM model_versions v JOIN models m ON m.id = v.model_id
-		LEFT JOIN model_servers s ON s.model_version_id = v.id WHERE v.id = ANY($1)`, slices.Compact(ids)) //nolint:rowserrcheck // ForEachRow checks it
+		LEFT JOIN model_servers s ON s.model_version_id = v.id WHERE v.id = ANY($1)`, slices.Compact(ids))
 	if err != nil {
 		return fmt.Errorf("models of cells: %w", err)
 	}

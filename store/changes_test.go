@@ -17,7 +17,9 @@ func TestTheTimelineIsInTheOrderOfTime(t *testing.T) {
 	st, _ := newStore(t)
 	day := func(d int) time.Time { return time.Date(2026, 3, d, 12, 0, 0, 0, time.UTC) }
 	for _, n := range []store.NewChange{
-		{At: day(2), Title: "second"}, {At: day(5), Title: "last", Kind: store.Intervention, System: "asr"}, {At: day(1), Title: "first"},
+		{At: day(2), Title: "second"},
+		{At: day(5), Title: "last", Kind: store.Intervention, System: "asr"},
+		{At: day(1), Title: "first"},
 		{At: day(3), Title: " third ", URL: "https://example.org/3"},
 	} {
 		if _, err := st.AddChange(t.Context(), store.System(), n); err != nil {

@@ -243,7 +243,12 @@ func (r *erasureRun) clearBeside(ctx context.Context) error {
 	if _, err := pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
 		return fmt.Errorf("imports of the source: %w", err)
 	}
-	rows, err = r.pool.Query(ctx, `
+	return r.clearUploads(ctx)
+}
+
+// clearUploads deletes what was uploaded of a source that goes as a whole, and the names in what became of it.
+func (r *erasureRun) clearUploads(ctx context.Context) error {
+	rows, err := r.pool.Query(ctx, `
 		SELECT i.id FROM imports i WHERE i.source_id = $1 AND i.state IN ('done', 'failed', 'cancelled')
 		  AND (EXISTS (SELECT FROM import_files f WHERE f.import_id = i.id) OR EXISTS (SELECT FROM import_reservations v WHERE v.import_id = i.id)
 			OR EXISTS (SELECT FROM recording_reservations v WHERE v.import_id = i.id))`, r.SourceID)

@@ -167,9 +167,9 @@ func (a *askedEvaluation) walk(begin []slotModel) {
 	if slot == len(a.models) {
 		return
 	}
-	true_ := !slices.ContainsFunc(begin, func(m slotModel) bool { return m.ID != 0 })
+	atTruth := !slices.ContainsFunc(begin, func(m slotModel) bool { return m.ID != 0 })
 	for _, m := range a.models[slot] {
-		if m.ID == 0 && !true_ {
+		if m.ID == 0 && !atTruth {
 			continue
 		}
 		path := append(slices.Clone(begin), m)

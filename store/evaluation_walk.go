@@ -47,9 +47,10 @@ func inputOf(text string) []byte {
 // configure reads the configurations that the path's models had when a run began.
 func (w *pathWalk) configure(ctx context.Context, q querier, evaluation int64) error {
 	w.configurations = make([][]byte, len(w.path))
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := q.Query(ctx, `
 		SELECT cardinality(s.path), s.configuration FROM evaluation_steps s
-		WHERE s.evaluation_id = $1 AND s.version_id = $2 AND s.path = ($3::bigint[])[1:cardinality(s.path)]`, evaluation, w.version, w.path) //nolint:rowserrcheck // ForEachRow checks it
+		WHERE s.evaluation_id = $1 AND s.version_id = $2 AND s.path = ($3::bigint[])[1:cardinality(s.path)]`, evaluation, w.version, w.path)
 	if err != nil {
 		return fmt.Errorf("configurations of a path: %w", err)
 	}
@@ -182,8 +183,9 @@ func outputsOf(ctx context.Context, q querier, lines []walkLine, model int64, co
 // outputsThere says of which lines a model has an output, and since when.
 func outputsThere(ctx context.Context, q querier, lines []walkLine, model int64, configuration []byte) (map[int64]time.Time, error) {
 	items, inputs := questions(lines)
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := q.Query(ctx, `SELECT o.item_id, o.made_at FROM `+outputTables,
-		pgx.NamedArgs{"items": items, "inputs": inputs, "model": model, "configuration": configuration}) //nolint:rowserrcheck // ForEachRow checks it
+		pgx.NamedArgs{"items": items, "inputs": inputs, "model": model, "configuration": configuration})
 	if err != nil {
 		return nil, fmt.Errorf("outputs: %w", err)
 	}

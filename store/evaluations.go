@@ -164,10 +164,11 @@ func (s *Store) EvaluationSteps(ctx context.Context, evaluation Evaluation) ([]E
 // EvaluationModels are the versions that an evaluation has in each slot, as NAME@VERSION or Reference.
 func (s *Store) EvaluationModels(ctx context.Context, evaluation Evaluation) ([][]string, error) {
 	models := make([][]string, len(evaluation.Slots))
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := s.pool.Query(ctx, `
 		SELECT x.slot, coalesce(m.name || '@' || v.version, 'reference') FROM evaluation_models x
 		LEFT JOIN model_versions v ON v.id = x.model_version_id LEFT JOIN models m ON m.id = v.model_id
-		WHERE x.evaluation_id = $1 ORDER BY x.slot, m.name, v.id`, evaluation.ID) //nolint:rowserrcheck // ForEachRow checks it
+		WHERE x.evaluation_id = $1 ORDER BY x.slot, m.name, v.id`, evaluation.ID)
 	if err != nil {
 		return nil, fmt.Errorf("models of evaluation %d: %w", evaluation.ID, err)
 	}

@@ -194,6 +194,7 @@ func (s *Store) matrixCells(ctx context.Context, actor Actor, q MatrixPageQuery,
 		at[placeOf(c.Version, c.Path)] = i
 		m.Cells = append(m.Cells, MatrixCell{Cell: c})
 	}
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := s.pool.Query(ctx, `
 		SELECT DISTINCT ON (s.version_id, s.path) s.version_id, s.path, s.state, coalesce(t.relabeled, 0)
 		FROM evaluations e JOIN evaluation_steps s ON s.evaluation_id = e.id
@@ -201,7 +202,7 @@ func (s *Store) matrixCells(ctx context.Context, actor Actor, q MatrixPageQuery,
 			WHERE version_id = ANY(@versions) AND split = @split AND labels = 'today' AND normalizer = @normalizer AND relabeled > 0 GROUP BY 1, 2) t
 			ON t.version_id = s.version_id AND t.path = s.path
 		WHERE e.chain_id = @chain AND (@run::bigint = 0 OR e.id = @run) AND s.version_id = ANY(@versions)
-		ORDER BY s.version_id, s.path, s.evaluation_id DESC`, args) //nolint:rowserrcheck // ForEachRow checks it
+		ORDER BY s.version_id, s.path, s.evaluation_id DESC`, args)
 	if err != nil {
 		return fmt.Errorf("steps of the matrix: %w", err)
 	}
@@ -253,8 +254,9 @@ func (s *Store) nameVoids(ctx context.Context, voids []MatrixCell) error {
 func namesOfModels(ctx context.Context, q querier, paths ...[]int64) (map[int64]string, error) {
 	ids := slices.Concat(paths...)
 	slices.Sort(ids)
+	//nolint:rowserrcheck // ForEachRow checks it
 	rows, err := q.Query(ctx, `SELECT v.id, m.name || '@' || v.version FROM model_versions v JOIN models m ON m.id = v.model_id WHERE v.id = ANY($1)`,
-		slices.Compact(ids)) //nolint:rowserrcheck // ForEachRow checks it
+		slices.Compact(ids))
 	if err != nil {
 		return nil, fmt.Errorf("models of paths: %w", err)
 	}

@@ -99,7 +99,7 @@ func (c *demoLine) releaseEars(ctx context.Context, turns []*demoTurn) error {
 		version string
 		skill   float64
 	}{{"1.0", 0.80}, {"1.1", 0.88}, {"2.0", 0.60}} {
-		if err := c.hear(ctx, turns, ear.version, newDemoEar(ear.skill, uint64(n)+41)); err != nil { //nolint:gosec // a few
+		if err := c.hear(ctx, turns, ear.version, newDemoEar(ear.skill, uint64(n)+41)); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,7 @@ func (f *modelServerFlags) body() (*serverBody, error) {
 	}
 	text := f.Options
 	if file, ok := strings.CutPrefix(text, "@"); ok {
-		content, err := os.ReadFile(file)
+		content, err := os.ReadFile(file) //nolint:gosec // the file that whoever runs the command names
 		if err != nil {
 			return nil, fmt.Errorf("--options: %w", err)
 		}

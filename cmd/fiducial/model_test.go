@@ -60,7 +60,8 @@ func TestSayingHowAReleaseIsAsked(t *testing.T) {
 		t.Errorf("%d %s", code, said)
 	}
 	for _, args := range [][]string{
-		{"model", "release", "mood@3", "--url", "https://mood.example.org"}, {"model", "server", "mood", "--adapter", "json"},
+		{"model", "release", "mood@3", "--url", "https://mood.example.org"},
+		{"model", "server", "mood", "--adapter", "json"},
 		{"model", "server", "mood@3", "--adapter", "json", "--options", `{"colour":1}`},
 	} {
 		if code, said = run(args...); code != exitMisuse {

@@ -35,7 +35,7 @@ func TestBiasIsFoundAsOftenAsItSays(t *testing.T) {
 	for _, planted := range []float64{0, 0.05} {
 		held, sum := 0, 0.0
 		for i := range runs {
-			b := ReferenceBias(leaning(rand.New(rand.NewPCG(uint64(i), 5)), 300, 200, planted), 0.02) //nolint:gosec // a test
+			b := ReferenceBias(leaning(rand.New(rand.NewPCG(uint64(i), 5)), 300, 200, planted), 0.02)
 			if b.Value == nil {
 				t.Fatalf("nothing was estimated: %+v", b)
 			}
@@ -55,7 +55,7 @@ func TestBiasIsFoundAsOftenAsItSays(t *testing.T) {
 
 func TestBiasNeedsBlindLines(t *testing.T) {
 	t.Parallel()
-	dice := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test
+	dice := rand.New(rand.NewPCG(3, 4))
 	few := ReferenceBias(leaning(dice, 300, 5, 0.05), 0.02)
 	if few.Value != nil || few.Lacks != FewBlind || few.Needed < 100 || few.Needed > 5000 {
 		t.Fatalf("%+v", few)
@@ -79,7 +79,7 @@ func TestBiasNeedsBlindLines(t *testing.T) {
 
 func TestSameLinesSameEstimate(t *testing.T) {
 	t.Parallel()
-	lines := leaning(rand.New(rand.NewPCG(8, 9)), 100, 100, 0.05) //nolint:gosec // a test
+	lines := leaning(rand.New(rand.NewPCG(8, 9)), 100, 100, 0.05)
 	a, b := ReferenceBias(lines, 0.02), ReferenceBias(lines, 0.02)
 	if *a.Low != *b.Low || *a.High != *b.High || *a.Value != *b.Value {
 		t.Errorf("%v and %v", *a.Value, *b.Value)

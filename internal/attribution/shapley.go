@@ -65,7 +65,7 @@ func Shapley(n int, values []float64) (parts []float64, remainder float64) {
 				continue
 			}
 			if gain := values[set|1<<k] - values[set]; !math.IsNaN(gain) {
-				parts[k] += share(n, bits.OnesCount(uint(set))) * gain //nolint:gosec // not below 0
+				parts[k] += share(n, bits.OnesCount(uint(set))) * gain
 			}
 		}
 	}

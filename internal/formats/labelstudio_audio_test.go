@@ -66,8 +66,10 @@ func TestLabelStudioAudioAsItIsInTheField(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []formats.Recording{
-		{Key: "call.wav", Segments: []formats.Segment{{Start: 0.5, End: 1.5, Text: "first line"}, {Start: 2, End: 3, Text: "second", Speaker: "Bob"}},
-			Moments: []formats.Moment{{Class: "Noise", Begin: 3, End: 4}}},
+		{
+			Key: "call.wav", Segments: []formats.Segment{{Start: 0.5, End: 1.5, Text: "first line"}, {Start: 2, End: 3, Text: "second", Speaker: "Bob"}},
+			Moments: []formats.Moment{{Class: "Noise", Begin: 3, End: 4}},
+		},
 		{Key: "b.wav", Duration: 2.5, Segments: []formats.Segment{{End: 2.5, Text: "all of it"}}, Moments: []formats.Moment{{Class: "calm", End: 2.5}}},
 		{Key: "c.wav", Segments: []formats.Segment{{Unwritten: true}}},
 		{Key: "d.wav"},

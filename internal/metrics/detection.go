@@ -176,7 +176,7 @@ func other(d *Detection, truth []TruthBox) int32 {
 			continue
 		}
 		if o := overlap(d, t); o >= most {
-			best, most = int32(i), o //nolint:gosec // an image's objects
+			best, most = int32(i), o
 		}
 	}
 	return best
@@ -234,8 +234,8 @@ func overlap(d *Detection, t *TruthBox) float64 {
 	return both / (area + float64(t.W*t.H) - both)
 }
 
-// order puts the objects that are ignored in a range of sizes last, and returns how many are not.
-func (m *matching) order(size int) int {
+// order puts the objects that are ignored in a range of sizes last.
+func (m *matching) order(size int) {
 	m.inOrder = m.inOrder[:0]
 	for i := range m.truth {
 		if m.truth[i].ignoredInArea>>size&1 == 0 {
@@ -248,7 +248,6 @@ func (m *matching) order(size int) int {
 			m.inOrder = append(m.inOrder, i)
 		}
 	}
-	return m.counted
 }
 
 // run gives each detection, the surest first, the object that it overlaps most and by at least the threshold, if no other has that

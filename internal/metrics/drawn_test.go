@@ -42,9 +42,20 @@ func TestDrawnGroups(t *testing.T) {
 
 func same(t *rapid.T, got, want metrics.DetectionScores) {
 	for i, pair := range [][2]float64{
-		{got.AP, want.AP}, {got.AP50, want.AP50}, {got.AP75, want.AP75}, {got.APSmall, want.APSmall}, {got.APMedium, want.APMedium},
-		{got.APLarge, want.APLarge}, {got.AR1, want.AR1}, {got.AR10, want.AR10}, {got.AR100, want.AR100}, {got.ARSmall, want.ARSmall},
-		{got.ARMedium, want.ARMedium}, {got.ARLarge, want.ARLarge}, {got.Classes[0].AP, want.Classes[0].AP}, {got.Classes[1].AR100, want.Classes[1].AR100},
+		{got.AP, want.AP},
+		{got.AP50, want.AP50},
+		{got.AP75, want.AP75},
+		{got.APSmall, want.APSmall},
+		{got.APMedium, want.APMedium},
+		{got.APLarge, want.APLarge},
+		{got.AR1, want.AR1},
+		{got.AR10, want.AR10},
+		{got.AR100, want.AR100},
+		{got.ARSmall, want.ARSmall},
+		{got.ARMedium, want.ARMedium},
+		{got.ARLarge, want.ARLarge},
+		{got.Classes[0].AP, want.Classes[0].AP},
+		{got.Classes[1].AR100, want.Classes[1].AR100},
 	} {
 		if pair[0] != pair[1] && !(math.IsNaN(pair[0]) && math.IsNaN(pair[1])) {
 			t.Fatalf("figure %d is %v, want %v", i, pair[0], pair[1])

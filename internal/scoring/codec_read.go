@@ -32,6 +32,7 @@ func (r *reader) bits() uint16 { return binary.LittleEndian.Uint16(r.take(2)) }
 func (r *reader) float32() float32 {
 	return math.Float32frombits(binary.LittleEndian.Uint32(r.take(4)))
 }
+
 func (r *reader) float64() float64 {
 	return math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
 }

@@ -95,11 +95,11 @@ func TestKeptScoresGiveTheSameFigures(t *testing.T) {
 	})
 }
 
-func text(t testing.TB, v any) string {
-	t.Helper()
+func text(tb testing.TB, v any) string {
+	tb.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(b)
 }

@@ -13,6 +13,7 @@ func (w *writer) count(n int)       { w.b = binary.AppendUvarint(w.b, uint64(n))
 func (w *writer) signed(n int64)    { w.b = binary.AppendVarint(w.b, n) }
 func (w *writer) bits(v uint16)     { w.b = binary.LittleEndian.AppendUint16(w.b, v) }
 func (w *writer) float32(v float32) { w.b = binary.LittleEndian.AppendUint32(w.b, math.Float32bits(v)) }
+
 func (w *writer) float64(v float64) { w.b = binary.LittleEndian.AppendUint64(w.b, math.Float64bits(v)) }
 func (w *writer) text(s string)     { w.count(len(s)); w.b = append(w.b, s...) }
 func (w *writer) place(n int32)     { w.count(int(n) + 1) } // of a list, from -1

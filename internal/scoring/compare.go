@@ -37,7 +37,7 @@ func ComparePairs(sheet, baseline Sheet, pairs [][2]int, o Options) Difference {
 	both := pairUp(&sheet, &baseline, pairs)
 	lines := make([]int32, len(both))
 	for i := range lines {
-		lines[i] = int32(i) //nolint:gosec // no more than positions
+		lines[i] = int32(i)
 	}
 	groups := grouped(lines, func(i int32) int64 { return sheet.Scores[both[i][0]].Group })
 	d := Difference{Items: len(both), Groups: groups.len()}
@@ -102,7 +102,7 @@ func renumber(s *Score, classes int, of func(int32) int32) {
 		before := s.Probabilities
 		s.Probabilities = slices.Repeat([]float32{none32}, classes)
 		for k, p := range before {
-			s.Probabilities[of(int32(k))] = p //nolint:gosec // the number of classes
+			s.Probabilities[of(int32(k))] = p
 		}
 	}
 	s.Image = metrics.Matched{Objects: slices.Clone(s.Image.Objects), Found: slices.Clone(s.Image.Found)}

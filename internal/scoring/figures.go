@@ -36,7 +36,7 @@ func answered(sheet *Sheet) []int32 {
 	lines := make([]int32, 0, len(sheet.Scores))
 	for i := range sheet.Scores {
 		if !sheet.Scores[i].Failed {
-			lines = append(lines, int32(i)) //nolint:gosec // no more than positions
+			lines = append(lines, int32(i))
 		}
 	}
 	return lines
@@ -311,7 +311,7 @@ func byConfidence(sheet *Sheet, lines []int32) cut {
 	c := newCut(ByConfidence, sheet)
 	sure := make([]float32, 0, len(lines))
 	for _, line := range lines {
-		if v := sheet.Scores[line].Confidence; v == v { //nolint:staticcheck // not NaN
+		if v := sheet.Scores[line].Confidence; v == v {
 			sure = append(sure, v)
 		}
 	}
@@ -333,7 +333,7 @@ func byConfidence(sheet *Sheet, lines []int32) cut {
 	}
 	for _, line := range lines {
 		v := sheet.Scores[line].Confidence
-		if v != v { //nolint:staticcheck // NaN
+		if v != v {
 			continue
 		}
 		at, equal := slices.BinarySearch(limits, v)

@@ -38,15 +38,15 @@ func reference(t *testing.T, into any, parts ...string) {
 }
 
 // kept is a sheet as it comes back from where scores are kept.
-func kept(t testing.TB, sheet scoring.Sheet) scoring.Sheet {
-	t.Helper()
+func kept(tb testing.TB, sheet scoring.Sheet) scoring.Sheet {
+	tb.Helper()
 	blocks, err := scoring.Encode(sheet)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	again, err := scoring.Decode(blocks)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return again
 }
@@ -161,8 +161,8 @@ func labelSheet(classes int, truth, said []int) scoring.Sheet {
 }
 
 // cocoSheet reads a truth and detections in COCO's form, as matched boxes.
-func cocoSheet(t testing.TB, truth, found []byte) scoring.Sheet {
-	t.Helper()
+func cocoSheet(tb testing.TB, truth, found []byte) scoring.Sheet {
+	tb.Helper()
 	var data struct {
 		Images, Categories []struct{ ID int }
 		Annotations        []struct {
@@ -180,7 +180,7 @@ func cocoSheet(t testing.TB, truth, found []byte) scoring.Sheet {
 		Score      float64
 	}
 	if err := cmp.Or(json.Unmarshal(truth, &data), json.Unmarshal(found, &results)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	sheet := scoring.Sheet{Task: scoring.Detection}
 	class, objects, boxes := map[int]int{}, map[int][]metrics.TruthBox{}, map[int][]metrics.Detection{}
