@@ -117,7 +117,11 @@ func TestImportSpeechCommand(t *testing.T) {
 	}
 	command := func(args ...string) (code int, out, errOut string) {
 		var stdout, stderr bytes.Buffer
-		args = append(args, "--url", url, "--token", token)
+		ours := "--url"
+		if args[1] == "release" { // whose --url is the model's
+			ours = "--product"
+		}
+		args = append(args, ours, url, "--token", token)
 		code = run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
 		return code, stdout.String(), stderr.String()
 	}
