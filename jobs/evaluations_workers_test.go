@@ -61,16 +61,16 @@ func TestAsAWorker(t *testing.T) {
 }
 
 // startWorker works jobs in this process until the test ends.
-func startWorker(t testing.TB, pool *pgxpool.Pool, st *store.Store, bucket *blob.Bucket, name string, workers int) (stop func()) {
-	t.Helper()
+func startWorker(tb testing.TB, pool *pgxpool.Pool, st *store.Store, bucket *blob.Bucket, name string, workers int) (stop func()) {
+	tb.Helper()
 	config := RiverConfig(st, bucket, Config{Name: name, Workers: workers, Models: loopback, Log: slog.New(slog.DiscardHandler), SoftStop: time.Second})
 	config.PeriodicJobs, config.FetchCooldown, config.FetchPollInterval = nil, 5*time.Millisecond, 20*time.Millisecond
 	client, err := river.NewClient(riverpgxv5.New(pool), config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if err := client.Start(context.WithoutCancel(t.Context())); err != nil {
-		t.Fatal(err)
+	if err := client.Start(context.WithoutCancel(tb.Context())); err != nil {
+		tb.Fatal(err)
 	}
 	stopped := false
 	stop = func() {
@@ -78,21 +78,21 @@ func startWorker(t testing.TB, pool *pgxpool.Pool, st *store.Store, bucket *blob
 			return
 		}
 		stopped = true
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 10*time.Second)
 		defer cancel()
 		_ = client.Stop(ctx) // what it cuts off was given up on
 	}
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 
 // until waits until something holds.
-func until(t testing.TB, what string, holds func() bool) {
-	t.Helper()
+func until(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute", what)
+			tb.Fatalf("%s: not within a minute", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -170,10 +170,10 @@ func TestWorkersShareTheChunks(t *testing.T) {
 	}
 }
 
-func (l *lab) count(t testing.TB, sql string) (n int) {
-	t.Helper()
-	if err := l.pool.QueryRow(context.WithoutCancel(t.Context()), sql).Scan(&n); err != nil {
-		t.Fatal(err)
+func (l *lab) count(tb testing.TB, sql string) (n int) {
+	tb.Helper()
+	if err := l.pool.QueryRow(context.WithoutCancel(tb.Context()), sql).Scan(&n); err != nil {
+		tb.Fatal(err)
 	}
 	return n
 }

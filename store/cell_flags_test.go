@@ -217,7 +217,7 @@ func TestHowMuchACellLeans(t *testing.T) {
 // positions are the items of a version's lines.
 func (f *floor) positions(tb testing.TB, version DatasetVersion) map[int]int64 {
 	tb.Helper()
-	rows, err := f.pool.Query(tb.Context(), `SELECT position, item_id FROM dataset_lines WHERE version_id = $1`, version.ID)
+	rows, err := f.pool.Query(tb.Context(), `SELECT position, item_id FROM dataset_lines WHERE version_id = $1`, version.ID) //nolint:rowserrcheck // ForEachRow checks it
 	if err != nil {
 		tb.Fatal(err)
 	}
