@@ -193,11 +193,12 @@ DO $$ BEGIN
         EXECUTE format('CREATE TABLE model_outputs_%s PARTITION OF model_outputs FOR VALUES WITH (MODULUS 8, REMAINDER %s)', i, i);
         -- The planner's statistics would be another place with words in it.
         EXECUTE format('ALTER TABLE model_outputs_%s ALTER COLUMN text SET STATISTICS 0, ALTER COLUMN words SET STATISTICS 0, '
-            'ALTER COLUMN labels SET STATISTICS 0', i);
+            'ALTER COLUMN boxes SET STATISTICS 0, ALTER COLUMN labels SET STATISTICS 0', i);
     END LOOP;
 END $$;
 -- +goose StatementEnd
-ALTER TABLE model_outputs ALTER COLUMN text SET STATISTICS 0, ALTER COLUMN words SET STATISTICS 0, ALTER COLUMN labels SET STATISTICS 0;
+ALTER TABLE model_outputs ALTER COLUMN text SET STATISTICS 0, ALTER COLUMN words SET STATISTICS 0, ALTER COLUMN boxes SET STATISTICS 0,
+    ALTER COLUMN labels SET STATISTICS 0;
 CREATE INDEX model_outputs_made_idx ON model_outputs (made_at);
 
 -- One combination's scores: what the last model of a path says of a version's lines. It is pinned to the labels of the version;
@@ -316,7 +317,7 @@ CREATE UNIQUE INDEX causes_name_key ON causes (lower(name));
 CREATE TABLE item_causes (
     item_id   bigint NOT NULL REFERENCES items,
     cell_id   bigint NOT NULL REFERENCES cells ON DELETE CASCADE,
-    kind      text NOT NULL,
+    kind      text NOT NULL CHECK (kind IN ('words', 'false_positive', 'false_negative', 'wrong_class')),
     ordinal   integer NOT NULL DEFAULT 0,
     cause_id  bigint NOT NULL REFERENCES causes,
     person_id bigint REFERENCES people,

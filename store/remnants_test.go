@@ -43,7 +43,7 @@ var wordless = []string{
 	"relabel_items.state", "notices.kind", "notices.object_type", "erasure_lists.state", "project_agreements.summary", "definition_examples.shows", "import_results.outcome", "item_notes.kind", "media_reads.kind",
 	"recordings.state", "recordings.fault", "recordings.encoding", "recording_assets.kind", "recording_assets.content_type", "transcripts.kind",
 	"assignments.mode", "hypothesis_views.how", "personal_findings.kind", "personal_findings.detector", "personal_findings.state",
-	"personal_scans.detector", "plans.report", "plan_items.arm",
+	"personal_scans.detector", "plans.report", "plan_items.arm", "evaluation_failures.reason", "item_causes.kind",
 }
 
 var wordlessOfPeople = []string{"people.role", "people.pseudonym", "sessions.token", "labeler_figures.audience", "labeler_figures.reasons", "concerns.outcome"}

@@ -28,6 +28,7 @@ func rewritings() []rewriting {
 		{"comment_texts", "item_id"},
 		{"transcripts", "item_id"},
 		{"hypotheses", "item_id"},
+		{"model_outputs", "item_id"},
 		{"import_results", ""},
 		{"import_files", ""},
 		{"groups", ""},

@@ -170,14 +170,21 @@ const objectKeys = `
 // recordingKeys are more of them, of a schema that knows recordings.
 const recordingKeys = ` UNION ALL SELECT 'recordings/' || recording_id || '/' || kind FROM recording_assets`
 
+// launchKeys are those of a schema that knows evaluations: what model servers wrote.
+const launchKeys = ` UNION ALL SELECT 'launches/' || id FROM model_launches WHERE log_bytes IS NOT NULL`
+
 func (a *writer) objects(tx pgx.Tx) error {
-	var sound bool
-	if err := tx.QueryRow(a.ctx, `SELECT to_regclass('recording_assets') IS NOT NULL`).Scan(&sound); err != nil {
+	var sound, launches bool
+	err := tx.QueryRow(a.ctx, `SELECT to_regclass('recording_assets') IS NOT NULL, to_regclass('model_launches') IS NOT NULL`).Scan(&sound, &launches)
+	if err != nil {
 		return err
 	}
 	declare := objectKeys
 	if sound {
 		declare += recordingKeys
+	}
+	if launches {
+		declare += launchKeys
 	}
 	if _, err := tx.Exec(a.ctx, declare); err != nil {
 		return err
