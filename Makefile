@@ -27,7 +27,7 @@ build: tools $(DIST)
 .PHONY: test
 test: postgres browser python build
 	npm test --silent
-	go test -timeout 15m ./...
+	go test -timeout 18m ./...
 
 ## check: format, vet, lint, TypeScript, generated files current
 .PHONY: check

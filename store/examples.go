@@ -95,7 +95,7 @@ func (s *Store) ExampleCandidates(ctx context.Context, actor Actor, class int64,
 		JOIN items i ON i.id = t.item_id
 		JOIN projects p ON p.id = i.project_id
 		JOIN classes c ON c.id = @class AND c.project_id = i.project_id
-		WHERE t.current AND i.state = 'ready' AND `+sees+`
+		WHERE t.current AND i.state = 'ready' AND i.recording_id IS NULL AND `+sees+`
 		ORDER BY t.id DESC, b.position LIMIT @limit`, actor.args(pgx.NamedArgs{"class": class, "limit": limit}))
 	if err != nil {
 		return nil, fmt.Errorf("example candidates: %w", err)

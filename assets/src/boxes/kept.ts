@@ -131,10 +131,14 @@ export function thisTab(): string {
   return tab;
 }
 
-/** Whether a tab is open; where the browser cannot tell, it is not. */
+// How long a tab that is being closed may still hold its lock.
+const closing = 2000;
+
+/** Whether a tab is open, and stays it for a moment; where the browser cannot tell, it is not. */
 export async function isOpen(tab: string): Promise<boolean> {
-  const state = await (navigator as Partial<Navigator>).locks?.query().catch(() => null);
-  return state?.held?.some((lock) => lock.name === `${tabAs}-${tab}`) ?? false;
+  const locks = (navigator as Partial<Navigator>).locks;
+  if (!locks) return false;
+  return locks.request(`${tabAs}-${tab}`, { signal: AbortSignal.timeout(closing) }, () => false).catch(() => true);
 }
 
 const leftAs = (assignment: number): string => `fiducial-left-${assignment}`;
