@@ -253,7 +253,8 @@ func TestTranscribeFromAHypothesis(t *testing.T) {
 	p.keys("Control+Home", "Shift+Control+ArrowRight", "Alt+2")
 	p.waits(`() => document.querySelectorAll(".mo").length === 1 && /–/.test(document.querySelector('[data-part="moments"] .go').textContent)`)
 	p.keys("Control+l")
-	p.playing()
+	// A word is over in less than a quarter of a second, and begins anew.
+	p.waits(`() => { const a = document.querySelector("audio"); return !a.paused && a.webkitAudioDecodedByteCount > 0 }`)
 	p.waits(`() => document.querySelector('[data-part="loop"]').getAttribute("aria-pressed") === "true"`)
 	p.keys("Escape", "Control+Space")
 	p.silent()
