@@ -39,6 +39,9 @@ var measureWords = map[string]string{
 	"map50": "AP at 0.5", "map75": "AP at 0.75", "ap50": "AP at 0.5", "ap75": "AP at 0.75", "ar100": "AR at 100", "precision": "Precision", "recall": "Recall",
 	"mcc": "MCC", "kappa": "Kappa", "macro_precision": "Precision", "macro_recall": "Recall", "log_loss": "Log loss", "brier": "Brier score",
 	"insertions": "Insertions", "deletions": "Deletions", "substitutions": "Substitutions", "same_words": "Items without an error", "hamming_loss": "Hamming loss",
+	"mer": "MER", "wil": "WIL", "utterances_wrong": "Utterances with an error", "micro_precision": "Precision, micro", "micro_recall": "Recall, micro",
+	"ap_small": "AP of small ones", "ap_medium": "AP of medium ones", "ap_large": "AP of large ones", "ar1": "AR at 1", "ar10": "AR at 10",
+	"ar_small": "AR of small ones", "ar_medium": "AR of medium ones", "ar_large": "AR of large ones",
 }
 
 // measureWord is what a measure is called; one that is not known stands as it is.
