@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"fiducial/store/storetest"
 )
 
@@ -356,4 +358,18 @@ func (f *floor) everything(t *testing.T) (rows string) {
 		(SELECT json_agg(d) FROM drafts d), (SELECT json_agg(an) FROM annotations an), (SELECT json_agg(b) FROM annotation_boxes b),
 		(SELECT json_agg(c) FROM queue_cursors c), (SELECT count(*) FROM audit_events))`)
 	return rows
+}
+
+// Connections keep the plans that they made while a table was empty and unknown to the planner.
+func TestStandingAnswersAreFoundByIndex(t *testing.T) {
+	t.Parallel()
+	rows, err := storetest.Pool(t).Query(t.Context(), `
+		EXPLAIN SELECT FROM annotations an WHERE an.task_id = 1 AND an.person_id = 2 AND `+counts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || !strings.Contains(plan[0], "annotations_standing_idx") {
+		t.Fatalf("%v, %v", plan, err)
+	}
 }
