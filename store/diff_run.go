@@ -182,7 +182,9 @@ func keepDiff(ctx context.Context, tx pgx.Tx, diff Diff) error {
 		{"reasons", diffReasons, []any{args}},
 		{"lines", diffLines, []any{args}},
 		{"counts", diffCounts, []any{args}},
-		{"older ones", `DELETE FROM dataset_diffs WHERE from_version = @from AND to_version = @to AND id < @diff`, []any{args}},
+		{"older ones", `
+			WITH older AS (DELETE FROM dataset_diffs WHERE from_version = @from AND to_version = @to AND id < @diff RETURNING id)
+			DELETE FROM dataset_diff_lines WHERE diff_id IN (SELECT id FROM older)`, []any{args}},
 		{"end", `
 			UPDATE dataset_diffs SET state = 'done', same = @same, finished_at = clock_timestamp(),
 				from_erased = (SELECT count(*) FROM dataset_lines WHERE version_id = @from AND item_id IS NULL),

@@ -284,6 +284,11 @@ func TestDiffIsKeptUntilSomethingIsErased(t *testing.T) {
 	if _, err := st.Diff(t.Context(), store.System(), before.ID); err == nil {
 		t.Error("the former diff is kept")
 	}
+	var left int
+	err := pool.QueryRow(t.Context(), `SELECT count(*) FROM dataset_diff_lines WHERE diff_id = $1`, before.ID).Scan(&left)
+	if err != nil || left != 0 {
+		t.Errorf("%d lines of the former diff are kept, %v", left, err)
+	}
 	if err := st.CompareAgain(t.Context(), store.System(), after); err != nil {
 		t.Fatal(err)
 	}
