@@ -159,26 +159,43 @@ func saidLabels(by string, o store.LineOutput, truth map[string]bool) (rows []we
 	return rows
 }
 
+// wrongBoxes say what is wrong with boxes of the truth and with those that were said, by their places.
+func wrongBoxes(mistakes []store.LineMistake) (missed, wrong map[int]string) {
+	missed, wrong = map[int]string{}, map[int]string{}
+	for _, m := range mistakes {
+		if m.TruthAt >= 0 {
+			missed[m.TruthAt] = mistakeWords[m.Kind]
+		}
+		if m.SaidAt >= 0 {
+			wrong[m.SaidAt] = mistakeWords[m.Kind]
+		}
+	}
+	return missed, wrong
+}
+
 // cellPicture is a picture with the boxes of all sides.
 func cellPicture(c store.CellPage, l store.CellLine) *web.CellPictureView {
 	v := &web.CellPictureView{Src: itemMediaHref(l.Item, "display"), Width: max(1, l.Width), Height: max(1, l.Height)}
 	number := func(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
-	for _, m := range l.Marks {
-		v.Boxes = append(v.Boxes, web.CellBoxView{Of: "truth", Name: m.Class, Says: "of the truth", X: number(m.X), Y: number(m.Y), W: number(m.W), H: number(m.H)})
+	missed, wrong := wrongBoxes(l.Mistakes)
+	for i, m := range l.Marks {
+		v.Boxes = append(v.Boxes, web.CellBoxView{
+			Of: "truth", Name: m.Class, Verdict: missed[i], X: number(m.X), Y: number(m.Y), W: number(m.W), H: number(m.H),
+		})
 	}
-	add := func(of string, o store.LineOutput) {
-		for _, b := range o.Boxes {
+	add := func(of string, o store.LineOutput, wrong map[int]string) {
+		for i, b := range o.Boxes {
 			if c.Figures.Threshold != nil && b.Score < *c.Figures.Threshold {
 				continue
 			}
 			v.Boxes = append(v.Boxes, web.CellBoxView{
-				Of: of, Name: b.Class, Says: "score " + strconv.FormatFloat(b.Score, 'f', 2, 64), X: number(b.X), Y: number(b.Y), W: number(b.W), H: number(b.H),
+				Of: of, Name: b.Class, Score: strconv.FormatFloat(b.Score, 'f', 2, 64), Verdict: wrong[i], X: number(b.X), Y: number(b.Y), W: number(b.W), H: number(b.H),
 			})
 		}
 	}
-	add("now", l.Now)
+	add("now", l.Now, wrong)
 	if l.Before != nil {
-		add("before", *l.Before)
+		add("before", *l.Before, nil)
 	}
 	v.Alt = fmt.Sprintf("The picture with %d boxes: those of the truth, of the combination and of its baseline", len(v.Boxes))
 	return v

@@ -347,7 +347,7 @@ func (s *Server) cellLinesCSV(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="lines.csv"`)
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.csv"`, cellFile(c, "lines")))
 	w.Header().Set("Cache-Control", "no-store")
 	file := csv.NewWriter(w)
 	_ = file.Write([]string{"position", "failed", "seconds", "confidence", "word_errors", "reference_words", "character_errors", "characters", "right", "wrong", "missed"})

@@ -295,7 +295,7 @@ func (s *Server) cellTrendCSV(w http.ResponseWriter, r *http.Request) error {
 	for _, p := range v.Points {
 		rows = append(rows, []string{p.At.UTC().Format(time.RFC3339), p.Name, p.Of, c.Measure, p.Value, p.Low, p.High, strconv.Itoa(p.Items)})
 	}
-	writeCSV(w, "trend", rows)
+	writeCSV(w, cellFile(c, "trend"), rows)
 	return nil
 }
 
@@ -307,14 +307,17 @@ func (s *Server) cellFiguresCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch table := r.URL.Query().Get("table"); {
 	case table == "confusion" && c.Figures.Confusion != nil:
-		writeCSV(w, "confusion", cellConfusionRows(c.Figures.Confusion))
+		writeCSV(w, cellFile(c, "confusion"), cellConfusionRows(c.Figures.Confusion))
 	case table == "classes":
-		writeCSV(w, "classes", cellClassRows(c.Figures.Classes))
+		writeCSV(w, cellFile(c, "classes"), cellClassRows(c.Figures.Classes))
 	default:
-		writeCSV(w, "figures", cellMeasureRows(*c.Figures))
+		writeCSV(w, cellFile(c, "figures"), cellMeasureRows(*c.Figures))
 	}
 	return nil
 }
+
+// cellFile names a file of a cell, so that those of two cells lie side by side.
+func cellFile(c store.CellPage, table string) string { return fmt.Sprintf("cell-%d-%s", c.ID, table) }
 
 func cellMeasureRows(f scoring.Figures) [][]string {
 	rows := [][]string{{"part_by", "part", "measure", "value", "low", "high", "items", "higher_is_better"}}

@@ -411,7 +411,7 @@ func (s *Server) importCSV(w http.ResponseWriter, r *http.Request) error {
 			if result.ItemID != 0 {
 				item = strconv.FormatInt(result.ItemID, 10)
 			}
-			err = errors.Join(err, out.Write([]string{plainCell(result.Name), result.Outcome, plainCell(result.Reason), item, strconv.Itoa(result.Boxes)}))
+			err = errors.Join(err, out.Write([]string{harmless(result.Name), result.Outcome, harmless(result.Reason), item, strconv.Itoa(result.Boxes)}))
 		}
 		if err == nil {
 			results, err = s.Store.ImportResults(r.Context(), actorOf(r), id, "", results[len(results)-1].ID, 1000)
@@ -422,12 +422,4 @@ func (s *Server) importCSV(w http.ResponseWriter, r *http.Request) error {
 		panic(http.ErrAbortHandler) // a broken-off download must not look like a whole one
 	}
 	return nil
-}
-
-// plainCell keeps a spreadsheet from taking text of strangers for a formula.
-func plainCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -159,7 +159,7 @@ func (s *Server) matrixCSV(w http.ResponseWriter, r *http.Request) error {
 		first := []string{versions[c.Version], strings.Join(c.Models, " "), c.Models[len(c.Models)-1], m.Split, m.Labels, m.Normalizer}
 		rows = append(rows, slices.Concat(first, cellColumns(c, paths)))
 	}
-	writeCSV(w, "matrix", rows)
+	writeCSV(w, fmt.Sprintf("chain-%d-matrix", m.Chain.ID), rows)
 	return nil
 }
 

@@ -257,11 +257,11 @@ func (l *matrixLayout) single() web.MatrixPanelView {
 // voids say why there is no cell, by the state of the step that was to be measured.
 var voids = map[string]struct{ word, icon string }{
 	"":          {"Not run", "play"},
-	"waiting":   {"Waits", "clock"},
+	"waiting":   {"Waiting", "clock"},
 	"running":   {"Running", "loader-circle"},
 	"done":      {"Being scored", "loader-circle"},
 	"failed":    {"Failed", "octagon-x"},
-	"cancelled": {"Cancelled", "ban"},
+	"cancelled": {"Stopped", "ban"},
 }
 
 // cell is how one combination is shown; c is nil where none was asked for.

@@ -115,8 +115,8 @@ var runStates = map[string]struct {
 	tone ui.Tone
 	word string
 }{
-	"waiting": {ui.Neutral, "waits"}, "running": {ui.Info, "running"}, "scoring": {ui.Info, "being scored"}, "done": {ui.OK, "done"},
-	"failed": {ui.Bad, "failed"}, "cancelled": {ui.Warn, "cancelled"},
+	"waiting": {ui.Neutral, "waiting"}, "running": {ui.Info, "running"}, "scoring": {ui.Info, "computing figures"}, "done": {ui.OK, "done"},
+	"failed": {ui.Bad, "failed"}, "cancelled": {ui.Neutral, "stopped"},
 }
 
 func overviewRun(run store.MatrixRun) web.OverviewRunView {

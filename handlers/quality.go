@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"cmp"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"math"
@@ -280,9 +279,6 @@ func (s *Server) qualityCSV(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", "quality-"+project.Slug+".csv"))
-	w.Header().Set("Cache-Control", "no-store")
 	head := []string{"person_id", "labeler", "class_id", "class", "answers", "approved", "amended", "rejected"}
 	for _, fault := range store.Faults(project.Kind) {
 		head = append(head, "rejected_"+string(fault))
@@ -292,18 +288,17 @@ func (s *Server) qualityCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	head = append(head, "truth_objects", "truth_agreed", "truth_low", "truth_high", "peer_objects", "peer_agreed", "gold_items", "gold_objects", "gold_agreed",
 		"gold_score", "gold_low", "gold_high", "median_seconds")
-	table := csv.NewWriter(w)
 	rows := [][]string{head}
 	for _, f := range figures {
 		rows = append(rows, figureRecord(f))
 	}
-	_ = table.WriteAll(rows) // the client has gone; there is no one left to tell
+	writeCSV(w, "quality-"+project.Slug, rows)
 	return nil
 }
 
 func figureRecord(f store.LabelerFigures) []string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-	record := []string{idText(f.Person), harmless(f.Name), idText(f.ClassID), harmless(f.ClassName)}
+	record := []string{idText(f.Person), f.Name, idText(f.ClassID), f.ClassName}
 	for _, n := range []int{f.Answers, f.Approved, f.Amended, f.Rejected} {
 		record = append(record, strconv.Itoa(n))
 	}

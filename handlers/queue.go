@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"encoding/csv"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -86,10 +85,6 @@ func (s *Server) hoursCSV(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="hours.csv"`)
-	w.Header().Set("Cache-Control", "no-store")
-	table := csv.NewWriter(w)
 	rows := [][]string{{"day_utc", "project", "submitted", "skipped", "active_hours"}}
 	for _, h := range hours {
 		rows = append(rows, []string{
@@ -97,6 +92,6 @@ func (s *Server) hoursCSV(w http.ResponseWriter, r *http.Request) error {
 			fmt.Sprintf("%.2f", (time.Duration(h.ActiveMS) * time.Millisecond).Hours()),
 		})
 	}
-	_ = table.WriteAll(rows) // the client has gone; there is no one left to tell
+	writeCSV(w, "hours", rows)
 	return nil
 }

@@ -53,6 +53,14 @@ type CellLine struct {
 	Marks  []LineMark        // of the truth: boxes, or moments
 	Now    LineOutput
 	Before *LineOutput // nil without a baseline
+
+	Mistakes []LineMistake // of one line that is looked at alone: those that are listed of it
+}
+
+// LineMistake is what the cell has wrong in one line: TruthAt and SaidAt are as in CellLine.
+type LineMistake struct {
+	Kind            string
+	TruthAt, SaidAt int
 }
 
 // LineMark is a box of the truth in pixels of the upright image, or a moment in seconds, where X and W are begin and length.
@@ -162,9 +170,29 @@ func (s *Store) CellLine(ctx context.Context, actor Actor, c CellPage, position 
 	if err != nil {
 		return l, fmt.Errorf("line %d of cell %d: %w", position, c.ID, notFound(err))
 	}
+	if l.Mistakes, err = s.mistakesOf(ctx, c.ID, position); err != nil {
+		return l, err
+	}
 	lines := []CellLine{l}
 	err = s.fillLines(ctx, c, lines)
 	return lines[0], err
+}
+
+func (s *Store) mistakesOf(ctx context.Context, cell int64, position int) ([]LineMistake, error) {
+	rows, err := s.pool.Query(ctx, `SELECT kind, detail FROM cell_errors WHERE cell_id = $1 AND position = $2 ORDER BY kind, ordinal`, cell, position)
+	if err != nil {
+		return nil, fmt.Errorf("mistakes in line %d of cell %d: %w", position, cell, err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m LineMistake, err error) {
+		detail := mistakeDetail{TruthAt: -1, SaidAt: -1}
+		err = row.Scan(&m.Kind, &detail)
+		m.TruthAt, m.SaidAt = detail.TruthAt, detail.SaidAt
+		return m, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("mistakes in line %d of cell %d: %w", position, cell, err)
+	}
+	return list, nil
 }
 
 func baselineID(c CellPage) int64 {

@@ -29,6 +29,11 @@ func TestNav(t *testing.T) {
 	if !nav[0].Current || nav[1].Current {
 		t.Errorf("current is wrong: %+v", nav)
 	}
+	for path, want := range map[string]bool{"/cells/7": true, "/matrix/1": true, "/cellsy": false, "/models": false} {
+		if got := web.Nav(path, "/evaluations")[0].Current; got != want {
+			t.Errorf("on %s the place of evaluations is current: %v", path, got)
+		}
+	}
 }
 
 // inline finds what the content security policy would refuse.

@@ -74,13 +74,18 @@ function dates(_: uPlot, splits: number[], __: number, ___: number, increment: n
   });
 }
 
+/** dashOf is the pattern of a line: the first, which a page is about, has none. */
+export function dashOf(i: number): readonly number[] {
+  return i === 0 ? [] : [[5, 3], [2, 3], [8, 3, 2, 3]][(i - 1) % 3]!;
+}
+
 function lineOf(i: number, palette: Palette): uPlot.Series {
   const stroke = i === 0 ? palette.ink : palette.others[(i - 1) % palette.others.length]!;
   return {
     stroke,
     width: 1.5,
     spanGaps: true,
-    ...(i === 0 ? {} : { dash: [[5, 3], [2, 3], [8, 3, 2, 3]][(i - 1) % 3]! }),
+    ...(i === 0 ? {} : { dash: [...dashOf(i)] }),
     points: { show: true, size: i === 0 ? 6 : 4, fill: palette.ground, stroke, width: 1.5 },
   };
 }

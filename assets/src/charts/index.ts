@@ -8,7 +8,7 @@ import type { Scope } from "../shared/scope";
 import { readTicks } from "../shared/ticks";
 import { type Point, readPoints } from "./data";
 import { chart } from "./draw";
-import { picture } from "./picture";
+import { picture, type Words } from "./picture";
 
 class Figure {
   private drawn: uPlot | null = null;
@@ -83,12 +83,18 @@ class Figure {
     if (save !== null) {
       save.hidden = false;
       this.scope.on(save, "click", () => {
-        if (this.drawn !== null) void picture(this.drawn, this.root.dataset["title"] ?? "Chart");
+        if (this.drawn !== null) void picture(this.drawn, this.words());
       });
     }
     this.scope.on(this.plot, "click", () => {
       if (this.pointed !== null && this.pointed.href !== "") location.href = this.pointed.href;
     });
+  }
+
+  private words(): Words {
+    const { title, measure } = this.root.dataset;
+    const series = [...this.root.querySelectorAll('[data-part="keys"] li')].map((key) => key.textContent.trim());
+    return { title: title ?? "Chart", measure: measure ?? "", series };
   }
 
   // A chart is drawn again when its width or the theme changes, and for paper in the colours of day.
