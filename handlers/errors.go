@@ -47,6 +47,7 @@ var statuses = []struct {
 	{store.ErrConflict, http.StatusConflict, "Someone else changed this first. Load the page again and look at their change."},
 	{store.ErrErased, http.StatusGone, "This item was erased, with everything that was made of it."},
 	{store.ErrGone, http.StatusGone, "This has been erased or withdrawn."},
+	{store.ErrLost, http.StatusInternalServerError, "This file is missing from the object storage, though nobody erased it. Ask an admin to bring it back from a backup."},
 	{store.ErrPaused, http.StatusConflict, "Work on this project is paused. Try again when it goes on."},
 	{store.ErrResting, http.StatusConflict, "You get nothing new in this project for now. What you have open can be finished."},
 	{store.ErrQueueEmpty, http.StatusNotFound, "Nothing is left for you in this queue."},

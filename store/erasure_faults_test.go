@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -129,6 +130,30 @@ func TestProofFindsWhatIsLeft(t *testing.T) {
 	}
 	if e = g.erasure(t, e.ID); e.State != ErasureErased {
 		t.Errorf("run again it is %s: %s", e.State, e.Error)
+	}
+}
+
+// A part of a picture that was being cut while its item was erased is not kept.
+func TestErasureLeavesNothingThatWasBeingCut(t *testing.T) {
+	t.Parallel()
+	g := newGrave(t, storetest.Pool(t))
+	gone := g.bury(t, "xcanaryx")
+	e := g.previewed(t, gone.source)
+	if err := g.ConfirmErasure(t.Context(), g.admin, e.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err := g.cut(t.Context(), gone.item, "crop-1-1-2-2", func(picture io.Reader) ([]byte, error) {
+		part, err := io.ReadAll(picture)
+		return part, errors.Join(err, g.RunErasure(t.Context(), e.ID))
+	})
+	if !errors.Is(err, ErrErased) {
+		t.Errorf("cut after its item was erased: %v", err)
+	}
+	if e := g.erasure(t, e.ID); e.State != ErasureErased {
+		t.Fatalf("it is %s: %s", e.State, e.Error)
+	}
+	if keys := g.objects(t, gone); len(keys) != 0 {
+		t.Errorf("objects are left: %v", keys)
 	}
 }
 

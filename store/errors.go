@@ -23,6 +23,8 @@ var (
 	ErrGone = errors.New("store: gone")
 	// ErrErased: it was there and has been erased. It is an ErrGone.
 	ErrErased = fmt.Errorf("store: erased: %w", ErrGone)
+	// ErrLost: the database knows of a file that the object store does not have, and nobody erased it.
+	ErrLost = errors.New("store: file is missing from the object store")
 	// ErrQueueEmpty: nothing is left that the labeler could claim.
 	ErrQueueEmpty = errors.New("store: queue is empty")
 	// ErrPaused: the project hands out no work at the moment.

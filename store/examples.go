@@ -195,10 +195,23 @@ func (s *Store) cut(ctx context.Context, item int64, name string, make func(io.R
 	if err = errors.Join(err, picture.Close()); err != nil {
 		return nil, fmt.Errorf("crop of item %d: %w", item, err)
 	}
-	if _, err := s.blobs.Put(ctx, key, bytes.NewReader(part), int64(len(part)), "image/jpeg"); err != nil {
-		return nil, err
+	if err := s.keepPart(context.WithoutCancel(ctx), item, key, part); err != nil {
+		return nil, fmt.Errorf("crop of item %d: %w", item, err)
 	}
 	return s.blobs.Get(ctx, key)
+}
+
+// keepPart stores a part of an item's picture. An erasure that took the item meanwhile has been through its objects, and knows no name of
+// this one: it is deleted again.
+func (s *Store) keepPart(ctx context.Context, item int64, key string, part []byte) error {
+	_, err := s.blobs.Put(ctx, key, bytes.NewReader(part), int64(len(part)), "image/jpeg")
+	if err == nil {
+		err = s.standing(ctx, item)
+	}
+	if err != nil {
+		err = errors.Join(err, s.blobs.Delete(ctx, key))
+	}
+	return err
 }
 
 // shown opens the picture that people see of an item: its display rendition, or the original where that

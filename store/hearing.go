@@ -66,7 +66,7 @@ type heard struct {
 	RecordingState, RecordFail string
 }
 
-// SoundOf says what the actor may hear of an item, or returns ErrNotFound; ErrGone if its recording is not there to be heard.
+// SoundOf says what the actor may hear of an item, or returns ErrNotFound; ErrErased if it was erased.
 func (s *Store) SoundOf(ctx context.Context, actor Actor, item int64) (Hearing, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT i.id AS item, r.id AS recording, r.version, r.rate, i.channel, r.channels, r.frames,
@@ -174,7 +174,7 @@ func (s *Store) playback(ctx context.Context, actor Actor, item int64) (*Playbac
 func (s *Store) decoded(ctx context.Context, h Hearing) (*audio.Sound, error) {
 	object, err := s.blobs.Ranges(ctx, RecordingKey(h.Recording, h.kind), h.bytes)
 	if errors.Is(err, blob.ErrNotFound) {
-		return nil, fmt.Errorf("sound of item %d: %w", h.Item, ErrGone)
+		err = s.lost(ctx, h.Item)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sound of item %d: %w", h.Item, err)

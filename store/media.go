@@ -67,12 +67,31 @@ func (s *Store) OpenMedia(ctx context.Context, actor Actor, item int64, kind str
 	}
 	object, err := s.blobs.Get(ctx, AssetKey(item, found))
 	if errors.Is(err, blob.ErrNotFound) {
-		return nil, fmt.Errorf("media %s of item %d: %w", kind, item, ErrGone)
+		err = s.lost(ctx, item)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("media %s of item %d: %w", kind, item, err)
 	}
 	return &Media{ContentType: contentType, Content: object}, nil
+}
+
+// standing returns ErrErased for an item that an erasure has taken, or is taking at this moment.
+func (s *Store) standing(ctx context.Context, item int64) error {
+	var stands bool
+	err := s.pool.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM items WHERE id = $1) AND NOT EXISTS (SELECT FROM erasure_lists WHERE item_id = $1 AND state <> 'waiting')`, item).Scan(&stands)
+	if err == nil && !stands {
+		err = ErrErased
+	}
+	return err
+}
+
+// lost is what is said of an object of an item that is not there: nothing that nobody erased looks erased.
+func (s *Store) lost(ctx context.Context, item int64) error {
+	if err := s.standing(ctx, item); err != nil {
+		return err
+	}
+	return ErrLost
 }
 
 // AssetKey is the object under which a picture of an item is stored.

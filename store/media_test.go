@@ -168,3 +168,22 @@ func TestAnItemIsClaimableOnceItIsReady(t *testing.T) {
 		t.Errorf("an erased item: %v", err)
 	}
 }
+
+// A picture that the object store has lost was not erased, and does not look so: only that of an item which an erasure takes does.
+func TestLostPictureDoesNotLookErased(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 0, 1, 1)
+	item := f.items[0]
+	f.giveMedia(t, item, "original", "display")
+	if err := f.blobs.Delete(t.Context(), AssetKey(item, "display")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.OpenMedia(t.Context(), System(), item, "display"); !errors.Is(err, ErrLost) || errors.Is(err, ErrGone) {
+		t.Errorf("lost: %v", err)
+	}
+	f.exec(t, `WITH e AS (INSERT INTO erasures (kind, scope, state, due_at) VALUES ('request', 'items', 'erasing', now()) RETURNING id)
+		INSERT INTO erasure_lists (erasure_id, item_id, state) SELECT id, $1, 'taken' FROM e`, item)
+	if _, err := f.OpenMedia(t.Context(), System(), item, "display"); !errors.Is(err, ErrErased) {
+		t.Errorf("being erased: %v", err)
+	}
+}
