@@ -54,6 +54,18 @@ func (s *site) fill() {
 	}
 }
 
+// foretell works out what rebuilding would change, where somebody wants to know.
+func (s *site) foretell() {
+	s.t.Helper()
+	var id int64
+	if err := s.pool.QueryRow(s.t.Context(), `SELECT id FROM rebuild_previews WHERE state = 'queued'`).Scan(&id); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.RunRebuildPreview(s.t.Context(), id); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s *site) frozen(dataset string, projects ...string) store.DatasetVersion {
 	s.t.Helper()
 	recipe := manifest.Default()
@@ -284,6 +296,8 @@ func TestARecipeIsWrittenAsAFormAndAsAFile(t *testing.T) {
 	if got := admin.get("/datasets/hot-test/1/recipe.yaml").want(http.StatusOK).Body.String(); got != recipe.YAML() {
 		t.Errorf("downloaded\n%s", got)
 	}
+	admin.get("/datasets/hot-test/1/rebuild").want(http.StatusOK).shows("Looking at every item")
+	s.foretell()
 	admin.get("/datasets/hot-test/1/rebuild").want(http.StatusOK).shows("Nothing would change")
 	admin.post("/datasets/hot-test/1/rebuild").to("/datasets/hot-test/2")
 	admin.get("/datasets/hot-test/2/rebuild").want(http.StatusOK).shows("There is nothing to rebuild")

@@ -208,6 +208,7 @@ func togetherWords(key manifest.GroupKey) string {
 }
 
 func fillRebuild(v *web.RebuildView, recipe manifest.Recipe, p store.RebuildPreview) {
+	v.Preview, v.Problem = p.State, p.Problem
 	v.Erased, v.Expired, v.Moved = p.Erased, p.Expired, p.Moved
 	for _, c := range p.Changes {
 		row := web.RebuildRow{

@@ -78,3 +78,25 @@ func (w *diffVersions) Work(ctx context.Context, job *river.Job[jobargs.DiffVers
 	w.log.ErrorContext(ctx, "comparing versions failed", slog.Int64("diff", job.Args.DiffID), slog.Any("error", err))
 	return errors.Join(river.JobCancel(err), w.store.FailDiff(ctx, job.Args.DiffID))
 }
+
+// previewRebuild works out what rebuilding a dataset version would change.
+type previewRebuild struct {
+	river.WorkerDefaults[jobargs.PreviewRebuild]
+	deps
+}
+
+// Timeout lets a preview take as long as it takes.
+func (w *previewRebuild) Timeout(*river.Job[jobargs.PreviewRebuild]) time.Duration { return -1 }
+
+func (w *previewRebuild) Work(ctx context.Context, job *river.Job[jobargs.PreviewRebuild]) error {
+	err := w.store.RunRebuildPreview(ctx, job.Args.PreviewID)
+	if errors.Is(err, store.ErrNotFound) { // a later one has taken its place
+		return nil
+	}
+	if err == nil || !givesUp(ctx, job.JobRow) {
+		return err
+	}
+	w.log.ErrorContext(ctx, "preview of a rebuild failed", slog.Int64("preview", job.Args.PreviewID), slog.Any("error", err))
+	const problem = "It could not be worked out what would change. The server's log says why; load this page again when that is mended."
+	return errors.Join(river.JobCancel(err), w.store.FailRebuildPreview(ctx, job.Args.PreviewID, problem))
+}

@@ -71,6 +71,7 @@ func RiverConfig(st *store.Store, blobs *blob.Bucket, cfg Config) *river.Config 
 	river.AddWorker(workers, &freezeVersion{deps: d})
 	river.AddWorker(workers, &verifyVersion{deps: d})
 	river.AddWorker(workers, &diffVersions{deps: d})
+	river.AddWorker(workers, &previewRebuild{deps: d})
 	river.AddWorker(workers, newTellConsumer(d, cfg))
 	river.AddWorker(workers, &writeExport{deps: d})
 	river.AddWorker(workers, &scanPersonal{deps: d, presidio: newPresidio(cfg.PresidioURL)})

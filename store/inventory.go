@@ -236,6 +236,9 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"dataset_diffs", []string{
 			"id", "from_version", "to_version", "state", "same", "from_erased", "to_erased", "created_by", "token_id", "created_at", "finished_at",
 		}, OfNobody, ""},
+		{"rebuild_previews", []string{
+			"id", "version_id", "state", "changes", "erased", "expired", "moved", "problem", "created_at", "finished_at",
+		}, OfNobody, ""},
 		{"dataset_diff_counts", []string{"diff_id", "reason", "detail", "from_split", "to_split", "came", "gone", "changed"}, OfNobody, ""},
 		{"dataset_diff_lines", []string{"diff_id", "reason", "split", "ordinal", "detail", "from_position", "to_position"}, OfNobody, ""},
 		{"consumers", []string{"id", "name", "person_id", "token_id", "url", "secret", "created_by", "created_at"}, OfNobody, ""},

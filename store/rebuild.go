@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"fiducial/internal/access"
 	"fiducial/internal/manifest"
 )
 
@@ -21,39 +20,6 @@ type RebuildChange struct {
 	Left   int // of these, that the recipe does not take any more: filtered, discarded, kept for a time by now, or in the reserve
 	Kept   int // of these, that stay where they are
 	Added  int // that take their place, or came since
-}
-
-// RebuildPreview is what rebuilding a version now would change.
-type RebuildPreview struct {
-	Changes         []RebuildChange // by split and stratum
-	Erased, Expired int             // lines of the version that were emptied, and why
-	Moved           int             // items that would be on another side: they joined a group, or left one
-}
-
-// PreviewRebuild says what rebuilding a version would change now. It reads every item: ask for it once somebody wants to know.
-func (s *Store) PreviewRebuild(ctx context.Context, actor Actor, version DatasetVersion) (RebuildPreview, error) {
-	if err := actor.may(access.EditDatasets); err != nil {
-		return RebuildPreview{}, err
-	}
-	var preview RebuildPreview
-	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, s.pool, opts, func(tx pgx.Tx) error {
-		projects, err := recipeProjects(ctx, tx, actor, version.Recipe)
-		if err != nil {
-			return err
-		}
-		r := rebuilding{version: version, changes: map[stratumKey]*RebuildChange{}}
-		if err := r.before(ctx, tx, &preview); err != nil {
-			return err
-		}
-		if err := r.compare(ctx, tx, s, projects); err != nil {
-			return err
-		}
-		preview.Moved = r.moved
-		preview.Changes, err = r.sorted(ctx, tx)
-		return err
-	})
-	return preview, err
 }
 
 // stratumKey tells a stratum of one version and that of another for the same.
@@ -199,7 +165,7 @@ func (r *rebuilding) match(ctx context.Context, tx pgx.Tx, chosen map[int64]mani
 	return nil
 }
 
-func (r *rebuilding) sorted(ctx context.Context, tx pgx.Tx) ([]RebuildChange, error) {
+func (r *rebuilding) sorted() []RebuildChange {
 	changes := make([]RebuildChange, 0, len(r.changes))
 	for _, change := range r.changes {
 		changes = append(changes, *change)
@@ -210,16 +176,5 @@ func (r *rebuilding) sorted(ctx context.Context, tx pgx.Tx) ([]RebuildChange, er
 			cmp.Compare(a.Cell.Source, b.Cell.Source), cmp.Compare(a.Cell.Project, b.Cell.Project),
 		)
 	})
-	strata := make([]manifest.Stratum, len(changes))
-	for i, change := range changes {
-		strata[i] = change.Stratum
-	}
-	named, err := namedStrata(ctx, tx, strata)
-	if err != nil {
-		return nil, err
-	}
-	for i := range changes {
-		changes[i].StratumFigure = named[i]
-	}
-	return changes, nil
+	return changes
 }

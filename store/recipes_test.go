@@ -239,6 +239,28 @@ func TestMetadataMayTellTheGroups(t *testing.T) {
 	}
 }
 
+// foretell does the job's work itself.
+func foretell(tb testing.TB, st *store.Store, version store.DatasetVersion) store.RebuildPreview {
+	tb.Helper()
+	asked, err := st.PreviewRebuild(tb.Context(), store.System(), version)
+	if err != nil || asked.State != "queued" {
+		tb.Fatalf("%+v, %v", asked, err)
+	}
+	if again, err := st.PreviewRebuild(tb.Context(), store.System(), version); err != nil || again.ID != asked.ID {
+		tb.Fatalf("asked for a second time: %+v, %v", again, err)
+	}
+	for range 2 { // as a job that is run again
+		if err := st.RunRebuildPreview(tb.Context(), asked.ID); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	done, err := st.PreviewRebuild(tb.Context(), store.System(), version)
+	if err != nil || done.State != "done" || done.ID != asked.ID || done.FinishedAt == nil {
+		tb.Fatalf("%+v, %v", done, err)
+	}
+	return done
+}
+
 // What an erasure takes is replaced from the reserve of the same stratum; nothing else moves.
 func TestRebuildingReplacesWhatWasLost(t *testing.T) {
 	t.Parallel()
@@ -256,10 +278,7 @@ func TestRebuildingReplacesWhatWasLost(t *testing.T) {
 		exec(t, pool, `UPDATE truths SET current = false WHERE item_id = $1`, item)
 	}
 	exec(t, pool, `UPDATE tasks SET state = 'discarded' WHERE item_id = (SELECT max(item_id) FROM dataset_lines WHERE split = 'training')`)
-	foretold, err := st.PreviewRebuild(t.Context(), store.System(), first)
-	if err != nil {
-		t.Fatal(err)
-	}
+	foretold := foretell(t, st, first)
 	again, err := st.Rebuild(t.Context(), store.System(), first)
 	if err != nil {
 		t.Fatal(err)

@@ -52,6 +52,14 @@ type DiffVersions struct {
 // Kind implements river.JobArgs.
 func (DiffVersions) Kind() string { return "diff_versions" }
 
+// PreviewRebuild works out what rebuilding a dataset version would change.
+type PreviewRebuild struct {
+	PreviewID int64 `json:"preview_id" river:"unique"`
+}
+
+// Kind implements river.JobArgs.
+func (PreviewRebuild) Kind() string { return "preview_rebuild" }
+
 // TellConsumer tells a consumer that lines of a version were erased.
 type TellConsumer struct {
 	NoticeID int64 `json:"notice_id"`
