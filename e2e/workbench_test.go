@@ -135,6 +135,26 @@ func TestOffline(t *testing.T) {
 	sameBoxes(t, "brought back", again.boxes(), want)
 }
 
+// A picture that does not come is told of, and is there once it is asked for again.
+func TestPictureThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	server := shared(t)
+	f := newFloor(t, server, strip(2))
+	p := signIn(t, server, f.labeler)
+	p.expect("ERR_FAILED")
+	const pictures = "**/media/items/**"
+	p.must(p.Route(pictures, func(r playwright.Route) { _ = r.Abort() }))
+	p.eventually("a task of "+f.slug, func() bool {
+		p.open("/label/next?project=" + f.slug)
+		return !strings.HasPrefix(p.path(), "/label/next")
+	})
+	p.shows("notice", "The picture could not be loaded.")
+	p.must(p.Unroute(pictures))
+	p.press("Try again")
+	p.benchReady()
+	p.waits(`() => document.querySelector('[data-part="notice"]').textContent === ""`)
+}
+
 // TestKeyboardAlone signs in, labels and submits without a mouse.
 func TestKeyboardAlone(t *testing.T) {
 	t.Parallel()

@@ -113,7 +113,25 @@ export class Bench implements TaskBench<HTMLImageElement> {
     this.buttons();
     this.told("view");
     this.told("levels");
+    this.watch();
     if (state.mode === "label") this.task = new Task(this.taskScope, state, this);
+  }
+
+  /** Tells of a picture that does not come, and fetches it again: a blank must not be taken for a strip without a defect. */
+  private watch(): void {
+    const image = this.canvas.picture;
+    if (!image) return;
+    let told = false;
+    const missing = (): void => {
+      told = true;
+      this.status.notice("bad", "The picture could not be loaded.", { label: "Try again", run: () => (image.src = image.currentSrc || image.src) });
+    };
+    this.taskScope.on(image, "error", missing);
+    this.taskScope.on(image, "load", () => {
+      if (told) this.status.notice("", "");
+      told = false;
+    });
+    if (image.complete && image.naturalWidth === 0) missing();
   }
 
   show({ state, media: image }: Ready): void {

@@ -63,6 +63,11 @@ export class Canvas {
     this.show(image);
   }
 
+  /** The picture that is shown. */
+  get picture(): HTMLImageElement | null {
+    return this.world.picture;
+  }
+
   /** Leaves an empty stage. */
   clear(): void {
     this.load({ ...this.state, title: "", boxes: [], overlays: [], marks: [] }, new Image());
