@@ -104,7 +104,7 @@ func TestRedactionIsFound(t *testing.T) {
 		INSERT INTO transcripts (item_id, kind, of_id, segments) SELECT $1, 'truth', id, '[{"begin":0,"end":4,"text":"grüß dich maria lopez now"}]' FROM t`, u.Items[0])
 	admin := s.browser(access.Admin)
 	admin.post("/retention/sources/"+fmt.Sprint(u.Source), "version", "1", "name", "Calls", "retention_days", "30", "expiry_action", "redaction", "exports", "yes",
-		"consumers", "all", "models", "all").want(http.StatusOK).shows("1 item of 1 with an approved redaction today")
+		"consumers", "all", "models", "all").want(http.StatusOK).shows("Of 1 item, 1 has an approved redaction today")
 	s.exec(`UPDATE sources SET expiry_action = 'redaction'`)
 	s.exec(`UPDATE items SET retain_until = now() - interval '1 hour'`)
 	done, err := s.ExpireDue(t.Context())
@@ -122,6 +122,6 @@ func TestRedactionIsFound(t *testing.T) {
 	}
 	admin.get(kept).want(http.StatusOK).shows("A redaction", "grüß dich [name] now").lacks("maria", "No sound to play", "What models heard", "gold item")
 	admin.get("/projects/calls/items?state=redacted").want(http.StatusOK).shows("grüß dich [name] now", "redaction")
-	admin.get(fmt.Sprintf("/retention/erasures/%d", done.Erasures[0])).want(http.StatusOK).shows("1 masked transcript kept")
+	admin.get(fmt.Sprintf("/retention/erasures/%d", done.Erasures[0])).want(http.StatusOK).shows("One transcript stays masked")
 	s.browser(access.Labeler).get(gone).lacks("a redaction of its words")
 }

@@ -1375,9 +1375,9 @@ func erasureReceipt(v ErasureView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var57 string
-			templ_7745c5c3_Var57, templ_7745c5c3_Err = templ.JoinStringErrs(things(v.Kept, "masked transcript", "masked transcripts") + " kept, each as an item of its own without sound, name or history, as the source's policy says. A request for the erasure of the source, the group or the key takes them too.")
+			templ_7745c5c3_Var57, templ_7745c5c3_Err = templ.JoinStringErrs(keptWords(v.Kept) + " without sound, name or history, as the source's policy says. A request for the erasure of the source, the group or the key takes that too.")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `erasure.templ`, Line: 357, Col: 256}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `erasure.templ`, Line: 357, Col: 183}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var57))
 			if templ_7745c5c3_Err != nil {
@@ -1586,6 +1586,14 @@ func erasureReceipt(v ErasureView) templ.Component {
 	})
 }
 
+// keptWords says how many redactions stay.
+func keptWords(n int) string {
+	if n == 1 {
+		return "One transcript stays masked, as an item of its own"
+	}
+	return ui.Number(n) + " transcripts stay masked, each as an item of its own"
+}
+
 func whoAsked(v ErasureView) string {
 	switch {
 	case v.Kind == "expiry":
@@ -1646,7 +1654,7 @@ func station(done bool, name string, at time.Time, words string) templ.Component
 		var templ_7745c5c3_Var70 string
 		templ_7745c5c3_Var70, templ_7745c5c3_Err = templ.JoinStringErrs(name)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `erasure.templ`, Line: 428, Col: 16}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `erasure.templ`, Line: 436, Col: 16}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var70))
 		if templ_7745c5c3_Err != nil {
@@ -1674,7 +1682,7 @@ func station(done bool, name string, at time.Time, words string) templ.Component
 		var templ_7745c5c3_Var71 string
 		templ_7745c5c3_Var71, templ_7745c5c3_Err = templ.JoinStringErrs(words)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `erasure.templ`, Line: 434, Col: 12}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `erasure.templ`, Line: 442, Col: 12}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var71))
 		if templ_7745c5c3_Err != nil {
