@@ -1,1 +1,0 @@
--- Nothing new to fill.
