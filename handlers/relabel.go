@@ -121,11 +121,7 @@ func (s *Server) showStale(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) renderStale(w http.ResponseWriter, r *http.Request, status int, typed sendBackForm, fault *store.InvalidError) error {
-	b, err := s.book(r)
-	if err != nil {
-		return err
-	}
-	c, err := b.class(r)
+	b, c, err := s.classInBook(r)
 	if err != nil {
 		return err
 	}
@@ -253,11 +249,7 @@ func (f sendBackForm) sendBack() (store.SendBack, error) {
 }
 
 func (s *Server) sendStaleBack(w http.ResponseWriter, r *http.Request) error {
-	b, err := s.book(r)
-	if err != nil {
-		return err
-	}
-	c, err := b.class(r)
+	b, c, err := s.classInBook(r)
 	if err != nil {
 		return err
 	}
@@ -286,11 +278,7 @@ func (s *Server) askPublish(w http.ResponseWriter, r *http.Request) error {
 
 // renderPublish asks, before a draft is published, what becomes of the labels that were made before.
 func (s *Server) renderPublish(w http.ResponseWriter, r *http.Request, status int, form sendBackForm, fault error) error {
-	b, err := s.book(r)
-	if err != nil {
-		return err
-	}
-	c, err := b.class(r)
+	b, c, err := s.classInBook(r)
 	if err != nil {
 		return err
 	}
@@ -328,11 +316,7 @@ func (s *Server) renderPublish(w http.ResponseWriter, r *http.Request, status in
 }
 
 func (s *Server) publishDraft(w http.ResponseWriter, r *http.Request) error {
-	b, err := s.book(r)
-	if err != nil {
-		return err
-	}
-	c, err := b.class(r)
+	b, c, err := s.classInBook(r)
 	if err != nil {
 		return err
 	}
