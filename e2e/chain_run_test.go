@@ -262,7 +262,7 @@ func startMood(t *testing.T, name string) func(text string) (feeling string) {
 
 // patiently asks until a server that was just started answers.
 func patiently(ask func() (*http.Response, error)) (answer *http.Response, err error) {
-	again, patience := time.NewTicker(50*time.Millisecond), time.After(30*time.Second)
+	again, over := time.NewTicker(50*time.Millisecond), time.After(patience)
 	defer again.Stop()
 	for {
 		if answer, err = ask(); err == nil {
@@ -270,7 +270,7 @@ func patiently(ask func() (*http.Response, error)) (answer *http.Response, err e
 		}
 		select {
 		case <-again.C:
-		case <-patience:
+		case <-over:
 			return nil, errors.Join(errors.New("it did not begin to answer"), err)
 		}
 	}

@@ -236,7 +236,7 @@ func interrupted(t *testing.T, s *Server) {
 	if err := s.Interrupt(); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 		if err != nil {
@@ -293,7 +293,7 @@ func childrenOf(t *testing.T, pid int) []int {
 // gone waits until none of the processes is there.
 func gone(t *testing.T, pids []int) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for _, pid := range pids {
 		for {
 			if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {

@@ -100,7 +100,7 @@ func (x exchange) bringIn(zip, format string, dry bool) {
 		x.shoot("imports")
 	}
 	x.press("Import")
-	x.must(x.Locator("#progress .st.ok").WaitFor(playwright.LocatorWaitForOptions{Timeout: playwright.Float(60_000)}))
+	x.must(x.Locator("#progress .st.ok").WaitFor(playwright.LocatorWaitForOptions{Timeout: playwright.Float(float64(patience.Milliseconds()))}))
 }
 
 // figures checks what was added, changed, unchanged, refused and lost, and the boxes.

@@ -71,7 +71,7 @@ func (l *loop) importFiles() {
 	p.must(p.GetByLabel("Add classes that the defect book lacks").Check())
 	p.must(p.Locator("#files").SetInputFiles(writeZip(l.t, steel(l.t, toLabel...))))
 	p.press("Import")
-	p.must(p.Locator("#progress .st.ok").WaitFor(playwright.LocatorWaitForOptions{Timeout: playwright.Float(60_000)}))
+	p.must(p.Locator("#progress .st.ok").WaitFor(playwright.LocatorWaitForOptions{Timeout: playwright.Float(float64(patience.Milliseconds()))}))
 	p.sees("images/" + toLabel[0] + ".jpg")
 	truth := steel(l.t, trueYet...)
 	out, err := l.server.Command(l.t.Context(), "", "import", l.slug, writeFolder(l.t, truth), "--format", "voc", "--as", "truth", "--add-classes")

@@ -53,9 +53,8 @@ func newPage(tb testing.TB, s *Server) *page {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	// A machine that runs all tests at once is slow, and who passes does not wait.
-	context.SetDefaultTimeout(45_000)
-	context.SetDefaultNavigationTimeout(60_000)
+	context.SetDefaultTimeout(float64(patience.Milliseconds()))
+	context.SetDefaultNavigationTimeout(float64(patience.Milliseconds()))
 	p := &page{t: tb, server: s, name: strconv.FormatInt(n, 10)}
 	context.OnConsole(func(m playwright.ConsoleMessage) {
 		if m.Type() == "error" && !strings.Contains(m.Text(), leftBehind) {

@@ -27,7 +27,7 @@ func TestQuality(t *testing.T) {
 	var known, open []string
 	for _, class := range []string{"crazing", "inclusion", "patches", "pitted_surface", "scratches"} {
 		known = append(known, class+"_1")
-		for n := 2; n <= 5; n++ {
+		for n := 2; n <= 9; n++ {
 			open = append(open, fmt.Sprintf("%s_%d", class, n))
 		}
 	}
@@ -78,18 +78,18 @@ func setGold(p *page, slug string) {
 	p.sees("The settings are saved.")
 }
 
-// answerWithoutLooking submits empty answers until the reviewer is asked.
+// answerWithoutLooking submits empty answers until three of them were to gold items, which has the reviewer asked. Which item is a gold one is
+// left to chance: so many are open that it comes to three before they are all answered.
 func answerWithoutLooking(labeler, reviewer *page, slug string, most int) {
 	labeler.t.Helper()
+	const gold = `SELECT count(*)::int FROM annotations an JOIN tasks k ON k.id = an.task_id JOIN projects p ON p.id = k.project_id WHERE p.slug = $1 AND an.gold`
 	labeler.label(slug)
-	for range most {
-		labeler.submit()
-		if strings.HasPrefix(labeler.path(), "/label/next") {
-			break
+	for n := 0; query[int](labeler.t, labeler.server, gold, slug)[0] < 3; n++ {
+		if n == most {
+			labeler.t.Fatalf("of %d items fewer than three were gold", most)
 		}
-		reviewer.open("/notices")
-		if n, err := reviewer.GetByText("A labeler fell under the limit").Count(); err == nil && n > 0 {
-			return
+		if labeler.submit(); strings.HasPrefix(labeler.path(), "/label/next") {
+			labeler.label(slug) // they were faster than the pictures are made ready
 		}
 	}
 	reviewer.eventually("a notice of the labeler", func() bool {

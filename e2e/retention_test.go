@@ -172,7 +172,7 @@ func (s *testSet) erase() {
 	p.must(form.GetByLabel("Asked by, or ticket").Fill("Ticket 4711"))
 	p.must(form.GetByRole("button", playwright.LocatorGetByRoleOptions{Name: "Show what would go"}).Click())
 	word := p.Locator(`input[name="word"]`)
-	p.must(word.WaitFor(playwright.LocatorWaitForOptions{Timeout: playwright.Float(60_000)}))
+	p.must(word.WaitFor(playwright.LocatorWaitForOptions{Timeout: playwright.Float(float64(patience.Milliseconds()))}))
 	p.sees(s.slug)
 	p.accessible()
 	p.shoot("erasure-preview")

@@ -40,13 +40,13 @@ func (p *page) benchReady() {
 // eventually asks again and again until it is so.
 func (p *page) eventually(what string, so func() bool) {
 	p.t.Helper()
-	again, patience := time.NewTicker(100*time.Millisecond), time.After(time.Minute)
+	again, over := time.NewTicker(100*time.Millisecond), time.After(patience)
 	defer again.Stop()
 	for !so() {
 		select {
 		case <-again.C:
-		case <-patience:
-			p.t.Fatalf("waited a minute for %s", what)
+		case <-over:
+			p.t.Fatalf("waited %s for %s", patience, what)
 		}
 	}
 }

@@ -240,7 +240,8 @@ func (g *grave) keepSaving(t *testing.T, b buried) {
 	t.Helper()
 	var assignment int64
 	var version int
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); {
+	const patience = 3 * time.Minute // of a machine that runs all tests at once
+	for until := time.Now().Add(patience); time.Now().Before(until); {
 		err := g.pool.QueryRow(t.Context(), `SELECT a.id, d.version FROM assignments a JOIN drafts d ON d.assignment_id = a.id WHERE a.task_id = $1`, b.task).Scan(&assignment, &version)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return
@@ -258,7 +259,7 @@ func (g *grave) keepSaving(t *testing.T, b buried) {
 			return
 		}
 	}
-	t.Errorf("the draft of item %d could be saved for ten seconds", b.item)
+	t.Errorf("the draft of item %d could be saved for %s", b.item, patience)
 }
 
 // wantCountsRight compares what is counted with what there is.

@@ -218,7 +218,7 @@ func TestAskingEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	begun := time.Now()
-	if _, err := client.Ask(ctx, modelserver.Input{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 5*time.Second {
+	if _, err := client.Ask(ctx, modelserver.Input{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 15*time.Second {
 		t.Errorf("after %s: %v", time.Since(begun), err)
 	}
 }

@@ -35,7 +35,7 @@ func standIn(t *testing.T, kind string, adapter models.Adapter, options models.O
 	web := httptest.NewServer(h)
 	t.Cleanup(web.Close)
 	settings := models.Defaults()
-	settings.Adapter, settings.URL, settings.Options, settings.Timeout = adapter, web.URL, options, 5*time.Second
+	settings.Adapter, settings.URL, settings.Options, settings.Timeout = adapter, web.URL, options, time.Minute
 	server := store.ModelServer{Settings: settings, Model: "m", Version: "1", Kind: kind}
 	return modelserver.Config{Server: server, Policy: here(), Backoff: time.Millisecond}, web
 }

@@ -128,7 +128,7 @@ func stopped(t *testing.T, done <-chan error) {
 		if open {
 			t.Fatalf("a stop on request was reported: %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Done was not closed")
 	}
 }
@@ -141,7 +141,7 @@ func failed(t *testing.T, done <-chan error) {
 		if err == nil {
 			t.Fatal("its end was not reported")
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("its end was not reported in time")
 	}
 }

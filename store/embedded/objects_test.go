@@ -153,7 +153,7 @@ func TestObjectsEndWithTheirParent(t *testing.T) {
 		t.Errorf("after kill -9: %q", word)
 	}
 	old := client(t, access)
-	for deadline := time.Now().Add(10 * time.Second); access.Endpoint != objects.Endpoint; {
+	for deadline := time.Now().Add(time.Minute); access.Endpoint != objects.Endpoint; {
 		if _, err := old.ListBuckets(t.Context()); err != nil {
 			break // the orphan is gone
 		}
