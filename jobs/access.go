@@ -41,16 +41,9 @@ func (w *writeAccess) Work(ctx context.Context, job *river.Job[jobargs.WriteAcce
 	if errors.Is(err, store.ErrConflict) { // what was stored holds something that is erased by now
 		err = errors.Join(err, w.blobs.Delete(ctx, request.Blob()))
 	}
-	if err == nil {
-		return nil
-	}
-	if !givesUp(ctx, job.JobRow) {
-		w.log.WarnContext(ctx, "access request is tried again", slog.Int64("request", request.ID), slog.Any("error", err))
-		return err
-	}
-	w.log.ErrorContext(ctx, "access request failed", slog.Int64("request", request.ID), slog.Any("error", err))
-	reason := "Writing it failed again and again. The server's log says why; ask again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailAccess(ctx, request.ID, reason))
+	const reason = "Writing it failed again and again. The server's log says why; ask again when that is mended."
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailAccess(ctx, request.ID, reason) },
+		"access request failed", slog.Int64("request", request.ID))
 }
 
 // accessWriting is an archive of what is held on its way.

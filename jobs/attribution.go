@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -32,10 +31,7 @@ func (w *attributeCells) Timeout(*river.Job[jobargs.AttributeCells]) time.Durati
 
 func (w *attributeCells) Work(ctx context.Context, job *river.Job[jobargs.AttributeCells]) error {
 	err := w.store.AttributeCells(ctx, job.Args.AttributionID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "attributing failed", slog.Int64("attribution", job.Args.AttributionID), slog.Any("error", err))
 	const reason = "Dividing the difference failed again and again. The server's log says why; ask for it again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailAttribution(ctx, job.Args.AttributionID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailAttribution(ctx, job.Args.AttributionID, reason) },
+		"attributing failed", slog.Int64("attribution", job.Args.AttributionID))
 }

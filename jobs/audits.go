@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -19,12 +18,9 @@ type drawAudit struct {
 
 func (w *drawAudit) Work(ctx context.Context, job *river.Job[jobargs.DrawAudit]) error {
 	err := w.store.FillAudit(ctx, job.Args.AuditID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "drawing failed", slog.Int64("audit", job.Args.AuditID), slog.Any("error", err))
 	const reason = "Drawing failed again and again. The server's log says why; start the audit again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailAudit(ctx, job.Args.AuditID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailAudit(ctx, job.Args.AuditID, reason) },
+		"drawing failed", slog.Int64("audit", job.Args.AuditID))
 }
 
 // reportAudit measures what a blind audit has found so far.

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -22,12 +21,9 @@ func (w *settleBatch) Timeout(*river.Job[jobargs.SettleBatch]) time.Duration { r
 
 func (w *settleBatch) Work(ctx context.Context, job *river.Job[jobargs.SettleBatch]) error {
 	err := w.store.SettleBatch(ctx, job.Args.BatchID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "settling failed", slog.Int64("batch", job.Args.BatchID), slog.Any("error", err))
 	const reason = "This failed again and again, and what is left waits for review. The server's log says why."
-	return errors.Join(river.JobCancel(err), w.store.FailSettling(ctx, job.Args.BatchID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailSettling(ctx, job.Args.BatchID, reason) },
+		"settling failed", slog.Int64("batch", job.Args.BatchID))
 }
 
 // drawRound draws a round and makes its batches.
@@ -41,12 +37,9 @@ func (w *drawRound) Timeout(*river.Job[jobargs.DrawRound]) time.Duration { retur
 
 func (w *drawRound) Work(ctx context.Context, job *river.Job[jobargs.DrawRound]) error {
 	err := w.store.DrawRound(ctx, job.Args.RoundID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "drawing failed", slog.Int64("round", job.Args.RoundID), slog.Any("error", err))
 	const reason = "Drawing failed again and again. The server's log says why; open the round again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailRound(ctx, job.Args.RoundID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailRound(ctx, job.Args.RoundID, reason) },
+		"drawing failed", slog.Int64("round", job.Args.RoundID))
 }
 
 // refreshBatches lets the states of batches follow while nobody looks at them, so that their owners are told.

@@ -21,6 +21,19 @@ func givesUp(ctx context.Context, job *rivertype.JobRow) bool {
 	return ctx.Err() == nil && job.Attempt >= datasetAttempts
 }
 
+// orGiveUp returns what became of a job. One that failed as often as is worth a try is ended: said and of go to the log, and fail notes it
+// for people. As long as that cannot be noted the job is tried again, so that nothing seems to be under way that nobody is at.
+func (d deps) orGiveUp(ctx context.Context, job *rivertype.JobRow, err error, fail func() error, said string, of ...any) error {
+	if err == nil || !givesUp(ctx, job) {
+		return err
+	}
+	d.log.ErrorContext(ctx, said, append(of, slog.Any("error", err))...)
+	if failed := fail(); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return river.JobCancel(err)
+}
+
 // freezeVersion fills one dataset version.
 type freezeVersion struct {
 	river.WorkerDefaults[jobargs.FreezeVersion]
@@ -32,12 +45,9 @@ func (w *freezeVersion) Timeout(*river.Job[jobargs.FreezeVersion]) time.Duration
 
 func (w *freezeVersion) Work(ctx context.Context, job *river.Job[jobargs.FreezeVersion]) error {
 	err := w.store.FillVersion(ctx, job.Args.VersionID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "freeze failed", slog.Int64("version", job.Args.VersionID), slog.Any("error", err))
 	const reason = "Freezing failed again and again. The server's log says why; freeze again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailVersion(ctx, job.Args.VersionID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailVersion(ctx, job.Args.VersionID, reason) },
+		"freeze failed", slog.Int64("version", job.Args.VersionID))
 }
 
 // verifyVersion checks one dataset version.
@@ -51,11 +61,8 @@ func (w *verifyVersion) Timeout(*river.Job[jobargs.VerifyVersion]) time.Duration
 
 func (w *verifyVersion) Work(ctx context.Context, job *river.Job[jobargs.VerifyVersion]) error {
 	err := w.store.RunVerification(ctx, job.Args.VerificationID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "verification failed", slog.Int64("verification", job.Args.VerificationID), slog.Any("error", err))
-	return errors.Join(river.JobCancel(err), w.store.FailVerification(ctx, job.Args.VerificationID))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailVerification(ctx, job.Args.VerificationID) },
+		"verification failed", slog.Int64("verification", job.Args.VerificationID))
 }
 
 // diffVersions works out what two dataset versions differ in.
@@ -72,11 +79,8 @@ func (w *diffVersions) Work(ctx context.Context, job *river.Job[jobargs.DiffVers
 	if errors.Is(err, store.ErrNotFound) { // a later one has taken its place
 		return nil
 	}
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "comparing versions failed", slog.Int64("diff", job.Args.DiffID), slog.Any("error", err))
-	return errors.Join(river.JobCancel(err), w.store.FailDiff(ctx, job.Args.DiffID))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailDiff(ctx, job.Args.DiffID) },
+		"comparing versions failed", slog.Int64("diff", job.Args.DiffID))
 }
 
 // previewRebuild works out what rebuilding a dataset version would change.

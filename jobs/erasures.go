@@ -35,12 +35,9 @@ func (w *erase) Timeout(*river.Job[jobargs.Erase]) time.Duration { return -1 }
 
 func (w *erase) Work(ctx context.Context, job *river.Job[jobargs.Erase]) error {
 	err := w.store.RunErasure(ctx, job.Args.ErasureID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "erasure failed", slog.Int64("erasure", job.Args.ErasureID), slog.Any("error", err))
 	const reason = "It failed again and again. The server's log says why; run it again when that is mended. What was erased stays erased."
-	return errors.Join(river.JobCancel(err), w.store.FailErasure(ctx, job.Args.ErasureID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailErasure(ctx, job.Args.ErasureID, reason) },
+		"erasure failed", slog.Int64("erasure", job.Args.ErasureID))
 }
 
 // watchErasures sees to it that no erasure is forgotten.

@@ -32,11 +32,8 @@ func (w *runChunk) Work(ctx context.Context, job *river.Job[jobargs.RunChunk]) e
 	if errors.Is(err, errNoPlace) {
 		return river.JobSnooze(busyPause)
 	}
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "asking a model failed", slog.Int64("step", job.Args.StepID), slog.Int("chunk", job.Args.Number), slog.Any("error", err))
-	return errors.Join(river.JobCancel(err), w.giveUp(ctx, job.Args.StepID, job.Args.Number))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.giveUp(ctx, job.Args.StepID, job.Args.Number) },
+		"asking a model failed", slog.Int64("step", job.Args.StepID), slog.Int("chunk", job.Args.Number))
 }
 
 // giveUp counts all as failed that a chunk has no output of, so that its run goes on.
@@ -61,12 +58,9 @@ func (w *scoreStep) Timeout(*river.Job[jobargs.ScoreStep]) time.Duration { retur
 
 func (w *scoreStep) Work(ctx context.Context, job *river.Job[jobargs.ScoreStep]) error {
 	err := w.store.ScoreStep(ctx, job.Args.StepID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "scoring failed", slog.Int64("step", job.Args.StepID), slog.Any("error", err))
 	const reason = "Scoring failed again and again. The server's log says why; try again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailEvaluationOf(ctx, job.Args.StepID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailEvaluationOf(ctx, job.Args.StepID, reason) },
+		"scoring failed", slog.Int64("step", job.Args.StepID))
 }
 
 // compareEvaluation compares cells with their baselines.
@@ -80,12 +74,9 @@ func (w *compareEvaluation) Timeout(*river.Job[jobargs.CompareEvaluation]) time.
 
 func (w *compareEvaluation) Work(ctx context.Context, job *river.Job[jobargs.CompareEvaluation]) error {
 	err := w.store.CompareEvaluation(ctx, job.Args.EvaluationID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "comparing cells failed", slog.Int64("evaluation", job.Args.EvaluationID), slog.Any("error", err))
 	const reason = "Comparing with the baseline failed again and again. The server's log says why; try again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailEvaluation(ctx, job.Args.EvaluationID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailEvaluation(ctx, job.Args.EvaluationID, reason) },
+		"comparing cells failed", slog.Int64("evaluation", job.Args.EvaluationID))
 }
 
 // sweepOutputs deletes outputs whose time is up.

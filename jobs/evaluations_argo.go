@@ -36,15 +36,12 @@ func newSubmitEvaluation(d deps, cfg Config) *submitEvaluation {
 func (w *submitEvaluation) Work(ctx context.Context, job *river.Job[jobargs.SubmitEvaluation]) error {
 	id := job.Args.EvaluationID
 	goesOn, err := w.follow(ctx, id, argo.EvaluationName(id, job.ID))
-	switch {
-	case err == nil && goesOn:
+	if err == nil && goesOn {
 		return river.JobSnooze(w.every)
-	case err == nil || !givesUp(ctx, job.JobRow):
-		return err
 	}
-	w.log.ErrorContext(ctx, "Argo could not be told of an evaluation", slog.Int64("evaluation", id), slog.Any("error", err))
 	const reason = "Argo did not take the evaluation, again and again. The product's log says why; try again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailEvaluation(ctx, id, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailEvaluation(ctx, id, reason) },
+		"Argo could not be told of an evaluation", slog.Int64("evaluation", id))
 }
 
 // follow submits the workflow unless it was, and looks how far it is; goesOn tells that it has to be looked at again.

@@ -72,7 +72,10 @@ func (w *writeExport) Work(ctx context.Context, job *river.Job[jobargs.WriteExpo
 		return w.store.DropArchive(ctx, export.ID) // an item was erased while it was written, and so its image was gone
 	}
 	w.log.ErrorContext(ctx, "export failed", slog.Int64("export", export.ID), slog.Any("error", err))
-	return errors.Join(river.JobCancel(err), failed)
+	if failed != nil {
+		return errors.Join(err, failed) // tried again until that is noted
+	}
+	return river.JobCancel(err)
 }
 
 // stream writes the archive into a pipe and stores what comes out at the other end, whole or not at all.

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -22,12 +21,9 @@ func (w *drawPlan) Timeout(*river.Job[jobargs.DrawPlan]) time.Duration { return 
 
 func (w *drawPlan) Work(ctx context.Context, job *river.Job[jobargs.DrawPlan]) error {
 	err := w.store.FillPlan(ctx, job.Args.PlanID)
-	if err == nil || !givesUp(ctx, job.JobRow) {
-		return err
-	}
-	w.log.ErrorContext(ctx, "drawing failed", slog.Int64("plan", job.Args.PlanID), slog.Any("error", err))
 	const reason = "Drawing failed again and again. The server's log says why; draw the plan again when that is mended."
-	return errors.Join(river.JobCancel(err), w.store.FailPlan(ctx, job.Args.PlanID, reason))
+	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailPlan(ctx, job.Args.PlanID, reason) },
+		"drawing failed", slog.Int64("plan", job.Args.PlanID))
 }
 
 // reportPlan measures what a plan has brought so far.
