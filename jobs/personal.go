@@ -91,7 +91,8 @@ func newPresidio(address string) *presidio {
 	if address == "" {
 		return nil
 	}
-	return &presidio{strings.TrimSuffix(address, "/") + "/analyze", &http.Client{Timeout: presidioPatience}}
+	refuse := func(*http.Request, []*http.Request) error { return errRedirect } // it would be sent the words, too
+	return &presidio{strings.TrimSuffix(address, "/") + "/analyze", &http.Client{Timeout: presidioPatience, CheckRedirect: refuse}}
 }
 
 // CheckPresidio says what is wrong with the address of a Presidio analyzer, or nil.

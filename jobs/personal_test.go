@@ -180,7 +180,15 @@ func TestPresidioThatIsAwayIsAskedAgain(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 	var asked atomic.Int64
-	s.scanPersonal(t, analyzer(t, &asked))
+	elsewhere := analyzer(t, &asked)
+	moved := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(moved.Close)
+	if s.scanPersonal(t, moved.URL); asked.Load() != 0 {
+		t.Error("a text was sent on to where nobody configured")
+	}
+	s.scanPersonal(t, elsewhere)
 	if found := s.findings(t, "", ""); len(found) != 2 || asked.Load() != 1 {
 		t.Errorf("%+v", found)
 	}
