@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // The kinds of alerts.
@@ -173,12 +172,12 @@ func (s *Alarm) Sentences() []string {
 }
 
 func (f *Worsening) sentence(models []string) string {
-	difference := fmt.Sprintf("%s (95 %% %s to %s, n %d)", signed(f.Value), signed(f.Low), signed(f.High), f.Items)
+	difference := fmt.Sprintf("Difference %s (95 %% %s to %s, n %d)", signed(f.Value), signed(f.Low), signed(f.High), f.Items)
 	if f.Against == AgainstBefore {
 		return fmt.Sprintf("The same models on %s: %s. %s. The models are the same, so what changed is the data or the labels; real after %s.",
-			f.Name, figure(f.From), capital(difference), looks(f.Looks))
+			f.Name, figure(f.From), difference, looks(f.Looks))
 	}
-	return fmt.Sprintf("Baseline %s on the same items: %s. %s.%s", f.Name, figure(f.From), capital(difference), f.blame(models))
+	return fmt.Sprintf("Baseline %s on the same items: %s. %s.%s", f.Name, figure(f.From), difference, f.blame(models))
 }
 
 // blame names what stands in another's place, where it is one model alone.
@@ -198,8 +197,6 @@ func (f *Worsening) blame(models []string) string {
 	}
 	return fmt.Sprintf(" What differs is %s in the place of %s.", models[others[0]], before[others[0]])
 }
-
-func capital(s string) string { return "Difference " + s }
 
 func looks(n int) string {
 	if n == 1 {
@@ -257,6 +254,3 @@ func (s *Alarm) Slack(link string) map[string]string {
 	lines = append(lines, "<"+link+"|Look at it>")
 	return map[string]string{"text": strings.Join(lines, "\n")}
 }
-
-// Day is how a day is written in a summary.
-func Day(at time.Time) string { return at.UTC().Format("2 Jan 2006") }

@@ -75,12 +75,12 @@ func ReferenceBias(lines []Line, target float64) Bias {
 	}
 	seen, blind, both := draws(parts)
 	switch {
-	case b.Blind < fewestLines:
+	case b.Blind < fewestLines || all.blind.words == 0:
 		b.Lacks = FewBlind
 		// What the blind lines will scatter like is not known yet: like the others.
 		b.Needed = max(fewestLines, neededLines(target, 0, half(seen), b.Seen))
 		return b
-	case b.Seen < fewestLines:
+	case b.Seen < fewestLines || all.seen.words == 0:
 		b.Lacks = FewSeen
 		return b
 	}

@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -86,5 +87,24 @@ func TestSameLinesSameEstimate(t *testing.T) {
 	}
 	if empty := ReferenceBias(nil, 0.02); empty.Lacks != FewBlind || empty.Needed != fewestLines {
 		t.Errorf("%+v", empty)
+	}
+}
+
+// Lines in which nothing is said have no word error rate, however many they are.
+func TestBiasOfSilence(t *testing.T) {
+	t.Parallel()
+	for name, silent := range map[string]func(Line) bool{
+		"seen": func(l Line) bool { return l.Seen }, "blind": func(l Line) bool { return !l.Seen }, "all": func(Line) bool { return true },
+	} {
+		lines := leaning(rand.New(rand.NewPCG(7, 8)), 60, 60, 0.05)
+		for i := range lines {
+			if silent(lines[i]) {
+				lines[i].Words, lines[i].Errors, lines[i].OthersErrors = 0, 0, 0
+			}
+		}
+		b := ReferenceBias(lines, 0.02)
+		if text, err := json.Marshal(b); err != nil || b.Value != nil || b.Lacks == "" {
+			t.Errorf("%s: %s, %v", name, text, err)
+		}
 	}
 }
