@@ -131,17 +131,18 @@ func (l *launches) watch(ctx context.Context, key launchKey, id int64, started *
 	l.end(ctx, id, store.LaunchStopped, "", written)
 }
 
-// end notes the end of a launch with what the server wrote.
+// end notes the end of a launch, and keeps what the server wrote. That is stored before it is noted: an erasure that begins meanwhile finds it
+// noted, or has it taken away here.
 func (l *launches) end(ctx context.Context, id int64, state, said string, written []byte) {
-	keep := func() error {
-		kept, err := l.store.EndLaunch(ctx, id, state, said, len(written))
-		if err != nil || !kept {
-			return err
-		}
-		_, err = l.blobs.Put(ctx, store.LaunchLogKey(id), bytes.NewReader(written), int64(len(written)), "text/plain; charset=utf-8")
-		return err
+	_, err := l.blobs.Put(ctx, store.LaunchLogKey(id), bytes.NewReader(written), int64(len(written)), "text/plain; charset=utf-8")
+	if err != nil {
+		written = nil // the end is noted all the same
 	}
-	if err := errors.Join(keep()); err != nil {
+	kept, noted := l.store.EndLaunch(ctx, id, state, said, len(written))
+	if noted == nil && !kept {
+		noted = l.blobs.Delete(ctx, store.LaunchLogKey(id))
+	}
+	if err = errors.Join(err, noted); err != nil {
 		l.log.WarnContext(ctx, "the log of a model server is not kept", slog.Int64("launch", id), slog.Any("error", err))
 	}
 }

@@ -122,6 +122,49 @@ func TestFailuresAreListedAndRetried(t *testing.T) {
 	}
 }
 
+// A run that was given up in its midst goes on where it stood: with what was not asked about, and what was not measured.
+func TestARunThatWasGivenUpGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]bool{"with nothing that failed": false, "with an utterance that failed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, 3)
+			l.freezeAll(t, "calls-test")
+			refuses := broken
+			ear, mind := newStandIn(t, l.hears(3)), newStandIn(t, func(q asked) any {
+				if refuses {
+					return nil
+				}
+				return feels(q)
+			})
+			id := l.start(t, store.EvaluationRequest{
+				Versions: []string{"calls-test@1", "calls-test@2"},
+				Models:   [][]string{{l.model(t, "asr", "ear", "1", ear.URL, nil)}, {l.model(t, "nlp", "mind", "1", mind.URL, nil)}},
+			})
+			l.drain(t, func() bool { return mind.calls.Load() > 0 }) // the words are there, and not measured yet
+			if err := l.store.FailEvaluation(t.Context(), id, "Scoring failed again and again."); err != nil {
+				t.Fatal(err)
+			}
+			l.drain(t, nil)
+			if e := l.evaluation(t, id); e.State != store.EvaluationFailed || len(l.cells(t, id)) != 0 {
+				t.Fatalf("%+v", e)
+			}
+			refuses = false
+			if err := l.store.RetryEvaluation(t.Context(), store.System(), id); err != nil {
+				t.Fatal(err)
+			}
+			l.drain(t, nil)
+			e := l.evaluation(t, id)
+			if cells := l.cells(t, id); e.State != store.EvaluationDone || e.Failed != 0 || e.StepsDone != 4 || len(cells) != 4 {
+				t.Errorf("%+v, %d cells", e, len(cells))
+			}
+			if n := l.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('flag_cells', 'trace_evaluation') AND queue = 'default'`); n != 0 {
+				t.Errorf("what follows the run takes %d workers from everything else", n)
+			}
+		})
+	}
+}
+
 // A run that is stopped asks nothing more, and one that is started after it does not ask again.
 func TestAStoppedRunLeavesItsOutputs(t *testing.T) {
 	t.Parallel()
@@ -263,8 +306,12 @@ func TestErasureReachesOutputsAndFailures(t *testing.T) {
 	before := l.cells(t, id)[0]
 	launch := l.id(t, `INSERT INTO model_launches (model_version_id, evaluation_id, worker, state, log_bytes, stopped_at)
 		SELECT model_version_id, evaluation_id, 'gone', 'stopped', 5, now() FROM evaluation_models RETURNING id`)
-	if _, err := l.blobs.Put(t.Context(), store.LaunchLogKey(launch), strings.NewReader("words"), 5, "text/plain"); err != nil {
-		t.Fatal(err)
+	killed := l.id(t, `INSERT INTO model_launches (model_version_id, evaluation_id, worker, state)
+		SELECT model_version_id, evaluation_id, 'gone', 'ready' FROM evaluation_models RETURNING id`) // after its log was stored
+	for _, id := range []int64{launch, killed} {
+		if _, err := l.blobs.Put(t.Context(), store.LaunchLogKey(id), strings.NewReader("words"), 5, "text/plain"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, item := range l.Items[:2] {
 		l.erase(t, item)
@@ -275,8 +322,10 @@ func TestErasureReachesOutputsAndFailures(t *testing.T) {
 	if err != nil || left != 0 || failures != 0 {
 		t.Errorf("%d outputs and %d failures of erased items, %v", left, failures, err)
 	}
-	if _, err := l.blobs.Stat(t.Context(), store.LaunchLogKey(launch)); err == nil {
-		t.Error("what the launched server wrote is still there")
+	for _, id := range []int64{launch, killed} {
+		if _, err := l.blobs.Stat(t.Context(), store.LaunchLogKey(id)); err == nil {
+			t.Errorf("what the launched server %d wrote is still there", id)
+		}
 	}
 	after := l.cells(t, id)[0]
 	if *after.Value != *before.Value || after.Stale.Erased != 2 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"fiducial/internal/access"
 	"fiducial/internal/attribution"
@@ -39,7 +40,7 @@ func scanAttribution(row pgx.CollectableRow) (a Attribution, err error) {
 	return a, err
 }
 
-// Attribute has the difference of two cells divided, unless that is being done. Both must be of one task and one dataset, and seen by the actor.
+// Attribute has the difference of two cells divided. Both must measure the same, and be seen by the actor.
 func (s *Store) Attribute(ctx context.Context, actor Actor, from, to int64) error {
 	if err := actor.may(access.RunEvaluations); err != nil {
 		return err
@@ -60,11 +61,11 @@ func (s *Store) Attribute(ctx context.Context, actor Actor, from, to int64) erro
 	case earlier.Value == nil || later.Value == nil:
 		return invalid("from", "One of the cells has no figure. Choose another, or run its evaluation again.")
 	}
-	return s.inTx(ctx, func(tx pgx.Tx) error { return s.attribute(ctx, tx, from, to, later.Measure) })
+	return s.inTx(ctx, func(tx pgx.Tx) error { return s.attribute(ctx, tx, from, to, later.Measure, evaluationOpts()) })
 }
 
 // attribute notes that an attribution is wanted, and has it computed.
-func (s *Store) attribute(ctx context.Context, tx pgx.Tx, from, to int64, measure string) error {
+func (s *Store) attribute(ctx context.Context, tx pgx.Tx, from, to int64, measure string, opts *river.InsertOpts) error {
 	var id int64
 	err := tx.QueryRow(ctx, `
 		INSERT INTO attributions (from_cell, to_cell, measure) VALUES ($1, $2, $3)
@@ -72,7 +73,7 @@ func (s *Store) attribute(ctx context.Context, tx pgx.Tx, from, to int64, measur
 	if err != nil {
 		return fmt.Errorf("attribute cell %d: %w", to, err)
 	}
-	if _, err := s.queue.InsertTx(ctx, tx, jobargs.AttributeCells{AttributionID: id}, nil); err != nil {
+	if _, err := s.queue.InsertTx(ctx, tx, jobargs.AttributeCells{AttributionID: id}, opts); err != nil {
 		return fmt.Errorf("enqueue attribution: %w", err)
 	}
 	return nil
@@ -133,7 +134,7 @@ func (s *Store) TraceEvaluation(ctx context.Context, evaluation int64) error {
 	}
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		for _, step := range steps {
-			if err := s.attribute(ctx, tx, step.From, step.To, step.Measure); err != nil {
+			if err := s.attribute(ctx, tx, step.From, step.To, step.Measure, followingOpts()); err != nil {
 				return err
 			}
 		}

@@ -65,13 +65,13 @@ func (s *Store) evaluationDone(ctx context.Context, tx pgx.Tx, id int64) error {
 	if err != nil {
 		return fmt.Errorf("after evaluation %d: %w", id, err)
 	}
-	if _, err := s.queue.InsertTx(ctx, tx, jobargs.FlagCells{EvaluationID: id}, nil); err != nil {
+	if _, err := s.queue.InsertTx(ctx, tx, jobargs.FlagCells{EvaluationID: id}, followingOpts()); err != nil {
 		return fmt.Errorf("enqueue flags of evaluation %d: %w", id, err)
 	}
 	if _, err := s.queue.InsertTx(ctx, tx, jobargs.RaiseAlerts{EvaluationID: id}, nil); err != nil {
 		return fmt.Errorf("enqueue alerts of evaluation %d: %w", id, err)
 	}
-	if _, err := s.queue.InsertTx(ctx, tx, jobargs.TraceEvaluation{EvaluationID: id}, nil); err != nil {
+	if _, err := s.queue.InsertTx(ctx, tx, jobargs.TraceEvaluation{EvaluationID: id}, followingOpts()); err != nil {
 		return fmt.Errorf("enqueue attributions of evaluation %d: %w", id, err)
 	}
 	return nil

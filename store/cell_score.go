@@ -391,9 +391,9 @@ func (s *Store) compareOnceScored(ctx context.Context, tx pgx.Tx, evaluation int
 	return nil
 }
 
-// scoreAgain has every step of a run measured anew.
-func (s *Store) scoreAgain(ctx context.Context, tx pgx.Tx, evaluation int64) error {
-	ids, err := collectIDs(ctx, tx, `UPDATE evaluation_steps SET scored_at = NULL WHERE evaluation_id = $1 AND state = 'done' RETURNING id`, evaluation)
+// scoreAgain has the steps of a run measured anew that are done and which a condition holds for.
+func (s *Store) scoreAgain(ctx context.Context, tx pgx.Tx, evaluation int64, where string) error {
+	ids, err := collectIDs(ctx, tx, `UPDATE evaluation_steps SET scored_at = NULL WHERE evaluation_id = $1 AND state = 'done' AND `+where+` RETURNING id`, evaluation)
 	if err != nil {
 		return err
 	}

@@ -128,18 +128,20 @@ func (s *Store) chunkItems(ctx context.Context, row chunkRow, c Chunk) ([]ChunkI
 	if err != nil {
 		return nil, err
 	}
+	lines := make(map[int64]walkLine, len(w.lines))
+	for _, l := range w.lines {
+		lines[l.item] = l
+	}
+	items = slices.DeleteFunc(items, func(i ChunkItem) bool { _, ok := lines[i.Item]; return !ok })
 	for i := range items {
 		item := &items[i]
-		line, ok := w.line(item.Item)
-		if !ok {
-			continue
-		}
+		line := lines[item.Item]
 		item.input, item.Text, item.Missing = line.input, line.text, line.input == nil
 		if made, ok := there[item.Item]; ok {
 			item.Answered, item.Reused = true, made.Before(row.Created)
 		}
 	}
-	return slices.DeleteFunc(items, func(i ChunkItem) bool { _, ok := w.line(i.Item); return !ok }), nil
+	return items, nil
 }
 
 // openLines reads what a model is given of each line of a chunk, and whether its source lets the model have it.
@@ -241,6 +243,11 @@ func (s *Store) finishStep(ctx context.Context, tx pgx.Tx, evaluation, step, ver
 
 func evaluationOpts() *river.InsertOpts { return &river.InsertOpts{Queue: jobargs.EvaluationsQueue} }
 
+// followingOpts are those of what follows a run for each of its cells: it takes long, and comes after what a run waits for.
+func followingOpts() *river.InsertOpts {
+	return &river.InsertOpts{Queue: jobargs.EvaluationsQueue, Priority: 3}
+}
+
 // enqueueRoots has begun what nothing stands before, of the first version that is not done. Versions come one after the other: items that
 // several have are asked about once.
 func (s *Store) enqueueRoots(ctx context.Context, tx pgx.Tx, evaluation int64) error {
@@ -287,7 +294,8 @@ func (s *Store) CancelEvaluation(ctx context.Context, actor Actor, id int64) err
 	})
 }
 
-// RetryEvaluation asks again about the items without an output, of a run that has ended, and measures anew.
+// RetryEvaluation asks again about the items without an output, of a run that has ended, and about those that it gave up before; then it
+// measures what has no figures, or anew.
 func (s *Store) RetryEvaluation(ctx context.Context, actor Actor, id int64) error {
 	return s.changeEvaluation(ctx, actor, id, "evaluation.retry", func(tx pgx.Tx, state string) error {
 		switch state {
@@ -306,28 +314,32 @@ func (s *Store) RetryEvaluation(ctx context.Context, actor Actor, id int64) erro
 		if tag.RowsAffected() == 0 && state == EvaluationDone {
 			return invalid("", "Nothing failed, so there is nothing to try again.")
 		}
-		return s.resume(ctx, tx, id, tag.RowsAffected() > 0)
+		return s.resume(ctx, tx, id)
 	})
 }
 
-// resume has a run go on whose chunks wait again, or if none do, its scoring.
-func (s *Store) resume(ctx context.Context, tx pgx.Tx, id int64, asks bool) error {
-	if !asks {
-		_, err := tx.Exec(ctx, `UPDATE evaluations SET state = 'scoring', error = '', finished_at = NULL WHERE id = $1`, id)
-		if err != nil {
-			return err
-		}
-		return s.scoreAgain(ctx, tx, id)
-	}
-	_, err := tx.Exec(ctx, `
-		UPDATE evaluation_steps s SET state = 'running', scored_at = NULL, finished_at = NULL
-		WHERE s.evaluation_id = $1 AND EXISTS (SELECT FROM evaluation_chunks h WHERE h.step_id = s.id AND h.state = 'waiting')`, id)
+// resume has a run go on: with the chunks that wait, or if none do, with the scoring of all of it.
+func (s *Store) resume(ctx context.Context, tx pgx.Tx, id int64) error {
+	const waits = `EXISTS (SELECT FROM evaluation_steps s JOIN evaluation_chunks h ON h.step_id = s.id WHERE s.evaluation_id = $1 AND h.state = 'waiting')`
+	var asks bool
+	var runner string
+	err := tx.QueryRow(ctx, `
+		UPDATE evaluations SET state = CASE WHEN `+waits+` THEN 'running' ELSE 'scoring' END, error = '', finished_at = NULL WHERE id = $1
+		RETURNING state = 'running', runner`, id).Scan(&asks, &runner)
 	if err != nil {
 		return err
 	}
-	var runner string
-	err = tx.QueryRow(ctx, `UPDATE evaluations SET state = 'running', error = '', finished_at = NULL WHERE id = $1 RETURNING runner`, id).Scan(&runner)
+	if !asks {
+		return s.scoreAgain(ctx, tx, id, `true`)
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE evaluation_steps s SET state = 'running', scored_at = NULL, finished_at = NULL
+		WHERE s.evaluation_id = $1 AND s.state = 'done' AND EXISTS (SELECT FROM evaluation_chunks h WHERE h.step_id = s.id AND h.state = 'waiting')`, id)
 	if err != nil {
+		return err
+	}
+	// A scoring that failed the run, or that came to nothing since the run had failed, is not asked for by anybody else.
+	if err := s.scoreAgain(ctx, tx, id, `scored_at IS NULL`); err != nil {
 		return err
 	}
 	return s.beginEvaluation(ctx, tx, id, runner)

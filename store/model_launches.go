@@ -27,7 +27,7 @@ type ModelLaunch struct {
 	Model     string // NAME@VERSION
 	State     string
 	Error     string
-	LogBytes  int64 // of what it wrote, 0 for nothing that is kept
+	LogBytes  int64 // of what it wrote, 0 for nothing that is known of
 	StartedAt time.Time
 	ReadyAt   *time.Time
 	StoppedAt *time.Time

@@ -204,9 +204,9 @@ func (s *Store) SweepOutputs(ctx context.Context, days int) (deleted int64, err 
 // LaunchLogKey is the object that holds what a launched server wrote.
 func LaunchLogKey(launch int64) string { return fmt.Sprintf("launches/%d", launch) }
 
-// sweepLaunchLogs deletes what launched servers wrote.
+// sweepLaunchLogs deletes what launched servers wrote, also what was stored and not noted when a worker was killed.
 func (s *Store) sweepLaunchLogs(ctx context.Context, where string, args ...any) error {
-	ids, err := collectIDs(ctx, s.pool, `SELECT l.id FROM model_launches l WHERE l.log_bytes IS NOT NULL AND `+where+` ORDER BY l.id`, args...)
+	ids, err := collectIDs(ctx, s.pool, `SELECT l.id FROM model_launches l WHERE (l.log_bytes IS NOT NULL OR l.stopped_at IS NULL) AND `+where+` ORDER BY l.id`, args...)
 	if err != nil {
 		return fmt.Errorf("logs of launches: %w", err)
 	}
