@@ -30,7 +30,7 @@ func (s *Server) showCellLine(w http.ResponseWriter, r *http.Request) error {
 	v := web.CellItemView{
 		Title: cmp.Or(l.Name, fmt.Sprintf("Item %d", l.Item)), About: pathName(c.Models) + " on " + c.VersionName(), Back: cellHref(c.ID) + "/items", BackText: "The items",
 		Item: fmt.Sprintf("/items/%d", l.Item), Causes: l.Causes, Gone: !l.Now.There,
-		Keep: fmt.Sprintf("What models said is kept for %d days, and then only its scores. Run the evaluation again to see it.", int(store.OutputsKept.Hours()/24)),
+		Keep: "What models said is kept for a time, and then only its scores. Run the evaluation again to see it.",
 	}
 	if l.Change != 0 {
 		v.About += ", " + changeWords(c, l)

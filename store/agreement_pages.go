@@ -55,21 +55,10 @@ func nameItems(ctx context.Context, q querier, list []ClassDifference) error {
 	for i, d := range list {
 		ids[i] = d.Item
 	}
-	//nolint:rowserrcheck // ForEachRow checks it
-	rows, err := q.Query(ctx, `SELECT x.item_id, `+itemName+` FROM item_texts x WHERE x.item_id = ANY($1)`, ids)
-	if err != nil {
-		return fmt.Errorf("names of items: %w", err)
+	names, err := namesOf(ctx, q, `SELECT x.item_id, `+itemName+` FROM item_texts x WHERE x.item_id = ANY($1)`, ids)
+	for i := range list {
+		list[i].Name = names[list[i].Item]
 	}
-	var id int64
-	var name string
-	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
-		for i := range list {
-			if list[i].Item == id {
-				list[i].Name = name
-			}
-		}
-		return nil
-	})
 	return err
 }
 
@@ -95,20 +84,8 @@ func (s *Store) AgreementRounds(ctx context.Context, actor Actor, project int64)
 
 // peopleNames returns what people are called: their names, or the pseudonyms of those who left.
 func peopleNames(ctx context.Context, q querier, ids []int64) (map[int64]string, error) {
-	//nolint:rowserrcheck // ForEachRow checks it
-	rows, err := q.Query(ctx, `
+	return namesOf(ctx, q, `
 		SELECT p.id, coalesce(n.name, p.pseudonym) FROM people p LEFT JOIN person_identities n ON n.person_id = p.id WHERE p.id = ANY($1)`, ids)
-	if err != nil {
-		return nil, fmt.Errorf("names: %w", err)
-	}
-	names := map[int64]string{}
-	var id int64
-	var name string
-	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
-		names[id] = name
-		return nil
-	})
-	return names, err
 }
 
 // SummaryPending reports whether a project is being summed up, or will be soon.

@@ -34,9 +34,7 @@ type watched struct {
 	parts []alerts.WorsePart
 }
 
-const watchedColumns = `c.id, c.version_id, d.name AS dataset, v.number, c.split, c.path, ARRAY(
-		SELECT coalesce(m.name || '@' || mv.version, 'reference') FROM unnest(c.path) WITH ORDINALITY u (id, n)
-		LEFT JOIN model_versions mv ON mv.id = u.id LEFT JOIN models m ON m.id = mv.model_id ORDER BY u.n) AS models,
+const watchedColumns = `c.id, c.version_id, d.name AS dataset, v.number, c.split, c.path, names_of_path(c.path) AS models,
 	c.labels, c.normalizer, c.task, c.items - c.failed AS items, c.measure, c.value, c.low, c.high, c.figures`
 
 const watchedTables = `cells c JOIN dataset_versions v ON v.id = c.version_id JOIN datasets d ON d.id = v.dataset_id`
@@ -182,7 +180,7 @@ func (s *Store) watchedCell(ctx context.Context, id int64) (*watched, error) {
 	return c, nil
 }
 
-// seriesMove is a cell beside what its's series began with.
+// seriesMove is a cell beside what its series began with.
 type seriesMove struct {
 	cell   *watched
 	before *watched
@@ -194,6 +192,7 @@ type seriesMove struct {
 // alone may fall by less than anybody looks at, so it is not the month before that counts. What a person has closed begins anew.
 func (s *Store) againstBefore(ctx context.Context, run *watchedRun) error {
 	var moves []seriesMove
+	shared := sharedLines{}
 	for _, c := range run.cells {
 		now, ok := c.estimate()
 		if !ok {
@@ -210,7 +209,7 @@ func (s *Store) againstBefore(ctx context.Context, run *watchedRun) error {
 		if !ok {
 			continue
 		}
-		common, err := s.inCommon(ctx, c, before)
+		common, err := s.inCommon(ctx, shared, c, before)
 		if err != nil {
 			return err
 		}
@@ -255,17 +254,30 @@ func (s *Store) seriesBegan(ctx context.Context, c *watched, chain int64) (befor
 
 func dropKey(c *watched, chain int64) string { return "drop/" + c.series(chain) }
 
-// inCommon is how much two cells of a series say the same: by the items that both their versions have, with the same truth.
-func (s *Store) inCommon(ctx context.Context, c, before *watched) (float64, error) {
+// sharedLines is how many lines two dataset versions share, on one side.
+type sharedLines map[sharedSide]int
+
+type sharedSide struct {
+	version, before int64
+	split           string
+}
+
+// inCommon is how much two cells of a series say the same: by the items that both their versions have, with the same truth. The lines are counted
+// once for all the models that were asked about them.
+func (s *Store) inCommon(ctx context.Context, known sharedLines, c, before *watched) (float64, error) {
 	if c.Labels != "frozen" {
 		return 0, nil
 	}
-	var shared int
-	err := s.pool.QueryRow(ctx, `
-		SELECT count(*) FROM dataset_lines a JOIN dataset_lines b ON b.item_id = a.item_id AND b.truth_id = a.truth_id
-		WHERE a.version_id = $1 AND b.version_id = $2 AND a.split = $3 AND b.split = $3`, c.VersionID, before.VersionID, c.Split).Scan(&shared)
-	if err != nil {
-		return 0, fmt.Errorf("items in common: %w", err)
+	side := sharedSide{c.VersionID, before.VersionID, c.Split}
+	shared, ok := known[side]
+	if !ok {
+		err := s.pool.QueryRow(ctx, `
+			SELECT count(*) FROM dataset_lines a JOIN dataset_lines b ON b.item_id = a.item_id AND b.truth_id = a.truth_id
+			WHERE a.version_id = $1 AND b.version_id = $2 AND a.split = $3 AND b.split = $3`, side.version, side.before, side.split).Scan(&shared)
+		if err != nil {
+			return 0, fmt.Errorf("items in common: %w", err)
+		}
+		known[side] = shared
 	}
 	return alerts.InCommon(shared, c.Items, before.Items), nil
 }

@@ -331,7 +331,7 @@ func (a *attributing) measureAgain(ctx context.Context, version, models *attribu
 	}
 	m := &measuring{
 		pathWalk: pathWalk{
-			version: version.version, split: version.split, labels: version.labels, slots: models.slots, path: models.path, configurations: models.each(),
+			version: version.version, split: version.split, labels: version.labels, slots: models.slots, path: models.path, configurations: configurationsOf(models.path, models.configurations),
 		},
 		evaluation: models.evaluation, normalizer: normalizer, server: row.server(),
 	}
@@ -349,21 +349,6 @@ func (a *attributing) measureAgain(ctx context.Context, version, models *attribu
 		}
 	}
 	return sheet, missing, nil
-}
-
-// configurationSize is how long the configuration of one model is.
-const configurationSize = 32
-
-// each are the configurations of the path's models; that of the truth in the place of one is nil.
-func (e *attributed) each() [][]byte {
-	list, rest := make([][]byte, len(e.path)), e.configurations
-	for i, id := range e.path {
-		if id == 0 || len(rest) < configurationSize {
-			continue
-		}
-		list[i], rest = rest[:configurationSize], rest[configurationSize:]
-	}
-	return list
 }
 
 // findKnown finds the lines of each version that all scores have which could be found.

@@ -23,6 +23,14 @@ type leaningCell struct {
 	Target             float64 // of the half of an estimate's interval: what of a drop is worth an alert
 }
 
+// leaningLines are the lines of a cell with their truth.
+type leaningLines struct {
+	version       int64
+	split, labels string
+}
+
+func (c leaningCell) lines() leaningLines { return leaningLines{c.Version, c.Split, c.Labels} }
+
 // FlagCells looks for what the cells of an evaluation lean towards, and estimates how much; so it does for the cells of the same lines that
 // were there before, which have others beside them now. Doing it again comes to the same.
 func (s *Store) FlagCells(ctx context.Context, evaluation int64) error {
@@ -32,7 +40,7 @@ func (s *Store) FlagCells(ctx context.Context, evaluation int64) error {
 		WHERE c.task IN ('speech', 'detection') AND EXISTS (
 			SELECT FROM cells o WHERE o.version_id = c.version_id AND o.split = c.split AND o.labels = c.labels AND o.normalizer = c.normalizer
 			  AND (o.evaluation_id = $1 OR o.id IN (SELECT t.cell_id FROM evaluation_steps t WHERE t.evaluation_id = $1)))
-		ORDER BY c.id`, evaluation)
+		ORDER BY c.version_id, c.split, c.labels, c.id`, evaluation)
 	if err != nil {
 		return fmt.Errorf("flags of evaluation %d: %w", evaluation, err)
 	}
@@ -40,8 +48,16 @@ func (s *Store) FlagCells(ctx context.Context, evaluation int64) error {
 	if err != nil {
 		return fmt.Errorf("flags of evaluation %d: %w", evaluation, err)
 	}
+	var of leaningLines
+	var found leans // the same of all cells of the same lines
 	for _, cell := range cells {
-		if err := s.flagCell(ctx, cell); err != nil {
+		if found == nil || cell.lines() != of {
+			if found, err = leansOf(ctx, s.pool, cell); err != nil {
+				return fmt.Errorf("flags of cell %d: %w", cell.ID, err)
+			}
+			of = cell.lines()
+		}
+		if err := s.flagCell(ctx, cell, found); err != nil {
 			return fmt.Errorf("flags of cell %d: %w", cell.ID, err)
 		}
 	}
@@ -57,11 +73,7 @@ type cellLean struct {
 }
 
 // flagCell replaces the flags of a cell by what is so now.
-func (s *Store) flagCell(ctx context.Context, cell leaningCell) error {
-	found, err := leansOf(ctx, s.pool, cell)
-	if err != nil {
-		return err
-	}
+func (s *Store) flagCell(ctx context.Context, cell leaningCell, found leans) error {
 	lineage, err := lineageOf(ctx, s.pool, cell.Model)
 	if err != nil {
 		return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -241,24 +239,17 @@ func positionsOf(lines []CellLine) []int32 {
 	return positions
 }
 
-// measuredTruth is the truth that a line was measured against.
-type measuredTruth struct {
-	truth int64
-	words speech.Transcript
-}
-
-// walkTo walks along a cell's path at some lines, and returns what its last model said, with the truth, by item.
-func (s *Store) walkTo(ctx context.Context, c Cell, slots []string, positions []int32) (map[int64]LineOutput, map[int64]measuredTruth, error) {
-	w := pathWalk{version: c.Version, split: c.Split, labels: c.Labels, slots: slots, path: c.Path, configurations: configurationsOf(c)}
-	truths, err := w.beginAt(ctx, s.pool, positions)
-	if err != nil {
+// walkTo walks along a cell's path at some lines, and returns what its last model said, with the lines and their truth, by item.
+func (s *Store) walkTo(ctx context.Context, c Cell, slots []string, positions []int32) (map[int64]LineOutput, map[int64]walkLine, error) {
+	w := pathWalk{version: c.Version, split: c.Split, labels: c.Labels, slots: slots, path: c.Path, configurations: configurationsOf(c.Path, c.configurations)}
+	if err := w.beginAt(ctx, s.pool, positions); err != nil {
 		return nil, nil, err
 	}
 	last := len(c.Path) - 1
 	if err := w.to(ctx, s.pool, last); err != nil {
 		return nil, nil, err
 	}
-	outputs := map[int64]LineOutput{}
+	outputs, truths := map[int64]LineOutput{}, map[int64]walkLine{}
 	said, err := outputsOf(ctx, s.pool, w.lines, c.Path[last], w.configurations[last])
 	if err != nil {
 		return nil, nil, err
@@ -274,59 +265,13 @@ func (s *Store) walkTo(ctx context.Context, c Cell, slots []string, positions []
 				return nil, nil, fmt.Errorf("labels of item %d: %w", l.item, err)
 			}
 		}
-		outputs[l.item] = o
+		outputs[l.item], truths[l.item] = o, l
 	}
 	return outputs, truths, nil
 }
 
-// configurationsOf are those that the models of a cell's path had.
-func configurationsOf(c Cell) [][]byte {
-	all, rest := make([][]byte, len(c.Path)), c.configurations
-	for i, id := range c.Path {
-		if id == 0 {
-			continue
-		}
-		n := min(32, len(rest))
-		all[i], rest = rest[:n], rest[n:]
-	}
-	return all
-}
-
-// beginAt reads some lines, with their truth by item.
-func (w *pathWalk) beginAt(ctx context.Context, q querier, positions []int32) (map[int64]measuredTruth, error) {
-	//nolint:rowserrcheck // ForEachRow checks it
-	rows, err := q.Query(ctx, `
-		SELECT l.item_id, t.id, l.position, coalesce(a.sha256, so.sha256, l.media), tr.segments
-		FROM dataset_lines l `+lineTruth+`
-		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original' LEFT JOIN item_sounds so ON so.item_id = l.item_id
-		LEFT JOIN transcripts tr ON tr.item_id = l.item_id AND tr.kind = 'truth' AND tr.of_id = t.id
-		WHERE l.version_id = @version AND l.position = ANY(@positions) ORDER BY l.position`,
-		pgx.NamedArgs{"version": w.version, "positions": positions, "today": w.labels == "today"})
-	if err != nil {
-		return nil, fmt.Errorf("lines of a walk: %w", err)
-	}
-	truths := map[int64]measuredTruth{}
-	var l walkLine
-	var segments speech.Transcript
-	_, err = pgx.ForEachRow(rows, []any{&l.item, &l.truth, &l.position, &l.media, &segments}, func() error {
-		l.media = slices.Clone(l.media)
-		l.reference, l.text, l.input = segments.Text(), "", l.media
-		if !w.hears() {
-			l.text, l.input = l.reference, inputOf(l.reference)
-		}
-		truths[l.item] = measuredTruth{l.truth, segments}
-		w.lines = append(w.lines, l)
-		l, segments = walkLine{}, nil
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("lines of a walk: %w", err)
-	}
-	return truths, nil
-}
-
 // marksOf are the boxes or moments of truths, by item.
-func (s *Store) marksOf(ctx context.Context, truths map[int64]measuredTruth) (map[int64][]LineMark, error) {
+func (s *Store) marksOf(ctx context.Context, truths map[int64]walkLine) (map[int64][]LineMark, error) {
 	ids := make([]int64, 0, len(truths))
 	for _, t := range truths {
 		ids = append(ids, t.truth)
@@ -350,6 +295,3 @@ func (s *Store) marksOf(ctx context.Context, truths map[int64]measuredTruth) (ma
 	}
 	return marks, nil
 }
-
-// OutputsKept is how long what models said is kept, before only the scores of it stay.
-const OutputsKept = 30 * 24 * time.Hour

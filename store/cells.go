@@ -204,17 +204,12 @@ func (s *Store) nameModels(ctx context.Context, cells []Cell) error {
 	}
 	for i := range cells {
 		c := &cells[i]
-		had := c.configurations
-		for _, id := range c.Path {
+		had := configurationsOf(c.Path, c.configurations)
+		for k, id := range c.Path {
 			c.Models = append(c.Models, names[id])
-			if id == 0 {
-				continue
-			}
-			n := min(len(configurations[id]), len(had))
-			if !bytes.Equal(configurations[id], had[:n]) {
+			if !bytes.Equal(configurations[id], had[k]) { // both are nil of the truth
 				c.Stale.Models = append(c.Stale.Models, names[id])
 			}
-			had = had[n:]
 		}
 	}
 	return nil

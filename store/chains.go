@@ -34,12 +34,9 @@ type Chain struct {
 }
 
 const chainColumns = `c.id, c.name, c.description, c.slots, c.baseline AS path, c.alert_drop, coalesce(c.expect_days, 0) AS expect_days,
-	` + modelNames + `(c.baseline) AS baseline,
+	names_of_path(c.baseline) AS baseline,
 	(SELECT count(*)::int FROM evaluations e WHERE e.chain_id = c.id) AS runs, (SELECT max(e.created_at) FROM evaluations e WHERE e.chain_id = c.id) AS last_run,
 	coalesce(n.name, p.pseudonym, '') AS created_by, c.created_at, c.archived_at`
-
-// modelNames is the function of the database that names the model versions of a path.
-const modelNames = `names_of_path`
 
 const chainTables = `chains c LEFT JOIN people p ON p.id = c.created_by LEFT JOIN person_identities n ON n.person_id = c.created_by`
 

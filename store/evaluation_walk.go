@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,10 +31,11 @@ type pathWalk struct {
 type walkLine struct {
 	item, truth int64
 	position    int
-	media       []byte // SHA-256 of the item's own sound or image
-	reference   string // its truth's transcript
-	input       []byte // of the next model; nil: the one before has no output
-	text        string // that the next model is given
+	media       []byte            // SHA-256 of the item's own sound or image
+	words       speech.Transcript // of its truth
+	reference   string            // the same as a text
+	input       []byte            // of the next model; nil: the one before has no output
+	text        string            // that the next model is given
 }
 
 // inputOf is what outputs of a text are kept by.
@@ -66,30 +66,53 @@ func (w *pathWalk) configure(ctx context.Context, q querier, evaluation int64) e
 	return nil
 }
 
+// configurationSize is how long the configuration of one model is.
+const configurationSize = 32
+
+// configurationsOf parts what a cell keeps of how the models of its path were asked; that of the truth in the place of one is nil.
+func configurationsOf(path []int64, kept []byte) [][]byte {
+	list := make([][]byte, len(path))
+	for i, id := range path {
+		if id != 0 && len(kept) >= configurationSize {
+			list[i], kept = kept[:configurationSize], kept[configurationSize:]
+		}
+	}
+	return list
+}
+
 // hears tells that the first slot is given the item itself, not words.
 func (w *pathWalk) hears() bool { return w.slots[0] == "asr" || w.slots[0] == "detector" }
 
 // lineTruth joins the truth that counts of line l as t: that of the version, or that of today.
 const lineTruth = `JOIN truths t ON t.item_id = l.item_id AND (CASE WHEN @today THEN t.current ELSE t.id = l.truth_id END)`
 
-// begin reads the lines. Those whose truth was taken away are left out where today's labels count.
+// begin reads the lines from first to last.
 func (w *pathWalk) begin(ctx context.Context, q querier) error {
+	return w.beginWhere(ctx, q, `l.split = @split AND l.position BETWEEN @first AND @last`, pgx.NamedArgs{"split": w.split, "first": w.first, "last": w.last})
+}
+
+// beginAt reads the lines at some positions.
+func (w *pathWalk) beginAt(ctx context.Context, q querier, positions []int32) error {
+	return w.beginWhere(ctx, q, `l.position = ANY(@positions)`, pgx.NamedArgs{"positions": positions})
+}
+
+// beginWhere reads lines. Those whose truth was taken away are left out where today's labels count.
+func (w *pathWalk) beginWhere(ctx context.Context, q querier, where string, args pgx.NamedArgs) error {
+	args["version"], args["today"] = w.version, w.labels == "today"
 	rows, err := q.Query(ctx, `
 		SELECT l.item_id, t.id, l.position, coalesce(a.sha256, so.sha256, l.media), tr.segments
 		FROM dataset_lines l `+lineTruth+`
 		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original' LEFT JOIN item_sounds so ON so.item_id = l.item_id
 		LEFT JOIN transcripts tr ON tr.item_id = l.item_id AND tr.kind = 'truth' AND tr.of_id = t.id
-		WHERE l.version_id = @version AND l.split = @split AND l.position BETWEEN @first AND @last ORDER BY l.position`,
-		pgx.NamedArgs{"version": w.version, "split": w.split, "first": w.first, "last": w.last, "today": w.labels == "today"})
+		WHERE l.version_id = @version AND `+where+` ORDER BY l.position`, args)
 	if err != nil {
 		return fmt.Errorf("lines of a walk: %w", err)
 	}
 	w.lines, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (l walkLine, err error) {
-		var segments speech.Transcript
-		if err = r.Scan(&l.item, &l.truth, &l.position, &l.media, &segments); err != nil {
+		if err = r.Scan(&l.item, &l.truth, &l.position, &l.media, &l.words); err != nil {
 			return l, err
 		}
-		l.reference = segments.Text()
+		l.reference = l.words.Text()
 		if w.hears() {
 			l.input = l.media
 		} else {
@@ -129,15 +152,6 @@ func (w *pathWalk) to(ctx context.Context, q querier, models int) error {
 		}
 	}
 	return nil
-}
-
-// line finds the line of an item.
-func (w *pathWalk) line(item int64) (walkLine, bool) {
-	i := slices.IndexFunc(w.lines, func(l walkLine) bool { return l.item == item })
-	if i < 0 {
-		return walkLine{}, false
-	}
-	return w.lines[i], true
 }
 
 // questions are what outputs are found by: items and inputs, side by side.

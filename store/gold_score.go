@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/agreement"
+	"fiducial/internal/quality"
 	"fiducial/internal/speech"
 )
 
@@ -89,7 +90,7 @@ func scoreGold(ctx context.Context, tx pgx.Tx, item int64, a goldAnswer) error {
 			class = excluded.class, loose = excluded.loose, split = excluded.split, classes = excluded.classes, scored_at = now(), answered_at = excluded.answered_at,
 			word_errors = excluded.word_errors, words = excluded.words`,
 		a.ID, item, a.Project, a.Person, truth, score, counts[agreement.Agreed], counts[agreement.Missed], counts[agreement.Class],
-		counts[agreement.Loose], counts[agreement.Split], perClass(boxes, found), a.At, errs, of)
+		counts[agreement.Loose], counts[agreement.Split], quality.Named(boxes, found), a.At, errs, of)
 	if err != nil {
 		return err
 	}
@@ -127,28 +128,6 @@ func dropGold(ctx context.Context, tx pgx.Tx, a goldAnswer) error {
 func noteStale(ctx context.Context, tx pgx.Tx, project, person int64) error {
 	_, err := tx.Exec(ctx, `INSERT INTO stale_figures (project_id, person_id) VALUES ($1, $2)`, project, person)
 	return err
-}
-
-// perClass counts, for each class that two answers name, the objects that either of them gives it, and those on
-// which they agree.
-func perClass(boxes [][]agreement.Box, found agreement.Matching) map[int64][2]int {
-	counts := map[int64][2]int{}
-	for i := range found.Objects {
-		o := &found.Objects[i]
-		named := map[int64]bool{}
-		for _, r := range o.Members {
-			named[boxes[r.Answer][r.Box].Class] = true
-		}
-		for class := range named {
-			n := counts[class]
-			n[0]++
-			if o.Worst() == agreement.Agreed {
-				n[1]++
-			}
-			counts[class] = n
-		}
-	}
-	return counts
 }
 
 // shapesOf are boxes as internal/agreement takes them.

@@ -138,20 +138,21 @@ func (r *ImportRun) reserve(ctx context.Context, records []ImportRecord) error {
 			missing++
 		}
 	}
+	return r.reserveIDs(ctx, &r.reserved, missing, `
+		INSERT INTO import_reservations (import_id, item_id)
+		SELECT $1, nextval(pg_get_serial_sequence('items', 'id')) FROM generate_series(1, $2) RETURNING item_id`)
+}
+
+// reserveIDs keeps so many more ids at hand, by a query that notes them for the import.
+func (r *ImportRun) reserveIDs(ctx context.Context, at *[]int64, missing int, query string) error {
 	if missing <= 0 || r.Options.DryRun {
 		return nil
 	}
-	rows, err := r.conn.Query(ctx, `
-		INSERT INTO import_reservations (import_id, item_id)
-		SELECT $1, nextval(pg_get_serial_sequence('items', 'id')) FROM generate_series(1, $2) RETURNING item_id`, r.ID, missing)
+	ids, err := collectIDs(ctx, r.conn, query, r.ID, missing)
 	if err != nil {
-		return fmt.Errorf("reserve items: %w", err)
+		return fmt.Errorf("reserve ids: %w", err)
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return fmt.Errorf("reserve items: %w", err)
-	}
-	r.reserved = append(r.reserved, ids...)
+	*at = append(*at, ids...)
 	return nil
 }
 

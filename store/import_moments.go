@@ -81,7 +81,7 @@ func (b *speechBatch) writeMoments(ctx context.Context, plans []*utterancePlan, 
 			rows = append(rows, []any{truths[i], position, m.ClassID, definitions[m.ClassID], m.X, m.Y, m.W, m.H})
 		}
 	}
-	return b.copy(ctx, "truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h"}, rows)
+	return copyRows(ctx, b.tx, "truth_boxes", []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h"}, rows)
 }
 
 // fitMoments fits those of a truth into an utterance whose length and channels are known now.

@@ -120,21 +120,9 @@ func (r *ImportRun) reserveRecordings(ctx context.Context, sounds []ImportSound)
 			missing++
 		}
 	}
-	if missing <= 0 || r.Options.DryRun {
-		return nil
-	}
-	rows, err := r.conn.Query(ctx, `
+	return r.reserveIDs(ctx, &r.reservedRecordings, missing, `
 		INSERT INTO recording_reservations (import_id, recording_id)
-		SELECT $1, nextval(pg_get_serial_sequence('recordings', 'id')) FROM generate_series(1, $2) RETURNING recording_id`, r.ID, missing)
-	if err != nil {
-		return fmt.Errorf("reserve recordings: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return fmt.Errorf("reserve recordings: %w", err)
-	}
-	r.reservedRecordings = append(r.reservedRecordings, ids...)
-	return nil
+		SELECT $1, nextval(pg_get_serial_sequence('recordings', 'id')) FROM generate_series(1, $2) RETURNING recording_id`)
 }
 
 // speechBatch is one transaction of a run that brings in sound.

@@ -28,16 +28,6 @@ func (b *speechBatch) write(ctx context.Context) error {
 	return nil
 }
 
-func (b *speechBatch) copy(ctx context.Context, table string, columns []string, rows [][]any) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if _, err := b.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows)); err != nil {
-		return fmt.Errorf("%s: %w", table, err)
-	}
-	return nil
-}
-
 // writeRecordings makes the new recordings: those whose sound comes under the reserved ids.
 func (b *speechBatch) writeRecordings(ctx context.Context) error {
 	comes := map[*knownRecording]bool{}
@@ -79,7 +69,7 @@ func (b *speechBatch) writeRecordings(ctx context.Context) error {
 	if tag.RowsAffected() != int64(len(used)) { // another run has taken over, and deleted what was stored under them
 		return ErrImportBusy
 	}
-	return b.copy(ctx, "recordings", []string{"id", "project_id", "source_id", "key_hash", "state"}, rows)
+	return copyRows(ctx, b.tx, "recordings", []string{"id", "project_id", "source_id", "key_hash", "state"}, rows)
 }
 
 // putSounds stores the files, untouched, before the rows that say that they are there.
@@ -159,7 +149,7 @@ func (b *speechBatch) writeItems(ctx context.Context) error {
 		}
 	}
 	columns := []string{"id", "project_id", "source_id", "group_id", "key_hash", "state", "fault", "recording_id", "channel", "begins", "ends"}
-	if err := b.copy(ctx, "items", columns, rows); err != nil || len(rows) == 0 {
+	if err := copyRows(ctx, b.tx, "items", columns, rows); err != nil || len(rows) == 0 {
 		return err
 	}
 	return retainItems(ctx, b.tx, b.run.SourceID, ids)
@@ -219,10 +209,10 @@ func (b *speechBatch) writeTexts(ctx context.Context) error {
 		})
 		salts = append(salts, []any{p.span.Item, salt})
 	}
-	if err := b.copy(ctx, "item_texts", []string{"item_id", "project_id", "external_key", "file_name", "metadata"}, texts); err != nil {
+	if err := copyRows(ctx, b.tx, "item_texts", []string{"item_id", "project_id", "external_key", "file_name", "metadata"}, texts); err != nil {
 		return err
 	}
-	return b.copy(ctx, "item_salts", []string{"item_id", "salt"}, salts)
+	return copyRows(ctx, b.tx, "item_salts", []string{"item_id", "salt"}, salts)
 }
 
 func (b *speechBatch) writeTruths(ctx context.Context) error {
@@ -251,10 +241,10 @@ func (b *speechBatch) writeTruths(ctx context.Context) error {
 		truths[i] = []any{ids[i], p.span.Item, b.run.ID}
 		transcripts[i] = []any{p.span.Item, truthTranscript, ids[i], append(speech.Transcript{}, p.transcript...)}
 	}
-	if err := b.copy(ctx, "truths", []string{"id", "item_id", "import_id"}, truths); err != nil {
+	if err := copyRows(ctx, b.tx, "truths", []string{"id", "item_id", "import_id"}, truths); err != nil {
 		return err
 	}
-	if err := b.copy(ctx, "transcripts", []string{"item_id", "kind", "of_id", "segments"}, transcripts); err != nil {
+	if err := copyRows(ctx, b.tx, "transcripts", []string{"item_id", "kind", "of_id", "segments"}, transcripts); err != nil {
 		return err
 	}
 	return b.writeMoments(ctx, labeled, ids)
@@ -295,10 +285,10 @@ func (b *speechBatch) writeHypotheses(ctx context.Context) error {
 		hypotheses[i] = []any{p.span.Item, ids[i], h.Text, append([]HeardWord{}, h.Words...)}
 	}
 	columns := []string{"id", "item_id", "model_version_id", "purpose", "confidence", "words"}
-	if err := b.copy(ctx, "predictions", columns, predictions); err != nil {
+	if err := copyRows(ctx, b.tx, "predictions", columns, predictions); err != nil {
 		return err
 	}
-	return b.copy(ctx, "hypotheses", []string{"item_id", "prediction_id", "text", "words"}, hypotheses)
+	return copyRows(ctx, b.tx, "hypotheses", []string{"item_id", "prediction_id", "text", "words"}, hypotheses)
 }
 
 // words is how many words the hypothesis has.

@@ -109,11 +109,12 @@ func (b *importBatch) putOriginals(ctx context.Context) error {
 	return nil
 }
 
-func (b *importBatch) copy(ctx context.Context, table string, columns []string, rows [][]any) error {
+// copyRows adds rows to a table.
+func copyRows(ctx context.Context, tx pgx.Tx, table string, columns []string, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	if _, err := b.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows)); err != nil {
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows)); err != nil {
 		return fmt.Errorf("%s: %w", table, err)
 	}
 	return nil
@@ -145,7 +146,7 @@ func (b *importBatch) writeItems(ctx context.Context) error {
 		ids = append(ids, p.id)
 	}
 	columns := []string{"id", "project_id", "source_id", "group_id", "key_hash", "state", "width", "height", "captured_at"}
-	if err := b.copy(ctx, "items", columns, rows); err != nil || len(ids) == 0 {
+	if err := copyRows(ctx, b.tx, "items", columns, rows); err != nil || len(ids) == 0 {
 		return err
 	}
 	return retainItems(ctx, b.tx, b.run.SourceID, ids)
@@ -234,10 +235,10 @@ func (b *importBatch) writeTexts(ctx context.Context) error {
 		texts = append(texts, []any{p.id, b.run.ProjectID, key, file, metadata})
 		salts = append(salts, []any{p.id, salt})
 	}
-	if err := b.copy(ctx, "item_texts", []string{"item_id", "project_id", "external_key", "file_name", "metadata"}, texts); err != nil {
+	if err := copyRows(ctx, b.tx, "item_texts", []string{"item_id", "project_id", "external_key", "file_name", "metadata"}, texts); err != nil {
 		return err
 	}
-	return b.copy(ctx, "item_salts", []string{"item_id", "salt"}, salts)
+	return copyRows(ctx, b.tx, "item_salts", []string{"item_id", "salt"}, salts)
 }
 
 // completeItems gives items that were there what they lacked: their picture, their size.
@@ -286,7 +287,7 @@ func (b *importBatch) writeAssets(ctx context.Context) error {
 		return nil
 	}
 	columns := []string{"item_id", "kind", "content_type", "bytes", "sha256", "width", "height", "facts"}
-	if err := b.copy(ctx, "assets", columns, rows); err != nil {
+	if err := copyRows(ctx, b.tx, "assets", columns, rows); err != nil {
 		return err
 	}
 	if _, err := b.run.store.queue.InsertManyTx(ctx, b.tx, renders); err != nil {
@@ -322,7 +323,7 @@ func (b *importBatch) writeTruths(ctx context.Context) error {
 	for i, p := range labeled {
 		rows[i] = []any{ids[i], p.id, b.run.ID}
 	}
-	if err := b.copy(ctx, "truths", []string{"id", "item_id", "import_id"}, rows); err != nil {
+	if err := copyRows(ctx, b.tx, "truths", []string{"id", "item_id", "import_id"}, rows); err != nil {
 		return err
 	}
 	columns := []string{"truth_id", "position", "class_id", "definition_version", "x", "y", "w", "h", "rotation", "crowd"}
@@ -382,7 +383,7 @@ func (b *importBatch) writePredictions(ctx context.Context) error {
 	for i, p := range labeled {
 		rows[i] = []any{ids[i], p.id, orNull(b.run.modelVersion), b.run.Purpose}
 	}
-	if err := b.copy(ctx, "predictions", []string{"id", "item_id", "model_version_id", "purpose"}, rows); err != nil {
+	if err := copyRows(ctx, b.tx, "predictions", []string{"id", "item_id", "model_version_id", "purpose"}, rows); err != nil {
 		return err
 	}
 	columns := []string{"prediction_id", "position", "class_id", "x", "y", "w", "h", "rotation", "score"}

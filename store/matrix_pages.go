@@ -254,22 +254,11 @@ func (s *Store) nameVoids(ctx context.Context, voids []MatrixCell) error {
 func namesOfModels(ctx context.Context, q querier, paths ...[]int64) (map[int64]string, error) {
 	ids := slices.Concat(paths...)
 	slices.Sort(ids)
-	//nolint:rowserrcheck // ForEachRow checks it
-	rows, err := q.Query(ctx, `SELECT v.id, m.name || '@' || v.version FROM model_versions v JOIN models m ON m.id = v.model_id WHERE v.id = ANY($1)`,
-		slices.Compact(ids))
+	names, err := namesOf(ctx, q, `SELECT v.id, m.name || '@' || v.version FROM model_versions v JOIN models m ON m.id = v.model_id WHERE v.id = ANY($1)`, slices.Compact(ids))
 	if err != nil {
 		return nil, fmt.Errorf("models of paths: %w", err)
 	}
-	names := map[int64]string{0: Reference}
-	var id int64
-	var name string
-	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
-		names[id] = name
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("models of paths: %w", err)
-	}
+	names[0] = Reference
 	return names, nil
 }
 
@@ -300,31 +289,30 @@ type OverviewChain struct {
 
 // OpenAlert is an alert that nobody has settled.
 type OpenAlert struct {
-	ID       int64
-	Kind     string
-	Cell     int64 // 0 for none
-	RaisedAt time.Time
+	ID        int64
+	Kind      string
+	Chain     int64
+	ChainName string
+	Cell      int64 // 0 for none
+	RaisedAt  time.Time
 }
 
-// OpenAlerts lists the open alerts of a chain, the newest first. Those of dataset versions that the actor does not see are left out.
+// OpenAlerts lists the open alerts of a chain or, for 0, of all that are not archived, the newest first. Those of dataset versions that the
+// actor does not see are left out.
 func (s *Store) OpenAlerts(ctx context.Context, actor Actor, chain int64, limit int) ([]OpenAlert, error) {
 	if err := actor.may(access.ReadEvaluations); err != nil {
 		return nil, err
 	}
-	return s.openAlerts(ctx, actor, chain, limit)
-}
-
-func (s *Store) openAlerts(ctx context.Context, actor Actor, chain int64, limit int) ([]OpenAlert, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT a.id, a.kind, coalesce(a.cell_id, 0) AS cell, a.raised_at FROM alerts a LEFT JOIN cells c ON c.id = a.cell_id LEFT JOIN dataset_versions v ON v.id = c.version_id
-		WHERE a.chain_id = @chain AND a.state = 'open' AND (a.snoozed_until IS NULL OR a.snoozed_until < now()) AND (v.id IS NULL OR `+seesVersion+`)
+		SELECT a.id, a.kind, h.id AS chain, h.name AS chain_name, coalesce(a.cell_id, 0) AS cell, a.raised_at FROM alerts a JOIN chains h ON h.id = a.chain_id
+		WHERE (a.chain_id = @chain OR @chain = 0 AND h.archived_at IS NULL) AND a.state = 'open' AND (a.snoozed_until IS NULL OR a.snoozed_until < now()) AND `+seesAlert+`
 		ORDER BY a.id DESC LIMIT @limit`, actor.args(pgx.NamedArgs{"chain": chain, "limit": limit}))
 	if err != nil {
-		return nil, fmt.Errorf("alerts of chain %d: %w", chain, err)
+		return nil, fmt.Errorf("open alerts: %w", err)
 	}
 	alerts, err := pgx.CollectRows(rows, pgx.RowToStructByName[OpenAlert])
 	if err != nil {
-		return nil, fmt.Errorf("alerts of chain %d: %w", chain, err)
+		return nil, fmt.Errorf("open alerts: %w", err)
 	}
 	return alerts, nil
 }

@@ -357,20 +357,5 @@ func (s *Store) SourceNames(ctx context.Context, actor Actor, ids []int64) (map[
 	if err := actor.may(access.ReadItems); err != nil {
 		return nil, err
 	}
-	names := map[int64]string{}
-	//nolint:rowserrcheck // ForEachRow checks it
-	rows, err := s.pool.Query(ctx, `SELECT id, name FROM sources WHERE id = ANY($1)`, ids)
-	if err != nil {
-		return nil, fmt.Errorf("names of sources: %w", err)
-	}
-	var id int64
-	var name string
-	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
-		names[id] = name
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("names of sources: %w", err)
-	}
-	return names, nil
+	return namesOf(ctx, s.pool, `SELECT id, name FROM sources WHERE id = ANY($1)`, ids)
 }

@@ -203,10 +203,11 @@ func namedStrata(ctx context.Context, q querier, strata []manifest.Stratum) ([]S
 	return figures, nil
 }
 
+// namesOf reads what things are called, by their ids, by a query of ids and names that is given ids.
 func namesOf(ctx context.Context, q querier, query string, ids []int64) (map[int64]string, error) {
 	rows, err := q.Query(ctx, query, ids) //nolint:rowserrcheck // ForEachRow checks it
 	if err != nil {
-		return nil, fmt.Errorf("names of strata: %w", err)
+		return nil, fmt.Errorf("names: %w", err)
 	}
 	names := map[int64]string{}
 	var id int64
@@ -216,7 +217,7 @@ func namesOf(ctx context.Context, q querier, query string, ids []int64) (map[int
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("names of strata: %w", err)
+		return nil, fmt.Errorf("names: %w", err)
 	}
 	return names, nil
 }

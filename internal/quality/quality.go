@@ -176,10 +176,25 @@ func countGold(of func(int64) *Figures, gold []Gold) {
 func PerClass(a, b []agreement.Box, limits agreement.Limits) map[int64][2]int {
 	boxes := [][]agreement.Box{a, b}
 	found := agreement.Match(boxes, limits)
+	counts := Named(boxes, found)
+	agreed := 0
+	for i := range found.Objects {
+		if found.Objects[i].Worst() == agreement.Agreed {
+			agreed++
+		}
+	}
+	if len(found.Objects) > 0 {
+		counts[Whole] = [2]int{len(found.Objects), agreed}
+	}
+	return counts
+}
+
+// Named counts, for each class that answers name, the objects that any of them gives it, and those on which they agree.
+func Named(boxes [][]agreement.Box, found agreement.Matching) map[int64][2]int {
 	counts := map[int64][2]int{}
 	for i := range found.Objects {
 		o := &found.Objects[i]
-		named := map[int64]bool{Whole: true}
+		named := map[int64]bool{}
 		for _, r := range o.Members {
 			named[boxes[r.Answer][r.Box].Class] = true
 		}
