@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -164,8 +165,11 @@ func (s *Server) apiAddChannel(ctx context.Context, actor store.Actor, in *newCh
 	n := store.NewChannel{Name: in.Body.Name, Kind: in.Body.Kind, Target: in.Body.Target}
 	if in.Body.Chain != "" {
 		chain, err := s.Store.ChainNamed(ctx, actor, in.Body.Chain)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, &store.InvalidError{Field: "chain", Reason: "There is no chain of this name. List them with 'fiducial chain list'."}
+		}
 		if err != nil {
-			return nil, &store.InvalidError{Field: "chain", Reason: "There is no chain of this name."}
+			return nil, err
 		}
 		n.Chain = chain.ID
 	}

@@ -20,7 +20,7 @@ const (
 	startWeeks    = 12
 	startErasures = 5
 	startParts    = 5
-	startAlerts   = 5
+	startAlerts   = 15
 	startChains   = 3
 )
 
@@ -123,17 +123,17 @@ func (s *Server) startParts(r *http.Request, v *web.StartView) error {
 
 // startEvaluations lists the alerts that are open, and what the chains that were evaluated last come to.
 func (s *Server) startEvaluations(r *http.Request, chains []store.OverviewChain, v *web.StartView) error {
-	for i, c := range chains {
-		alerts, err := s.Store.OpenAlerts(r.Context(), actorOf(r), c.ID, startAlerts)
-		if err != nil {
-			return err
-		}
-		for _, a := range alerts {
-			v.Todo = append(v.Todo, web.TodoView{
-				When: "since " + a.RaisedAt.UTC().Format("2 Jan"), Icon: "octagon-x", Tone: ui.Bad, Title: alertWords[a.Kind], Text: c.Name, Act: "Look", Href: alertHref(a, c.ID),
-			})
-		}
-		if i >= startChains || c.Last == nil {
+	alerts, err := s.Store.OpenAlerts(r.Context(), actorOf(r), 0, startAlerts)
+	if err != nil {
+		return err
+	}
+	for _, a := range alerts {
+		v.Todo = append(v.Todo, web.TodoView{
+			When: "since " + a.RaisedAt.UTC().Format("2 Jan"), Icon: "octagon-x", Tone: ui.Bad, Title: alertWords[a.Kind], Text: a.ChainName, Act: "Look", Href: alertHref(a),
+		})
+	}
+	for _, c := range chains[:min(len(chains), startChains)] {
+		if c.Last == nil {
 			continue
 		}
 		m, err := s.Store.MatrixPage(r.Context(), actorOf(r), store.MatrixPageQuery{Chain: c.ID, Unsaid: true, Versions: 1})
@@ -189,9 +189,9 @@ func countedWords(n int, one, many string) string {
 }
 
 // alertHref is where an alert is looked at: the cell that it is of, or else the chain.
-func alertHref(a store.OpenAlert, chain int64) string {
+func alertHref(a store.OpenAlert) string {
 	if a.Cell != 0 {
 		return cellHref(a.Cell)
 	}
-	return overviewHref(chain)
+	return overviewHref(a.Chain)
 }
