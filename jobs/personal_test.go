@@ -2,8 +2,12 @@ package jobs
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -196,5 +200,70 @@ func TestPresidioThatIsAwayIsAskedAgain(t *testing.T) {
 		if err := CheckPresidio(address); (err == nil) != want {
 			t.Errorf("%q: %v", address, err)
 		}
+	}
+}
+
+// What Presidio documents that it is asked, and that it answers: offsets count code points, as Python's do, and are no bytes.
+func TestPresidioAsItIsDocumented(t *testing.T) {
+	t.Parallel()
+	const greeting, family = "Grüße 👋🏽, hier ist Zoë Müller aus 東京 🗼 bitte", "Zoe\u0308 👩‍👩‍👧 zoe@example.org"
+	tests := []struct {
+		name, text, answer string
+		status             int
+		want               []string // kind, what is found, confidence
+		err                string
+	}{
+		{"explained", "John Smith drivers license is AC432223", `[
+			{"entity_type": "PERSON", "start": 0, "end": 10, "score": 0.85, "analysis_explanation": {"recognizer": "SpacyRecognizer", "pattern_name": null, "pattern": null,
+				"original_score": 0.85, "score": 0.85, "textual_explanation": "Identified as PERSON by Spacy's Named Entity Recognition", "score_context_improvement": 0,
+				"supportive_context_word": "", "validation_result": null}},
+			{"entity_type": "US_DRIVER_LICENSE", "start": 30, "end": 38, "score": 0.6499999999999999, "analysis_explanation": null}]`, 200, []string{"name John Smith 0.85"}, ""},
+		{"lean", "call 212-555-5555", `[{"analysis_explanation": null, "end": 17, "entity_type": "PHONE_NUMBER", "score": 0.4, "start": 5}]`, 200, []string{"phone 212-555-5555 0.4"}, ""},
+		{"past other scripts", greeting, `[{"entity_type": "LOCATION", "start": 34, "end": 36, "score": 0.85}, {"entity_type": "PERSON", "start": 19, "end": 29, "score": 0.85}]`, 200,
+			[]string{"name Zoë Müller 0.85", "address 東京 0.85"}, ""},
+		{"past what is put together", family, `[{"entity_type": "EMAIL_ADDRESS", "start": 11, "end": 26, "score": 1.0}, {"entity_type": "PERSON", "start": 0, "end": 4, "score": 0.85}]`, 200,
+			[]string{"name Zoe\u0308 0.85", "email zoe@example.org 1"}, ""},
+		{"out of the text", greeting, `[{"entity_type": "PERSON", "start": 48, "end": 58, "score": 0.85}]`, 200, nil, ""},
+		{"the better of two", "mail zoe@example.org", `[{"entity_type": "PERSON", "start": 5, "end": 8, "score": 0.5}, {"entity_type": "EMAIL_ADDRESS", "start": 5, "end": 20, "score": 1.0}]`, 200,
+			[]string{"email zoe@example.org 1"}, ""},
+		{"hardly", "12345678", `[{"entity_type": "US_BANK_NUMBER", "start": 0, "end": 8, "score": 0.05}]`, 200, nil, ""},
+		{"nothing", "good morning", `[]`, 200, nil, ""},
+		{"refused", "rose", `{"error": "Failed to parse /analyze request for AnalyzerEngine.analyze(). rose"}`, 400, nil, "presidio answered 400"},
+		{"failed", "rose", `{"error": "No matching recognizers were found to serve the request: rose"}`, 500, nil, "presidio answered 500"},
+		{"another service", "rose", `<p>rose</p>`, 200, nil, "presidio answered what is no list of entities"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				var ask map[string]any
+				if err := json.NewDecoder(r.Body).Decode(&ask); err != nil || r.Method != http.MethodPost || r.URL.Path != "/analyze" || r.Header.Get("Content-Type") != "application/json" {
+					t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+				}
+				want := map[string]any{"text": tt.text, "language": "en", "score_threshold": 0.35, "entities": []any{
+					"CREDIT_CARD", "EMAIL_ADDRESS", "IBAN_CODE", "LOCATION", "PERSON", "PHONE_NUMBER", "US_BANK_NUMBER",
+				}}
+				if !reflect.DeepEqual(ask, want) {
+					t.Errorf("it is asked %v", ask)
+				}
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(tt.status)
+				if _, err := io.WriteString(w, tt.answer); err != nil {
+					t.Error(err)
+				}
+			}))
+			t.Cleanup(server.Close)
+			found, err := newPresidio(server.URL+"/").find(t.Context(), tt.text)
+			if message := fmt.Sprint(err); tt.err != "" && message != tt.err || tt.err == "" && err != nil {
+				t.Errorf("the error is %q", message)
+			}
+			var got []string
+			for _, f := range found {
+				got = append(got, fmt.Sprintf("%s %s %v", f.Kind, string([]rune(tt.text)[f.First:f.Last]), f.Confidence))
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("found %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
