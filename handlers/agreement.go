@@ -173,8 +173,11 @@ func (s *Server) listAgreement(w http.ResponseWriter, r *http.Request) error {
 		items = items[:agreementShown]
 		v.Next = path + "?" + url.Values{"after": {cursorOf(items[len(items)-1])}}.Encode()
 	}
+	waves := wavesOf(s, r, items, func(i store.ItemAgreement) int64 { return soundIf(v.Sound, i.Item) })
 	for _, item := range items {
-		v.Items = append(v.Items, agreementItemView(item, project.Kind))
+		view := agreementItemView(item, project.Kind)
+		view.Wave = waves[item.Item]
+		v.Items = append(v.Items, view)
 	}
 	page := s.projectPage(r, project, project.Name+" items by agreement", ui.Crumb{Label: "Agreement", Href: agreementPath(project)}, ui.Crumb{Label: "Items"})
 	return render(w, r, http.StatusOK, web.AgreementItemsPage(page, v))

@@ -326,9 +326,7 @@ func (s *Server) previewBatch(r *http.Request, project store.Project, choice sto
 		return err
 	}
 	v.Preview = &web.BatchPreviewView{Matching: preview.Matching, Taken: preview.Taken, More: preview.More, Unknown: preview.Unknown}
-	for _, item := range preview.First {
-		v.Preview.First = append(v.Preview.First, itemThumb(item))
-	}
+	v.Preview.First = s.itemThumbs(r, preview.First)
 	return nil
 }
 

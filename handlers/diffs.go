@@ -337,8 +337,11 @@ func (s *Server) fillWall(r *http.Request, diff store.Diff, reason manifest.Reas
 		last := lines[wallOnPage-1]
 		v.Wall.More = wallHref(v.Href(), reason, split, store.DiffPlace{Split: last.Split, Ordinal: last.Ordinal})
 	}
+	waves := wavesOf(s, r, lines, func(l store.DiffLine) int64 { return soundIf(l.Sound && looks, l.ItemID) })
 	for _, line := range lines {
-		v.Wall.Lines = append(v.Wall.Lines, wallLine(line, looks, slots))
+		shown := wallLine(line, looks, slots)
+		shown.Wave = waves[line.ItemID]
+		v.Wall.Lines = append(v.Wall.Lines, shown)
 	}
 	return nil
 }

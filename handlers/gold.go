@@ -74,9 +74,10 @@ func (s *Server) listGold(w http.ResponseWriter, r *http.Request) error {
 		items = items[:goldAPage]
 		v.Next = with(r.URL.Path, nil, "after", strconv.FormatInt(items[goldAPage-1].Item, 10))
 	}
+	waves := wavesOf(s, r, items, func(g store.GoldItem) int64 { return soundIf(project.Kind == "audio", g.Item) })
 	for _, g := range items {
 		row := web.GoldRow{
-			Name: g.Name, Href: fmt.Sprintf("/items/%d", g.Item), Thumb: thumbHref(g.Item, project.Kind), Ready: g.Ready, Boxes: g.Boxes, Answered: g.Answered, Score: "–", At: g.AddedAt,
+			Name: g.Name, Href: fmt.Sprintf("/items/%d", g.Item), Thumb: thumbHref(g.Item, project.Kind), Wave: waves[g.Item], Ready: g.Ready, Boxes: g.Boxes, Answered: g.Answered, Score: "–", At: g.AddedAt,
 		}
 		if g.Score != nil {
 			row.Score = share(*g.Score)

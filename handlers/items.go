@@ -78,9 +78,7 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request) error {
 		return seeOther(w, r, with(r.URL.Path, query, "before", ""))
 	}
 	items = itemNeighbors(&v, r, filter, items)
-	for _, item := range items {
-		v.Items = append(v.Items, itemThumb(item))
-	}
+	v.Items = s.itemThumbs(r, items)
 	if access.Allows(actorOf(r).Role, access.EditBatches) {
 		v.Batch = batchesPath(project.Slug) + "/new"
 		v.BatchOfAll = v.Batch + "?" + choiceQuery(query).Encode()
@@ -156,6 +154,17 @@ func (s *Server) itemsFilter(r *http.Request, project int64, query url.Values) (
 		v.Sources = append(v.Sources, ui.Option{Value: strconv.FormatInt(source.ID, 10), Label: source.Name})
 	}
 	return v, nil
+}
+
+// itemThumbs are items in a grid.
+func (s *Server) itemThumbs(r *http.Request, items []store.ItemLine) []web.ItemThumb {
+	waves := wavesOf(s, r, items, func(i store.ItemLine) int64 { return soundIf(i.Sound, i.ID) })
+	thumbs := make([]web.ItemThumb, len(items))
+	for i, item := range items {
+		thumbs[i] = itemThumb(item)
+		thumbs[i].Wave = waves[item.ID]
+	}
+	return thumbs
 }
 
 func itemThumb(item store.ItemLine) web.ItemThumb {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,19 +28,20 @@ func (s *Server) showQueue(w http.ResponseWriter, r *http.Request) error {
 	for _, p := range desk.Projects {
 		page.StyleURLs = append(page.StyleURLs, "/projects/"+p.Slug+"/classes.css")
 	}
-	return render(w, r, http.StatusOK, web.QueuePage(page, queueView(desk)))
+	waves := wavesOf(s, r, slices.Concat(desk.Held, desk.Returned), func(i store.DeskItem) int64 { return soundIf(i.Sound, i.Item) })
+	return render(w, r, http.StatusOK, web.QueuePage(page, queueView(desk, waves)))
 }
 
-func queueView(desk store.Desk) web.QueueView {
+func queueView(desk store.Desk, waves map[int64][]byte) web.QueueView {
 	v := web.QueueView{
 		Today: desk.Work.Today, Items: desk.Work.Items, Reworks: desk.Work.Reworks,
 		Median: time.Duration(desk.Work.MedianMS) * time.Millisecond, HoursCSV: queuePath + "/hours.csv",
 	}
 	for _, item := range desk.Held {
-		v.Held = append(v.Held, queueItem(item))
+		v.Held = append(v.Held, queueItem(item, waves))
 	}
 	for _, item := range desk.Returned {
-		v.Returned = append(v.Returned, queueItem(item))
+		v.Returned = append(v.Returned, queueItem(item, waves))
 	}
 	for _, p := range desk.Projects {
 		v.Projects = append(v.Projects, web.QueueProject{
@@ -61,13 +63,13 @@ func queueView(desk store.Desk) web.QueueView {
 	return v
 }
 
-func queueItem(item store.DeskItem) web.QueueItem {
+func queueItem(item store.DeskItem, waves map[int64][]byte) web.QueueItem {
 	thumb := itemMediaHref(item.Item, "thumb")
 	if item.Sound {
 		thumb = ""
 	}
 	return web.QueueItem{
-		Href: taskPath(item.Task), Thumb: thumb, Name: item.Name, Project: item.Project,
+		Href: taskPath(item.Task), Thumb: thumb, Wave: waves[item.Item], Name: item.Name, Project: item.Project,
 		LeaseUntil: item.LeaseUntil, Drafted: item.Drafted, Reason: item.Reason, Note: item.Note, Remarks: item.Remarks, Since: item.Since, Batch: item.Batch,
 	}
 }

@@ -375,8 +375,11 @@ func (s *Server) startReview(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.Queues = append(v.Queues, reviewQueueView(q))
 	}
+	waves := wavesOf(s, r, items, func(i store.WaitingItem) int64 { return soundIf(i.Kind == "audio", i.Item) })
 	for _, item := range items {
-		v.Items = append(v.Items, waitingView(item, names[item.Project]))
+		view := waitingView(item, names[item.Project])
+		view.Wave = waves[item.Item]
+		v.Items = append(v.Items, view)
 	}
 	for _, kind := range []store.DecisionKind{store.Approved, store.Amended, store.Merged, store.Rejected, store.Discarded, store.Undone} {
 		v.Figures = append(v.Figures, web.FigureView{Name: decisionWords[kind].word, Count: day.Counts[kind]})

@@ -262,6 +262,7 @@ func (w *rewrittenSound) note(ctx context.Context, tx pgx.Tx) error {
 			w.recording, a.Kind, a.ContentType, a.Bytes, a.SHA256)
 	}
 	batch.Queue(`DELETE FROM recording_assets WHERE recording_id = $1 AND kind = 'sound'`, w.recording)
+	batch.Queue(`DELETE FROM item_waves WHERE item_id IN (SELECT id FROM items WHERE recording_id = $1)`, w.recording) // drawn before
 	rate := float64(w.sound.Rate)
 	for i, span := range w.spans {
 		begins, ends := float64(w.stretches[i].First)/rate, float64(w.stretches[i].End)/rate

@@ -236,42 +236,26 @@ func (s *Store) PeaksOf(ctx context.Context, actor Actor, item int64, from, to f
 	return Peaks{Hearing: h, From: float64(first-h.first) / rate, To: float64(end-h.first) / rate, Points: window.Peaks}, nil
 }
 
-// outlineHead is enough of an outline to know what it is.
-const outlineHead = 24
-
 // drawOutlines draws a long stretch from the coarsest outline that is fine enough, and decodes what its buckets do not cover as a whole.
 func (s *Store) drawOutlines(ctx context.Context, h Hearing, sound *audio.Sound, window *audio.Window, first, end int64, width int) error {
 	object, err := s.blobs.Ranges(ctx, RecordingKey(h.Recording, "peaks"), h.peaks)
 	if err != nil {
 		return err
 	}
-	head := make([]byte, outlineHead)
-	for at := int64(0); ; {
-		if _, err := object.ReadAt(head, at); err != nil {
-			return fmt.Errorf("outlines: %w", err)
-		}
-		outline, bytes, err := audio.ParseOutlineHead(head)
-		if err != nil {
-			return err
-		}
-		at += outlineHead
-		fine := (end-first)/int64(outline.Bucket) >= int64(max(width, fewestBuckets))
-		if !fine && at+bytes < h.peaks {
-			at += bytes
-			continue
-		}
-		from, to := window.Inside(outline.Bucket, h.frames)
-		row := 2 * int64(outline.Channels)
-		raw := make([]byte, (to-from)*row)
-		if _, err := object.ReadAt(raw, at+from*row); err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("outline: %w", err)
-		}
-		window.Draw(outline, from, raw)
-		if err := window.Decode(sound, first, from*int64(outline.Bucket)); err != nil {
-			return err
-		}
-		return window.Decode(sound, to*int64(outline.Bucket), end)
+	outline, err := audio.FindOutline(object, h.peaks, (end-first)/int64(max(width, fewestBuckets)))
+	if err != nil {
+		return err
 	}
+	from, to := window.Inside(outline.Bucket, h.frames)
+	raw, err := outline.Read(object, from, to)
+	if err != nil {
+		return err
+	}
+	window.Draw(outline.Outline, from, raw)
+	if err := window.Decode(sound, first, from*int64(outline.Bucket)); err != nil {
+		return err
+	}
+	return window.Decode(sound, to*int64(outline.Bucket), end)
 }
 
 // WiderContexts are the seconds around an item that can be asked for.

@@ -150,6 +150,7 @@ type AgreementItemsView struct {
 // AgreementItemView is one item of that list.
 type AgreementItemView struct {
 	Thumb, Href, Name string
+	Wave              []byte // of sound, as ui.Wave takes it
 	State             string
 	Answers           int
 	Score, TruthScore string

@@ -2094,7 +2094,7 @@ func AgreementItemsPage(page PageView, v AgreementItemsView) templ.Component {
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = glance(item.Thumb).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = glance(item.Thumb, item.Wave).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -153,6 +153,7 @@ type GoldListView struct {
 // GoldRow is a gold item.
 type GoldRow struct {
 	Name, Href, Thumb, Remove string
+	Wave                      []byte // of sound, as ui.Wave takes it
 	Ready                     bool
 	Boxes, Answered           int
 	Score                     string

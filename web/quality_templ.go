@@ -1901,7 +1901,7 @@ func GoldPage(page PageView, v GoldListView) templ.Component {
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = glance(g.Thumb).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = glance(g.Thumb, g.Wave).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

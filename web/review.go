@@ -167,6 +167,7 @@ type FigureView struct {
 // WaitingView is an item that waits, and what it is about.
 type WaitingView struct {
 	Href, Thumb, Name string
+	Wave              []byte // of sound, as ui.Wave takes it
 	Project           string
 	Word              string
 	Tone              ui.Tone

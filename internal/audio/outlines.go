@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 )
 
 // outlineHead is how many bytes stand before the peaks of an outline.
@@ -59,4 +60,41 @@ func ParseOutlines(b []byte) (outlines []Outline, err error) {
 		outlines = append(outlines, o)
 	}
 	return outlines, nil
+}
+
+// StoredOutline is one outline of a file that AppendOutlines wrote: what it is of, and where in the file its peaks begin.
+type StoredOutline struct {
+	Outline // without peaks
+
+	at int64
+}
+
+// FindOutline returns the coarsest outline of a file of so many bytes whose buckets have at most so many frames, the finest where none is as fine.
+// It reads the heads on the way alone.
+func FindOutline(file io.ReaderAt, size, bucket int64) (StoredOutline, error) {
+	head := make([]byte, outlineHead)
+	for at := int64(0); ; {
+		if _, err := file.ReadAt(head, at); err != nil {
+			return StoredOutline{}, fmt.Errorf("outlines: %w", err)
+		}
+		o, peaks, err := ParseOutlineHead(head)
+		if err != nil {
+			return StoredOutline{}, err
+		}
+		at += outlineHead
+		if int64(o.Bucket) <= bucket || at+peaks >= size {
+			return StoredOutline{o, at}, nil
+		}
+		at += peaks
+	}
+}
+
+// Read returns the peaks of its buckets from one to below another, as AppendBinary writes them.
+func (o *StoredOutline) Read(file io.ReaderAt, from, to int64) ([]byte, error) {
+	row := 2 * int64(o.Channels)
+	raw := make([]byte, (to-from)*row)
+	if _, err := file.ReadAt(raw, o.at+from*row); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("outline: %w", err)
+	}
+	return raw, nil
 }

@@ -107,3 +107,15 @@ func (w *Window) Draw(o Outline, first int64, raw []byte) {
 		}
 	}
 }
+
+// Amounts is how far each point goes from the middle on the loudest of its channels, from 0 to 127.
+func (w *Window) Amounts() []byte {
+	amounts := make([]byte, w.width)
+	for _, peaks := range w.Peaks {
+		for i := range amounts {
+			low, high := int(peaks[2*i]), int(peaks[2*i+1])
+			amounts[i] = byte(max(int(amounts[i]), -low, high))
+		}
+	}
+	return amounts
+}
