@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -223,4 +224,70 @@ func TestReviewOfUtterances(t *testing.T) {
 func (h hearing) item(t *testing.T, s *Server, name string) int64 {
 	t.Helper()
 	return query[int64](t, s, `SELECT x.item_id FROM item_texts x JOIN projects p ON p.id = x.project_id WHERE p.slug = $1 AND x.file_name LIKE '%' || $2`, h.slug, name+".wav")[0]
+}
+
+// A reviewer looks at less of the time with the keys of the transcript workbench, the buttons, the wheel and the small picture, while words
+// are written too; moments lie where they sound, and playing turns the page.
+func TestZoomInReview(t *testing.T) {
+	t.Parallel()
+	server := shared(t)
+	const name = "dir-intro"
+	h := newHearing(t, server, name)
+	p := signIn(t, server, h.reviewer)
+	p.open(fmt.Sprintf("/review/%d", h.item(t, server, name)))
+	p.hearingReady()
+	mini := p.Locator("[data-part=mini]")
+	shown := func(what string, want bool) {
+		t.Helper()
+		if got, err := mini.IsVisible(); err != nil || got != want {
+			t.Fatalf("%s: only a part of the time is shown: %t, %v", what, got, err)
+		}
+	}
+	// where is how a moment lies, in parts of the picture.
+	where := func() (at struct{ Left, Width float64 }) {
+		t.Helper()
+		p.evaluate(`(() => { const w = document.querySelector("[data-part=wave]").getBoundingClientRect(), b = document.querySelector(".track .bar").getBoundingClientRect();
+			return { Left: (b.left - w.left) / w.width, Width: b.width / w.width } })()`, &at)
+		return at
+	}
+	shown("at first", false)
+	whole := where()
+	p.keys("Alt+=", "Alt+=")
+	shown("after Alt +", true)
+	if near := where(); near.Width < 2*whole.Width || near.Width > 2.5*whole.Width {
+		t.Errorf("a moment of %v of the picture becomes one of %v", whole.Width, near.Width)
+	}
+	p.accessible()
+	p.keys("Alt+-", "Alt+-", "Alt+-")
+	shown("after Alt -", false)
+	if again := where(); math.Abs(again.Left-whole.Left) > 0.002 {
+		t.Errorf("a moment at %v comes back at %v", whole.Left, again.Left)
+	}
+	p.press("Show less of the time")
+	shown("after the button", true)
+	p.press("Show more of the time")
+	shown("after the other button", false)
+
+	p.must(p.Locator("[data-part=wave]").Hover())
+	p.must(p.Keyboard().Down("Control"))
+	p.must(p.Mouse().Wheel(0, -100))
+	p.must(p.Mouse().Wheel(0, -100))
+	p.must(p.Keyboard().Up("Control"))
+	p.waits(`() => !document.querySelector("[data-part=mini]").hidden`)
+	before := where()
+	p.must(p.Mouse().Wheel(0, 60))
+	p.waits(`before => { const w = document.querySelector("[data-part=wave]").getBoundingClientRect(), b = document.querySelector(".track .bar").getBoundingClientRect();
+		return (b.left - w.left) / w.width < before - 0.01 }`, before.Left)
+	p.must(mini.Click(playwright.LocatorClickOptions{Position: &playwright.Position{X: 2, Y: 10}}))
+	if first := where(); first.Left < 0 {
+		t.Errorf("at the beginning the first moment lies at %v", first.Left)
+	}
+	p.keys("e", "Alt+-", "Alt+-", "Alt+-") // while words are written
+	shown("in the text", false)
+	p.keys("Alt+=", "Alt+=", "Alt+=", "Alt+=", "Alt+=", "Alt+=", "Escape")
+	p.keys("j", "p") // as many places as there are lie somewhere in the time: the one that is played is in sight
+	p.playing()
+	p.waits(`() => !document.querySelector("[data-part=playhead]").hidden`)
+	p.keys("?")
+	p.sees("Show less of the time")
 }

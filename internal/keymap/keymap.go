@@ -22,6 +22,7 @@ const (
 	all    = edit | View
 	change = edit | Write
 	answer = Label | Write
+	timed  = Hear | Write
 	every  = all | Hear | Write
 )
 
@@ -103,8 +104,8 @@ var table = []Key{
 	{ID: "loop", Chord: "Ctrl L", Label: "Play the selection over and over", Group: "Sound", Modes: Write},
 	{ID: "play-here", Chord: "Ctrl Shift Space", Label: "Play from the cursor", Group: "Sound", Modes: Write},
 	{ID: "hear-word", Chord: "Alt Enter", Label: "Hear the word at the cursor", Group: "Sound", Modes: Write},
-	{ID: "zoom-in-time", Chord: "Alt +", Also: []string{"Alt ="}, Label: "Show less of the time", Group: "Sound", Modes: Write},
-	{ID: "zoom-out-time", Chord: "Alt -", Label: "Show more of the time", Group: "Sound", Modes: Write},
+	{ID: "zoom-in-time", Chord: "Alt +", Also: []string{"Alt ="}, Label: "Show less of the time", Group: "Sound", Modes: timed},
+	{ID: "zoom-out-time", Chord: "Alt -", Label: "Show more of the time", Group: "Sound", Modes: timed},
 	{ID: "next-doubt", Chord: "F3", Label: "Next doubtful word", Group: "Write", Modes: Write},
 	{ID: "previous-doubt", Chord: "F2", Label: "Doubtful word before", Group: "Write", Modes: Write},
 	{ID: "other-word", Chord: "F4", Label: "Take what else was heard here", Group: "Write", Modes: Write},

@@ -17,7 +17,7 @@ var row = regexp.MustCompile(`\{ id: "([^"]+)", chord: "([^"]+)",(?: also: \[[^\
 // modes are what keys.ts calls them.
 var modes = map[keymap.Mode]string{
 	keymap.Label: "label", keymap.Review: "review", keymap.Label | keymap.Review: "edit", keymap.Label | keymap.Review | keymap.View: "all",
-	keymap.Hear:  "hear",
+	keymap.Hear: "hear", keymap.Hear | keymap.Write: "time",
 	keymap.Write: "write", keymap.Label | keymap.Review | keymap.Write: "change", keymap.Label | keymap.Write: "answer",
 	keymap.Label | keymap.Review | keymap.View | keymap.Hear | keymap.Write: "every",
 }

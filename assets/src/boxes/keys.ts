@@ -25,6 +25,7 @@ const review: readonly Mode[] = ["review"];
 /** The review of an utterance. */
 const hear: readonly Mode[] = ["hear"];
 const write: readonly Mode[] = ["write"];
+const time: readonly Mode[] = ["hear", "write"];
 const change: readonly Mode[] = ["label", "review", "write"];
 const answer: readonly Mode[] = ["label", "write"];
 const every: readonly Mode[] = ["label", "review", "view", "hear", "write"];
@@ -103,8 +104,8 @@ export const table: readonly Key[] = [
   { id: "loop", chord: "Ctrl L", label: "Play the selection over and over", group: "Sound", scope: "page", modes: write },
   { id: "play-here", chord: "Ctrl Shift Space", label: "Play from the cursor", group: "Sound", scope: "page", modes: write },
   { id: "hear-word", chord: "Alt Enter", label: "Hear the word at the cursor", group: "Sound", scope: "page", modes: write },
-  { id: "zoom-in-time", chord: "Alt +", also: ["Alt ="], label: "Show less of the time", group: "Sound", scope: "page", modes: write },
-  { id: "zoom-out-time", chord: "Alt -", label: "Show more of the time", group: "Sound", scope: "page", modes: write },
+  { id: "zoom-in-time", chord: "Alt +", also: ["Alt ="], label: "Show less of the time", group: "Sound", scope: "page", modes: time },
+  { id: "zoom-out-time", chord: "Alt -", label: "Show more of the time", group: "Sound", scope: "page", modes: time },
   { id: "next-doubt", chord: "F3", label: "Next doubtful word", group: "Write", scope: "page", modes: write },
   { id: "previous-doubt", chord: "F2", label: "Doubtful word before", group: "Write", scope: "page", modes: write },
   { id: "other-word", chord: "F4", label: "Take what else was heard here", group: "Write", scope: "page", modes: write },
@@ -185,7 +186,8 @@ export class Keys {
   /** The keys in force here: those of the page around the canvas, once it has bound them. */
   get rows(): readonly Key[] {
     const here = table.filter((k) => k.modes.includes(this.mode) && (k.group !== "Review" || this.bound.has(k.id)));
-    // Where nothing is drawn, what is undone was written.
+    // Where nothing is drawn, what is undone was written; where nothing is written, sound is for listening.
+    if (this.mode === "hear") return here.map((k) => (k.group === "Sound" ? { ...k, group: "Listen" } : k));
     return this.mode === "write" ? here.map((k) => (k.group === "Draw" ? { ...k, group: "Write" } : k)) : here;
   }
 

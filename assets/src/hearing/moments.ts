@@ -5,15 +5,19 @@ import { element, icon } from "../shared/dom";
 import type { Scope } from "../shared/scope";
 import { part, type Player } from "./player";
 import { type Answer, clock, type State, type Thing } from "./state";
+import { same, type Taken } from "./taken";
 
-export interface Taken extends Box {
-  /** Of the object that it stands for, "" for one that the reviewer marked. */
-  readonly thing: string;
+/** A moment on a track, from and to in seconds. */
+interface Bar {
+  readonly node: HTMLElement;
+  readonly from: number;
+  readonly to: number;
 }
 
 export class Moments {
   taken: readonly Taken[] = [];
   private readonly judged = new Set<string>();
+  private bars: Bar[] = [];
 
   constructor(
     private readonly root: HTMLElement,
@@ -100,11 +104,13 @@ export class Moments {
   }
 
   show(chosen: Thing | null): void {
+    this.bars = [];
     const answers = this.state.answers.filter(() => this.several);
     const rows = answers.map((a, i) => this.track(a.letter, a.moments, (m) => this.state.objects.find((t) => t.members[i] === m) ?? null, chosen));
     const any = this.taken.length > 0 || answers.some((a) => a.moments.length > 0);
     if (any) rows.push(this.track(this.several ? "Taken" : "", this.taken, (m) => this.state.objects.find((t) => t.id === this.taken[m]?.thing) ?? null, chosen));
     part(this.root, "tracks").replaceChildren(...rows);
+    this.place();
     for (const thing of this.state.objects) {
       const row = this.root.querySelector<HTMLElement>(`[data-object="${thing.id}"]`);
       const cell = row?.querySelector("[data-taken]");
@@ -116,6 +122,17 @@ export class Moments {
     this.list();
   }
 
+  /** Lays the moments under the part of the sound that is shown. */
+  place(): void {
+    const { wave } = this.player;
+    for (const { node, from, to } of this.bars) {
+      const [begin, end] = [wave.share(from), wave.share(to)];
+      node.hidden = end < 0 || begin > 100;
+      node.style.insetInlineStart = `${begin}%`;
+      node.style.inlineSize = `${end - begin}%`;
+    }
+  }
+
   private track(name: string, moments: readonly Box[], thingOf: (moment: number) => Thing | null, chosen: Thing | null): HTMLElement {
     const row = element("div", { class: name === "Taken" || name === "" ? "track taken" : "track" });
     if (name !== "") row.append(element("span", { class: "of", "aria-hidden": "true" }, name));
@@ -123,8 +140,7 @@ export class Moments {
       const info = this.classOf(m.class);
       const label = `${name} ${info?.name ?? "a class that is retired"}, ${clock(m.x)} to ${clock(m.x + m.w)}`.trim();
       const bar = element("button", { type: "button", class: `bar c${info?.slot ?? 0}`, title: label, "aria-label": label }, element("span", {}, info?.name ?? ""));
-      bar.style.insetInlineStart = `${this.player.share(m.x)}%`;
-      bar.style.inlineSize = `${this.player.share(m.x + m.w) - this.player.share(m.x)}%`;
+      this.bars.push({ node: bar, from: m.x, to: m.x + m.w });
       const thing = thingOf(i);
       if (thing && thing === chosen) bar.classList.add("lit");
       this.scope.on(bar, "click", () => {
@@ -181,8 +197,4 @@ export class Moments {
     this.taken = [...this.taken, { id: newId(), thing: "", class: c.id, x, y: 0, w, h: 1, rotation: 0 }];
     this.told.changed();
   }
-}
-
-export function same(a: Box | null, b: Box | null): boolean {
-  return a !== null && b !== null && a.class === b.class && a.x === b.x && a.y === b.y && a.w === b.w && a.h === b.h;
 }

@@ -1,26 +1,16 @@
-// The sound with its waveform: it plays, seeks, and stops where it was asked to.
+// The sound: it plays, seeks, and stops where it was asked to.
 import type { Scope } from "../shared/scope";
+import { type Outline, pointsFor } from "./outline";
 import { clock, type State } from "./state";
+import { Wave } from "./wave";
 
 const speeds = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2];
 /** How much is heard before and after a place. */
 const lead = 0.3;
-const heights = 127;
-
-interface Peaks {
-  readonly from: number;
-  readonly to: number;
-  readonly left: number;
-  readonly right: number;
-  readonly seconds: number;
-  readonly peaks: readonly (readonly number[])[];
-}
 
 export class Player {
   private readonly audio: HTMLAudioElement;
-  private readonly wave: HTMLElement;
-  private readonly canvas: HTMLCanvasElement;
-  private peaks: Peaks | null = null;
+  readonly wave: Wave;
   private until: number | null = null;
   private left: number;
   private right: number;
@@ -31,23 +21,16 @@ export class Player {
     private readonly root: HTMLElement,
     private readonly scope: Scope,
     private readonly state: State,
+    moved: () => void,
   ) {
     this.audio = part(root, "audio") as HTMLAudioElement;
-    this.wave = part(root, "wave");
-    this.canvas = part(root, "outline") as HTMLCanvasElement;
     [this.left, this.right] = [state.left, state.right];
+    this.wave = new Wave(root, part(root, "wave"), scope, state.seconds, state.left, state.right, { seek: (time) => this.seek(time), moved });
     const { audio } = this;
-    scope.on(this.wave, "pointerdown", (e) => this.seekBy(e));
     for (const type of ["play", "pause", "ended"]) scope.on(audio, type, () => this.shown());
     scope.on(audio, "loadedmetadata", () => this.tick());
     scope.on(audio, "error", () => this.mute("The sound cannot be played. Load the page again; if that does not help, the recording may be gone."));
     scope.add(() => audio.pause());
-    const observer = new ResizeObserver(() => void this.draw());
-    observer.observe(this.wave);
-    scope.add(() => observer.disconnect());
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    const redraw = (): void => this.draw();
-    dark.addEventListener("change", redraw, { signal: scope.signal });
     this.seek(0);
     this.placed = false;
     this.shown();
@@ -63,18 +46,13 @@ export class Player {
     return this.left + this.state.seconds + this.right;
   }
 
-  /** Where a time lies across the wave, in per cent. */
-  share(time: number): number {
-    return (100 * (time + this.left)) / this.length;
-  }
-
   private async load(): Promise<void> {
     try {
-      const answer = await fetch(`${this.state.peaks}?width=1200`, { signal: this.scope.signal });
+      const answer = await fetch(`${this.state.peaks}?width=${pointsFor(this.length)}`, { signal: this.scope.signal });
       if (!answer.ok) throw new Error(String(answer.status));
-      this.peaks = (await answer.json()) as Peaks;
-      [this.left, this.right] = [this.peaks.left, this.peaks.right];
-      this.draw();
+      const outline = (await answer.json()) as Outline;
+      [this.left, this.right] = [outline.left, outline.right];
+      this.wave.show(outline);
       this.tick();
     } catch {
       if (!this.scope.disposed) this.mute("The waveform cannot be drawn: the recording is not ready, or is gone.");
@@ -87,39 +65,7 @@ export class Player {
     note.hidden = false;
   }
 
-  private draw(): void {
-    const { canvas, peaks, wave } = this;
-    const ratio = Math.min(2, window.devicePixelRatio);
-    const [width, height] = [wave.clientWidth, wave.clientHeight];
-    if (width === 0 || !peaks) return;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    const pen = canvas.getContext("2d");
-    if (!pen) return;
-    const inside = getComputedStyle(wave).color;
-    const outside = getComputedStyle(part(this.root, "span")).color;
-    const row = canvas.height / peaks.peaks.length;
-    peaks.peaks.forEach((channel, c) => {
-      const points = channel.length / 2;
-      const middle = row * (c + 0.5);
-      const most = Math.max(12, ...channel.map(Math.abs));
-      for (let i = 0; i < points; i++) {
-        const time = peaks.from + ((peaks.to - peaks.from) * i) / points - peaks.left;
-        pen.fillStyle = time < 0 || time > peaks.seconds ? outside : inside;
-        const low = ((channel[2 * i] ?? 0) / Math.min(heights, most)) * row * 0.45;
-        const high = ((channel[2 * i + 1] ?? 0) / Math.min(heights, most)) * row * 0.45;
-        const x = (i / points) * canvas.width;
-        pen.fillRect(x, middle - high, Math.max(1, canvas.width / points - 0.5), Math.max(1, high - low));
-      }
-    });
-  }
-
   // ---- playing
-
-  private seekBy(e: PointerEvent): void {
-    const box = this.wave.getBoundingClientRect();
-    this.seek(((e.clientX - box.left) / box.width) * this.length - this.left);
-  }
 
   seek(time: number): void {
     this.until = null;
@@ -175,10 +121,7 @@ export class Player {
   }
 
   private tick(): void {
-    part(this.root, "playhead").style.insetInlineStart = `${Math.min(100, this.share(this.time))}%`;
-    const span = part(this.root, "span");
-    span.style.insetInlineStart = `${this.share(0)}%`;
-    span.style.inlineSize = `${this.share(this.state.seconds) - this.share(0)}%`;
+    this.wave.at(this.time, !this.audio.paused);
     part(this.root, "clock").textContent = `${clock(Math.max(0, this.time))} / ${clock(this.state.seconds)}`;
   }
 }

@@ -2,6 +2,7 @@
 import { element, icon } from "../shared/dom";
 import { announce } from "../shared/notices";
 import type { Scope } from "../shared/scope";
+import type { Ground } from "./ground";
 import { clock } from "./state";
 
 export interface Mark {
@@ -11,13 +12,6 @@ export interface Mark {
   readonly position: number | null;
   readonly x: number | null;
   readonly y: number | null;
-}
-
-/** What is looked at: where a reason for an answer would be pinned, and what would be said of whom. */
-export interface Ground {
-  readonly words: string;
-  pin(annotation: number): { readonly position: number | null; readonly x: number | null; readonly y: number | null };
-  readonly guesses: readonly { readonly letter: string; readonly fault: string }[];
 }
 
 export class Reasons {

@@ -33,6 +33,8 @@ export class View {
     readonly from: number,
     readonly to: number,
     public width: number,
+    /** Pixels of a second to begin with, where all of it has no room; 0 to begin with all of it. */
+    private readonly usual = 82,
   ) {
     this.left = from;
   }
@@ -40,7 +42,7 @@ export class View {
   /** Pixels of a second. */
   get scale(): number {
     const fit = this.width / Math.max(0.001, this.to - this.from);
-    return Math.max(fit, this.zoomed || 82);
+    return Math.max(fit, this.zoomed || this.usual);
   }
 
   get right(): number {
