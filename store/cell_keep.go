@@ -64,7 +64,14 @@ func (s *Store) cellBefore(ctx context.Context, m *measuring) (scoring.Sheet, er
 // withKept is a sheet with what was kept of lines that it has no output for: those erased since, and those whose model does not answer now. So
 // a combination that is run again has the same figures, and loses nothing.
 func withKept(sheet, kept scoring.Sheet) scoring.Sheet {
-	if kept.Task != sheet.Task || !slices.Equal(kept.Classes, sheet.Classes) {
+	if kept.Task != sheet.Task {
+		return sheet
+	}
+	if sheet.Task == scoring.Speech { // the classes of its moments change nothing of what is kept
+		both := scoring.Aligned(sheet, kept)
+		sheet, kept = both[0], both[1]
+	}
+	if !slices.Equal(kept.Classes, sheet.Classes) {
 		return sheet
 	}
 	merged := make([]scoring.Score, 0, max(len(sheet.Scores), len(kept.Scores)))

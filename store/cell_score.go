@@ -97,22 +97,29 @@ func (s *Store) newMeasuring(ctx context.Context, row stepRow) (*measuring, erro
 // prepare reads the classes that are looked at.
 func (m *measuring) prepare(ctx context.Context, q querier) error {
 	m.task = scoring.Task(m.server.Task())
-	if m.task == scoring.Speech {
-		m.words = scoring.WordScorer(m.normalizer)
-		return nil
-	}
 	frozen, err := versionClasses(ctx, q, m.version)
 	if err != nil {
 		return err
 	}
 	m.names = map[int64]string{}
+	for _, class := range frozen {
+		m.names[class.ID] = class.Name
+	}
+	if m.task == scoring.Speech {
+		m.words = scoring.WordScorer(m.normalizer)
+		for _, class := range frozen {
+			if !slices.Contains(m.classes, class.Name) {
+				m.classes = append(m.classes, class.Name)
+			}
+		}
+		return nil
+	}
 	wanted := map[string]bool{}
 	for _, class := range m.server.Options.Labels {
 		wanted[class] = true
 	}
 	none := m.server.Options.NoneName()
 	for _, class := range frozen {
-		m.names[class.ID] = class.Name
 		if class.Name != none && (len(wanted) == 0 || wanted[class.Name]) && !slices.Contains(m.classes, class.Name) {
 			m.classes = append(m.classes, class.Name)
 		}
@@ -170,11 +177,9 @@ func (m *measuring) block(ctx context.Context, q querier, sheet *scoring.Sheet) 
 	if err != nil {
 		return 0, err
 	}
-	boxes := map[int64][]truthBox{}
-	if m.task != scoring.Speech {
-		if boxes, err = m.truthBoxes(ctx, q); err != nil {
-			return 0, err
-		}
+	boxes, err := m.truthBoxes(ctx, q)
+	if err != nil {
+		return 0, err
 	}
 	for _, l := range m.lines {
 		f := facts[l.item]
@@ -278,7 +283,7 @@ func (m *measuring) score(l walkLine, truth []truthBox, said keptOutput, there b
 	switch m.task {
 	case scoring.Speech:
 		score := scoring.ScoreSpeech(m.words, l.reference, said.Text)
-		score.Confidence = confidenceOf(said)
+		score.Confidence, score.Marks = confidenceOf(said), scoring.TruthMarks(m.classes, momentsOf(truth))
 		return score, nil
 	case scoring.Detection:
 		var found []models.Box

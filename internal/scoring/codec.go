@@ -15,8 +15,11 @@ const BlockLines = 4096
 // BlockOf is the number of the block that a position is in.
 func BlockOf(position int) int { return position / BlockLines }
 
-// layout is the first byte of a block before it is compressed.
-const layout = 1
+// The first byte of a block before it is compressed.
+const (
+	layout       = 1
+	layoutMarked = 2 // of the task Speech, with the classes of moments
+)
 
 // maxBlock bounds a block before it is compressed, in bytes.
 const maxBlock = 256 << 20
@@ -95,7 +98,12 @@ func Without(block []byte, positions ...int) ([]byte, error) {
 
 func encodeBlock(sheet Sheet) ([]byte, error) {
 	w := writer{make([]byte, 0, 64+64*len(sheet.Scores))}
-	w.byte(layout)
+	marked := sheet.Task == Speech && len(sheet.Classes) > 0
+	if marked {
+		w.byte(layoutMarked)
+	} else {
+		w.byte(layout)
+	}
 	w.text(string(sheet.Task))
 	w.count(len(sheet.Classes))
 	for _, class := range sheet.Classes {
@@ -115,6 +123,9 @@ func encodeBlock(sheet Sheet) ([]byte, error) {
 	switch sheet.Task {
 	case Speech:
 		w.words(sheet.Scores)
+		if marked {
+			w.marks(sheet.Scores)
+		}
 	case Label, Labels, Spans:
 		w.marks(sheet.Scores)
 	case Detection:
@@ -136,7 +147,8 @@ func decodeBlock(block []byte) (Sheet, error) {
 		return Sheet{}, fmt.Errorf("%w: %w", errBlock, err)
 	}
 	r := reader{b: b}
-	if r.byte() != layout {
+	laidOut := r.byte()
+	if laidOut != layout && laidOut != layoutMarked {
 		return Sheet{}, fmt.Errorf("%w of a layout that is known", errBlock)
 	}
 	sheet := Sheet{Task: Task(r.text())}
@@ -153,6 +165,10 @@ func decodeBlock(block []byte) (Sheet, error) {
 	switch sheet.Task {
 	case Speech:
 		r.words(sheet.Scores)
+		if laidOut == layoutMarked {
+			r.marks(sheet.Scores)
+			r.probabilities(sheet.Scores)
+		}
 	case Label, Labels, Spans:
 		r.marks(sheet.Scores)
 		r.probabilities(sheet.Scores)

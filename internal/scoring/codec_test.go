@@ -18,7 +18,7 @@ var tasks = []scoring.Task{scoring.Speech, scoring.Label, scoring.Labels, scorin
 // someSheet draws lines of any content, some of them failed, in few groups.
 func someSheet(t *rapid.T, task scoring.Task) scoring.Sheet {
 	sheet := scoring.Sheet{Task: task}
-	if task != scoring.Speech {
+	if task != scoring.Speech || rapid.Bool().Draw(t, "moments are known") {
 		sheet.Classes = []string{"joy", "anger", "none"}
 	}
 	matcher, scorer := scoring.NewMatcher(sheet.Classes), scoring.WordScorer("")
@@ -33,6 +33,7 @@ func someSheet(t *rapid.T, task scoring.Task) scoring.Sheet {
 			text := rapid.StringMatching(`([abc] ){0,6}`)
 			s = scoring.ScoreSpeech(scorer, text.Draw(t, "reference"), text.Draw(t, "hypothesis"))
 			s.Confidence = rapid.Float32Range(0, 1).Draw(t, "confidence")
+			s.Marks = scoring.TruthMarks(sheet.Classes, someMoments(t))
 		case task == scoring.Label:
 			s = scoring.ScoreLabel(sheet.Classes, someMoments(t), someMoments(t))
 		case task == scoring.Labels:

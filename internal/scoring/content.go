@@ -31,6 +31,16 @@ func ScoreSpeech(scorer *speech.Scorer, reference, hypothesis string) Score {
 	return s
 }
 
+// TruthMarks are the classes of an utterance's moments, each once, as a score of the task Speech has them.
+func TruthMarks(classes []string, truth []Moment) (marks []Mark) {
+	for class, name := range classes {
+		if i := slices.IndexFunc(truth, func(m Moment) bool { return m.Class == name }); i >= 0 {
+			marks = append(marks, Mark{count(class), nothing, count(i), nothing, none32})
+		}
+	}
+	return marks
+}
+
 // Failure is the score of a line without an output.
 func Failure() Score {
 	s := blank()
@@ -116,7 +126,10 @@ func ScoreLabels(classes []string, truth, said []Moment) Score {
 	return s
 }
 
-// ScoreSpans scores labels on stretches of time. What was said, the surest first, finds the moment of its class that it has most in
+// taken stands for what found a moment of a class that is not looked at: nothing can.
+const taken = -2
+
+// ScoreSpans scores labels on stretches of time. Moments of other classes are passed over: what is said where they are is false. What was said, the surest first, finds the moment of its class that it has most in
 // common with, at least half of their union; then what is left finds moments of other classes the same way.
 func ScoreSpans(classes []string, truth, said []Moment) Score {
 	s := blank()
@@ -127,14 +140,16 @@ func ScoreSpans(classes []string, truth, said []Moment) Score {
 		}
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(sureness(said[j]), sureness(said[i])) })
-	by := make([]int, len(truth))
+	by, of := make([]int, len(truth)), make([]int32, len(truth))
 	for i := range by {
-		by[i] = nothing
+		by[i], of[i] = nothing, classNumber(classes, truth[i].Class)
+		if of[i] < 0 {
+			by[i] = taken
+		}
 	}
 	left := findSpans(by, order, truth, said, true)
 	left = findSpans(by, left, truth, said, false)
-	for i, m := range truth {
-		class := classNumber(classes, m.Class)
+	for i, class := range of {
 		if class < 0 {
 			continue
 		}
@@ -156,7 +171,7 @@ func findSpans(by, order []int, truth, said []Moment, alike bool) (left []int) {
 	for _, k := range order {
 		best, most := nothing, spanOverlap
 		for i, m := range truth {
-			if by[i] >= 0 || (m.Class == said[k].Class) != alike {
+			if by[i] != nothing || (m.Class == said[k].Class) != alike {
 				continue
 			}
 			if o := timeOverlap(m, said[k]); o >= most && (best < 0 || o > most) {

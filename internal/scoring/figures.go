@@ -213,34 +213,54 @@ type part struct {
 
 // parts are all slices of a sheet, and by line those that it is in.
 type parts struct {
-	list []part
-	of   [][]int32 // by way of slicing, by line: a place in list, -1 for none
+	list    []part
+	classes []int32   // by class: a place in list, -1 for none. A line is in those of all the classes that are true of it.
+	of      [][]int32 // by other ways of slicing, by line: a place in list, -1 for none
 }
 
 func (p *parts) add(t *tally, line int, s *Score) {
+	p.each(line, s, func(q *part) { q.family.add(t, s) })
+}
+
+// each calls f for the parts that a line is in.
+func (p *parts) each(line int, s *Score, f func(q *part)) {
+	if p.classes != nil {
+		s.eachTruth(func(class int32) {
+			if at := p.classes[class]; at >= 0 {
+				f(&p.list[at])
+			}
+		})
+	}
 	for _, of := range p.of {
 		if at := of[line]; at >= 0 {
-			p.list[at].family.add(t, s)
+			f(&p.list[at])
 		}
 	}
 }
 
-// slicesOf cuts a sheet every way that makes at least two parts.
+// eachTruth calls f for each class that is true of a line, once.
+func (s *Score) eachTruth(f func(class int32)) {
+	for i, m := range s.Marks {
+		if m.Truth >= 0 && !slices.ContainsFunc(s.Marks[:i], func(before Mark) bool { return before.Truth == m.Truth }) {
+			f(m.Truth)
+		}
+	}
+}
+
+// slicesOf cuts a sheet every way that makes at least two parts, and by the classes that are true of a line if there is one that is not of
+// every line.
 func slicesOf(sheet *Sheet, groups *byGroup, family func() family) parts {
 	var p parts
 	lines := slices.Sorted(slices.Values(groups.lines))
-	for _, by := range []func(*Sheet, []int32) cut{byClass, byConfidence, byLength, bySource} {
+	p.byClass(sheet, lines, family)
+	for _, by := range []func(*Sheet, []int32) cut{byConfidence, byLength, bySource} {
 		c := by(sheet, lines)
 		if len(c.names) < 2 {
 			continue
 		}
 		first := len(p.list)
 		for _, name := range c.names {
-			q := part{by: c.by, name: name, lastGroup: nothing}
-			if family != nil {
-				q.family = family()
-			}
-			p.list = append(p.list, q)
+			p.begin(c.by, name, family)
 		}
 		for line := range c.of {
 			if c.of[line] >= 0 {
@@ -251,19 +271,44 @@ func slicesOf(sheet *Sheet, groups *byGroup, family func() family) parts {
 	}
 	groups.each(func(group int, lines []int32) {
 		for _, line := range lines {
-			for _, of := range p.of {
-				if of[line] < 0 {
-					continue
-				}
-				q := &p.list[of[line]]
+			p.each(int(line), &sheet.Scores[line], func(q *part) {
 				q.items++
 				if q.lastGroup != group {
 					q.groups, q.lastGroup = q.groups+1, group
 				}
-			}
+			})
 		}
 	})
 	return p
+}
+
+// begin adds an empty part.
+func (p *parts) begin(by, name string, family func() family) {
+	q := part{by: by, name: name, lastGroup: nothing}
+	if family != nil {
+		q.family = family()
+	}
+	p.list = append(p.list, q)
+}
+
+// byClass makes a part of each class that is true of a line: of the task Label they are apart, of others a line may be in several. The task
+// Detection has its own.
+func (p *parts) byClass(sheet *Sheet, lines []int32, family func() family) {
+	of := make([]int, len(sheet.Classes))
+	for _, line := range lines {
+		sheet.Scores[line].eachTruth(func(class int32) { of[class]++ })
+	}
+	if !slices.ContainsFunc(of, func(n int) bool { return n > 0 && n < len(lines) }) {
+		return
+	}
+	p.classes = make([]int32, len(of))
+	for class, n := range of {
+		p.classes[class] = nothing
+		if n > 0 {
+			p.classes[class] = int32(len(p.list)) //nolint:gosec // the number of classes
+			p.begin(ByClass, sheet.Classes[class], family)
+		}
+	}
 }
 
 // cut says which part each line is in.
@@ -275,32 +320,6 @@ type cut struct {
 
 func newCut(by string, sheet *Sheet) cut {
 	return cut{by: by, of: slices.Repeat([]int32{nothing}, len(sheet.Scores))}
-}
-
-// byClass cuts the items of the task Label, which have one class each.
-func byClass(sheet *Sheet, lines []int32) cut {
-	c := newCut(ByClass, sheet)
-	if sheet.Task != Label {
-		return c
-	}
-	place := slices.Repeat([]int32{nothing}, len(sheet.Classes))
-	for _, line := range lines {
-		if class := sheet.Scores[line].Marks[0].Truth; class >= 0 {
-			place[class] = 0
-		}
-	}
-	for class := range place {
-		if place[class] == 0 {
-			place[class] = int32(len(c.names)) //nolint:gosec // the number of classes
-			c.names = append(c.names, sheet.Classes[class])
-		}
-	}
-	for _, line := range lines {
-		if class := sheet.Scores[line].Marks[0].Truth; class >= 0 {
-			c.of[line] = place[class]
-		}
-	}
-	return c
 }
 
 // tenths is how many parts items are cut into by confidence.

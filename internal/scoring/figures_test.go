@@ -86,6 +86,19 @@ func TestScoreSpans(t *testing.T) {
 	}
 }
 
+// What is said where the truth has a class that is not looked at is false: that class hides nothing.
+func TestSpansOfOtherClassesHideNothing(t *testing.T) {
+	t.Parallel()
+	s := scoring.ScoreSpans(feelings, []scoring.Moment{moment("fear", 0, 4, 1), moment("anger", 6, 8, 1)}, []scoring.Moment{moment("joy", 0, 4, 0.9), moment("anger", 6, 8, 0.8)})
+	sheet := scoring.Sheet{Task: scoring.Spans, Classes: feelings, Scores: []scoring.Score{s}}
+	if list := scoring.Mistakes(sheet, 10); len(list) != 1 || list[0].Kind != scoring.FalsePositive || list[0].SaidAt != 0 {
+		t.Errorf("%+v", list)
+	}
+	if got := values(scoring.Compute(sheet, noDraws)); !same(got("micro_precision"), 0.5) || got("micro_recall") != 1 {
+		t.Errorf("precision %v, recall %v", got("micro_precision"), got("micro_recall"))
+	}
+}
+
 func TestBoxesThatAreTakenForAnother(t *testing.T) {
 	t.Parallel()
 	at := func(class string, x, score float64) scoring.Box {
@@ -136,6 +149,72 @@ func TestSlices(t *testing.T) {
 	}
 	if f.Calibration == nil || f.Calibration.Units != f.Items {
 		t.Errorf("%+v", f.Calibration)
+	}
+}
+
+// An utterance is in the slice of each class that is true of it. Worked out by hand.
+func TestSlicesByClass(t *testing.T) {
+	t.Parallel()
+	classes := []string{"joy", "anger", "fear"}
+	said := func(hits, substitutions, insertions int32, moments ...scoring.Moment) scoring.Score {
+		s := scoring.Failure()
+		s.Failed, s.Words = false, scoring.Words{Hits: hits, Substitutions: substitutions, Insertions: insertions}
+		s.Marks = scoring.TruthMarks(classes, moments)
+		return s
+	}
+	joy, anger := moment("joy", 0, 4, 1), moment("anger", 6, 8, 1)
+	type slice struct {
+		items int
+		value float64
+	}
+	for task, c := range map[scoring.Task]struct {
+		scores []scoring.Score
+		want   map[string]slice
+	}{
+		scoring.Speech: {
+			[]scoring.Score{said(4, 1, 0, joy), said(3, 2, 0, anger, joy), said(10, 0, 0), said(1, 1, 1, anger, moment("anger", 9, 10, 1)), scoring.Failure()},
+			map[string]slice{"joy": {2, 3.0 / 10}, "anger": {2, 4.0 / 7}},
+		},
+		scoring.Label: {
+			[]scoring.Score{
+				scoring.ScoreLabel(classes, []scoring.Moment{joy, anger}, []scoring.Moment{joy}), scoring.ScoreLabel(classes, []scoring.Moment{anger}, []scoring.Moment{joy}),
+				scoring.ScoreLabel(classes, []scoring.Moment{anger}, []scoring.Moment{anger}),
+			},
+			map[string]slice{"joy": {1, 1}, "anger": {2, (0 + 2.0/3) / 2}},
+		},
+		scoring.Labels: {
+			[]scoring.Score{
+				scoring.ScoreLabels(classes, []scoring.Moment{joy}, []scoring.Moment{joy, anger}), scoring.ScoreLabels(classes, []scoring.Moment{joy, anger}, []scoring.Moment{anger}),
+				scoring.ScoreLabels(classes, nil, []scoring.Moment{joy}),
+			},
+			map[string]slice{"joy": {2, 2.0 / 3}, "anger": {1, 0.5}},
+		},
+		scoring.Spans: {
+			[]scoring.Score{
+				scoring.ScoreSpans(classes, []scoring.Moment{joy, moment("joy", 10, 12, 1)}, []scoring.Moment{joy}), scoring.ScoreSpans(classes, []scoring.Moment{anger}, []scoring.Moment{joy}),
+				scoring.ScoreSpans(classes, nil, nil),
+			},
+			map[string]slice{"joy": {1, 2.0 / 3}, "anger": {1, 0}},
+		},
+	} {
+		sheet := scoring.Sheet{Task: task, Classes: classes, Scores: c.scores}
+		for i := range sheet.Scores {
+			sheet.Scores[i].Position, sheet.Scores[i].Group = i, int64(i)
+		}
+		got := map[string]slice{}
+		for _, p := range scoring.Compute(kept(t, sheet), scoring.Options{Draws: 10}).Slices {
+			if p.By == scoring.ByClass {
+				got[p.Name] = slice{p.Items, *p.Measures[0].Value}
+			}
+		}
+		for name, want := range c.want {
+			if one := got[name]; one.items != want.items || !same(one.value, want.value) {
+				t.Errorf("%s, %s: %+v, want %+v", task, name, one, want)
+			}
+		}
+		if len(got) != len(c.want) {
+			t.Errorf("%s: %v", task, got)
+		}
 	}
 }
 

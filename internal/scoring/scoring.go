@@ -24,7 +24,8 @@ const (
 // Sheet is the scores of one cell, a line each, in the order of their positions.
 type Sheet struct {
 	Task Task
-	// Classes are the names that the scores' class numbers stand for; of the task Label the last is that of no class.
+	// Classes are the names that the scores' class numbers stand for; of the task Label the last is that of no class. Of the task Speech they
+	// are those of the moments that utterances have.
 	Classes []string
 	Scores  []Score
 }
@@ -45,7 +46,8 @@ type Score struct {
 
 	// Words count, for the task Speech.
 	Words Words
-	// Marks are, for the tasks Label, Labels and Spans, what is true and what was said, paired. The task Label has one.
+	// Marks are, for the tasks Label, Labels and Spans, what is true and what was said, paired. The task Label has one. For the task Speech they
+	// are the classes of the truth's moments, each once, of which nothing was said: no measure but the slices by class sees them.
 	Marks []Mark
 	// Probabilities are, for the tasks Label and Labels, those that the model gave each class; NaN: none, nil: none at all.
 	Probabilities []float32
@@ -173,7 +175,7 @@ type Bin struct {
 
 // What slices are by.
 const (
-	ByClass      = "class"      // items with this class in their truth; Name is its name
+	ByClass      = "class"      // items with this class in their truth, which may be in several of these; Name is its name
 	ByConfidence = "confidence" // a tenth of the items, from the least sure; Name is the number of the tenth, from 1
 	ByLength     = "length"     // Name is as "2-5": from so many seconds to below so many; "30-" has no end
 	BySource     = "source"     // Name is the id of the source, "0" of none
