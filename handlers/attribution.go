@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,17 +91,18 @@ var factorWords = map[attribution.Factor]string{
 
 // fillParts draws the parts one behind the other, from the earlier value to the later one.
 func fillParts(v *web.AttributionView, d *attribution.Division, before, after store.Cell) {
+	parts := slices.Clone(d.Parts)
+	if d.Remainder != 0 || d.RemainderLow != nil {
+		parts = append(parts, attribution.Part{Value: d.Remainder, Low: d.RemainderLow, High: d.RemainderHigh})
+	}
 	at, low, high := 0.0, math.Min(0, d.Difference()), math.Max(0, d.Difference())
-	values := make([]float64, 0, len(d.Parts)+1)
-	for _, p := range d.Parts {
-		values = append(values, p.Value)
-	}
-	if d.Remainder != 0 {
-		values = append(values, d.Remainder)
-	}
-	for _, value := range values {
-		at += value
-		low, high = math.Min(low, at), math.Max(high, at)
+	for _, part := range parts {
+		for _, end := range []*float64{&part.Value, part.Low, part.High} {
+			if end != nil {
+				low, high = math.Min(low, at+*end), math.Max(high, at+*end)
+			}
+		}
+		at += part.Value
 	}
 	place := func(value float64) int {
 		if high == low {
@@ -109,23 +111,33 @@ func fillParts(v *web.AttributionView, d *attribution.Division, before, after st
 		return int(math.Round(20 + 960*(value-low)/(high-low)))
 	}
 	at = 0
-	for i, value := range values {
-		p := web.AttributionPartView{Name: "Not computed", Detail: remainderWords(d), Unknown: true, Value: signed(value), Begin: place(at), End: place(at + value), Zero: place(0)}
-		if i < len(d.Parts) {
-			p.Name, p.Detail, p.Unknown = factorWords[d.Parts[i].Factor], factorDetail(d.Parts[i].Factor, d, before, after), false
-			p.Tone = partTone(value, after.Measure)
+	for i, part := range parts {
+		p := web.AttributionPartView{
+			Name: "Not computed", Detail: remainderWords(d), Unknown: true, Value: signed(part.Value), Begin: place(at), End: place(at + part.Value), Zero: place(0),
 		}
-		at += value
+		if i < len(d.Parts) {
+			p.Name, p.Detail, p.Unknown = factorWords[part.Factor], factorDetail(part.Factor, d, before, after), false
+			p.Tone = partTone(&part, after.Measure)
+		}
+		if part.Low != nil && part.High != nil {
+			p.Interval = signed(*part.Low) + " to " + signed(*part.High)
+			p.From, p.To = place(at+*part.Low), place(at+*part.High)
+			v.Drawn = fmt.Sprintf("The thin lines are 95 %% intervals, drawn from %s groups of items, for all parts together.", ui.Number(d.Groups))
+		}
+		at += part.Value
 		v.Parts = append(v.Parts, p)
 	}
 	v.Missing = missingWords(d)
 }
 
-func partTone(value float64, measure string) ui.Tone {
+// partTone is whether a part made the figure better or worse; one that may be chance did neither.
+func partTone(part *attribution.Part, measure string) ui.Tone {
 	switch {
-	case math.Abs(value) < 0.0005: // shown as nothing
+	case math.Abs(part.Value) < 0.0005: // shown as nothing
 		return ui.Neutral
-	case (value > 0) == store.HigherIsBetter(measure):
+	case part.Low != nil && !part.Real():
+		return ui.Neutral
+	case (part.Value > 0) == store.HigherIsBetter(measure):
 		return ui.OK
 	}
 	return ui.Bad

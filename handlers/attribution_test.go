@@ -28,9 +28,9 @@ func TestAttributionOnACell(t *testing.T) {
 		t.Errorf("%d jobs", jobs)
 	}
 	s.exec(`UPDATE attributions SET state = 'done', computed_at = now(), parts = $1`, `{"from": 0.763, "to": 0.702, "lines": 824, "lost": 212, "added": 243, "relabeled": 38, "redefined": 1,
-		"parts": [{"factor": "model", "value": -0.047}, {"factor": "data", "value": -0.008}, {"factor": "labels", "value": 0.003}, {"factor": "definition", "value": 0}], "remainder": -0.009,
+		"groups": 412, "parts": [{"factor": "model", "value": -0.047, "low": -0.061, "high": -0.032}, {"factor": "data", "value": -0.008}, {"factor": "labels", "value": 0.003}, {"factor": "definition", "value": 0}], "remainder": -0.009,
 		"missing": [{"changed": ["model"], "models": ["asr-en@6.0-rc1", "task-01@1.0"], "version": "care-test@3"}]}`)
-	admin.get(page).want(http.StatusOK).shows("Models", "−0.047", "Data", "care-test@3 to care-test@4, 212 gone, 243 new", "38 items with another truth", "+0.003",
+	admin.get(page).want(http.StatusOK).shows("Models", "−0.047", "−0.061 to −0.032", "drawn from 412 groups of items", "Data", "care-test@3 to care-test@4, 212 gone, 243 new", "38 items with another truth", "+0.003",
 		"1 item with another truth under another definition", "Not computed", "−0.009", "There are no outputs of asr-en 6.0-rc1 → task-01 1.0 on all of care-test@3.", "Compute it again").lacks("computed again since")
 	s.exec(`UPDATE cells SET value = 0.71 WHERE id = $1`, cell)
 	admin.get(page).shows("The figures were computed again since")

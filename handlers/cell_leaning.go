@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"fiducial/internal/attribution"
+	"fiducial/internal/scoring"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -14,7 +15,10 @@ func leaningNote(c store.CellPage, leaning store.CellLeaning) web.CellNoteView {
 	model := modelName(leaning.Model)
 	note := web.CellNoteView{Tone: ui.Warn, Title: "Its truth leans towards the model"}
 	of := "what it said itself"
-	if !leaning.Own {
+	switch {
+	case leaning.Given:
+		of = "what " + model + " had heard, by whose words, or a successor's, it judges"
+	case !leaning.Own:
 		of = "what " + model + " said, from which it comes"
 	}
 	note.Text = fmt.Sprintf("%d of %d references were made by people who had seen %s.", leaning.Lines, c.Items, of)
@@ -33,12 +37,13 @@ func leaningNote(c store.CellPage, leaning store.CellLeaning) web.CellNoteView {
 		note.Text += map[string]string{
 			attribution.FewBlind: fmt.Sprintf(" How much that flatters it cannot be told yet: only %d references were made by people who saw nothing.", b.Blind),
 			attribution.FewSeen:  " They are too few to tell how much that flatters it.",
+			attribution.NoFigure: " How much that flatters it cannot be told: one of the two kinds of lines has nothing to measure.",
 			attribution.NoOther:  " How much that flatters it would show beside another model: run one that nobody saw on the same version.",
 		}[b.Lacks]
 	}
 	if more := b.Needed - b.Blind; b.Needed > 0 && more > 0 {
 		note.Href = fmt.Sprintf("%s/%s/%d/audits?items=%d", datasetsPath, c.Dataset, c.Number, min(more, store.BatchMost))
-		note.HrefText = fmt.Sprintf("Have %d lines written down blind, for an estimate to within %.3f.", more, b.Target)
+		note.HrefText = fmt.Sprintf("Have %d lines %s blind, for an estimate to within %.3f.", more, madeWord(c.Task), b.Target)
 	}
 	return note
 }
@@ -46,7 +51,7 @@ func leaningNote(c store.CellPage, leaning store.CellLeaning) web.CellNoteView {
 // leaningBy say what an estimate was made by, and whether it is one of chance.
 func leaningBy(leaning store.CellLeaning) string {
 	b := leaning.Bias
-	by := fmt.Sprintf(" On them it is ahead of %s by so much more than on the %d that were made blind", modelName(leaning.Other), b.Blind)
+	by := fmt.Sprintf(" On them it is ahead of %s by so much more than on the %d that were made blind", pathName(leaning.Other), b.Blind)
 	switch {
 	case !b.Real():
 		return by + "; that may be chance."
@@ -54,4 +59,12 @@ func leaningBy(leaning store.CellLeaning) string {
 		return by + ", or rather less."
 	}
 	return by + ": the figure is better than the model."
+}
+
+// madeWord is what people do to a line of a task's truth.
+func madeWord(task scoring.Task) string {
+	if task == scoring.Speech {
+		return "written down"
+	}
+	return "labeled"
 }

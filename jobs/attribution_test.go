@@ -90,6 +90,12 @@ func sums(t *testing.T, a store.Attribution, from, to store.Cell) map[attributio
 	for _, p := range a.Parts.Parts {
 		sum += p.Value
 		parts[p.Factor] = p.Value
+		if p.Low == nil || p.High == nil || *p.Low > *p.High {
+			t.Errorf("%s has no interval: %+v", p.Factor, p)
+		}
+	}
+	if remains := a.Parts.Remainder != 0; a.Parts.Groups < 2 || remains != (a.Parts.RemainderLow != nil) {
+		t.Errorf("%d groups, a remainder of %v from %v", a.Parts.Groups, a.Parts.Remainder, a.Parts.RemainderLow)
 	}
 	if difference := *to.Value - *from.Value; math.Abs(sum-difference) > 1e-12 || a.Parts.From != *from.Value || a.Parts.To != *to.Value {
 		t.Errorf("%+v sums to %v, not to %v", a.Parts, sum, difference)

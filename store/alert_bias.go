@@ -18,6 +18,7 @@ type leaningAlert struct {
 	Seen  string // the model
 	Lines int
 	Bias  *attribution.Bias
+	Given bool // the model is one whose words the cell's own is given
 
 	Chain      int64
 	ChainName  string
@@ -28,11 +29,12 @@ type leaningAlert struct {
 const leastLeaning = 20
 
 // RaiseBias raises an alert for each cell of an evaluation whose figure leans towards its model: by an estimate that is clear of zero, or,
-// where none could be made, by a fifth of its lines. It is called after FlagCells.
+// where none could be made, by a fifth of its lines, if its own model was seen and not one that it is given words by. It is called after FlagCells.
 func (s *Store) RaiseBias(ctx context.Context, evaluation int64) error {
 	rows, err := s.pool.Query(ctx, `
 		SELECT DISTINCT ON (d.id, c.split, c.path, c.labels, c.normalizer, f.kind, f.model_version_id) `+watchedColumns+`, f.kind,
-			sm.name || '@' || sv.version AS seen, f.lines, f.bias, e.chain_id AS chain, h.name AS chain_name, e.id AS evaluation
+			sm.name || '@' || sv.version AS seen, f.lines, f.bias,
+			sm.kind <> (SELECT k.kind FROM model_versions l JOIN models k ON k.id = l.model_id WHERE l.id = c.path[cardinality(c.path)]) AS given, e.chain_id AS chain, h.name AS chain_name, e.id AS evaluation
 		FROM `+watchedTables+` JOIN cell_flags f ON f.cell_id = c.id JOIN evaluations e ON e.id = c.evaluation_id JOIN chains h ON h.id = e.chain_id
 		JOIN model_versions sv ON sv.id = f.model_version_id JOIN models sm ON sm.id = sv.model_id
 		WHERE c.evaluation_id = $1 AND e.state = 'done'
@@ -66,7 +68,7 @@ func (c *leaningAlert) told() bool {
 	if c.Bias != nil && c.Bias.Value != nil {
 		return c.Bias.Real()
 	}
-	return c.Lines*100 >= c.Items*leastLeaning
+	return !c.Given && c.Lines*100 >= c.Items*leastLeaning
 }
 
 func (c *leaningAlert) summary() alerts.Alarm {

@@ -73,9 +73,7 @@ func (a *attributing) divide(ctx context.Context) (attribution.Division, error) 
 		return attribution.Division{}, err
 	}
 	a.findFactors()
-	values, missing := a.values()
-	d := attribution.Divide(a.factors, values, a.ends[endBefore].value, a.ends[endAfter].value)
-	d.Missing = missing
+	d := a.divideStates()
 	a.tally(&d)
 	for end := range a.ends {
 		d.Lines += len(a.scores[end][end][end])
@@ -378,10 +376,14 @@ func (a *attributing) findKnown() {
 	}
 }
 
-// values measures every state, by the factors that have changed in it; NaN for those whose outputs are gone, which are missing.
-func (a *attributing) values() (values []float64, missing []attribution.State) {
-	values = make([]float64, 1<<len(a.factors))
-	for set := range values {
+// divideStates measures every state, by the factors that have changed in it; those whose outputs are gone are missing. All of them are drawn
+// together with the cells on all of their lines, so that the parts have intervals.
+func (a *attributing) divideStates() attribution.Division {
+	joint := scoring.NewJoint()
+	var missing []attribution.State
+	places := make([]int, 1<<len(a.factors)) // in the joint, -1 for none
+	count := 0
+	for set := range places {
 		changed := map[attribution.Factor]int{}
 		state := attribution.State{}
 		for k, factor := range a.factors {
@@ -392,33 +394,76 @@ func (a *attributing) values() (values []float64, missing []attribution.State) {
 		}
 		sheet, lacks := a.state(changed)
 		if lacks >= 0 {
-			values[set] = math.NaN()
+			places[set] = -1
 			state.Models, state.Version = a.ends[changed[attribution.Model]].models, a.ends[lacks].versionName
 			missing = append(missing, state)
 			continue
 		}
-		values[set] = math.NaN()
-		figures := scoring.Compute(sheet, scoring.Options{Draws: -1})
-		if value := figures.Headline().Value; value != nil {
-			values[set] = *value
-		}
+		joint.Add(sheet)
+		places[set], count = count, count+1
 	}
-	a.pin(values)
-	return values, missing
-}
-
-// pin has the first and the last state be the cells themselves where all of their lines are known: they are the same figures, summed in another
-// order.
-func (a *attributing) pin(values []float64) {
-	for end, at := range []int{0, len(values) - 1} {
-		whole := true
-		for position := range a.scores[end][end][end] {
-			whole = whole && a.known[end][position]
-		}
-		if whole || math.IsNaN(values[at]) {
+	for end := range a.ends {
+		joint.Add(a.whole(end))
+	}
+	drawn := joint.Draw(cellOptions())
+	values, last, pinned := arrange(places, drawn.Values), len(places)-1, a.pinned()
+	for end, at := range []int{0, last} {
+		if pinned[end] || math.IsNaN(values[at]) {
 			values[at] = a.ends[end].value
 		}
 	}
+	d := attribution.Divide(a.factors, values, a.ends[endBefore].value, a.ends[endAfter].value)
+	d.Missing = missing
+	var draws []attribution.Draw
+	for i, one := range drawn.Draws {
+		if !drawn.Known(i) {
+			continue
+		}
+		draw := attribution.Draw{Values: arrange(places, one), From: one[count], To: one[count+1]}
+		if pinned[endBefore] {
+			draw.From = draw.Values[0]
+		}
+		if pinned[endAfter] {
+			draw.To = draw.Values[last]
+		}
+		draws = append(draws, draw)
+	}
+	d.Spread(a.factors, draws, drawn.Groups, drawn.Interval)
+	return d
+}
+
+// arrange puts what was measured in the order of the states, NaN for those that are missing.
+func arrange(places []int, measured []float64) []float64 {
+	values := make([]float64, len(places))
+	for set, place := range places {
+		values[set] = math.NaN()
+		if place >= 0 {
+			values[set] = measured[place]
+		}
+	}
+	return values
+}
+
+// whole is the sheet of a cell itself.
+func (a *attributing) whole(end int) scoring.Sheet {
+	sheet := scoring.Sheet{Task: a.task, Classes: a.class}
+	for _, score := range a.scores[end][end][end] {
+		sheet.Scores = append(sheet.Scores, *score)
+	}
+	slices.SortFunc(sheet.Scores, func(p, q scoring.Score) int { return p.Position - q.Position })
+	return sheet
+}
+
+// pinned reports which of the first and the last state are the cells themselves, since all of their lines are known: they are the same figures,
+// summed in another order.
+func (a *attributing) pinned() (pinned [2]bool) {
+	for end := range a.ends {
+		pinned[end] = true
+		for position := range a.scores[end][end][end] {
+			pinned[end] = pinned[end] && a.known[end][position]
+		}
+	}
+	return pinned
 }
 
 // state is the sheet of a state. lacks is the version that scores are missing on, -1 for none.

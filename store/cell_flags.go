@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,12 +16,13 @@ const (
 	FlagCorrected = "corrected" // errors of the model prompted corrections of the truth
 )
 
-// leaningCell is a cell as the search for what it leans towards sees it: Model is the last of its path.
+// leaningCell is a cell as the search for what it leans towards sees it.
 type leaningCell struct {
-	ID, Version, Model int64
-	Split, Labels      string
-	Normalizer, Task   string
-	Target             float64 // of the half of an estimate's interval: what of a drop is worth an alert
+	ID, Version      int64
+	Path             []int64
+	Split, Labels    string
+	Normalizer, Task string
+	Target           float64 // of the half of an estimate's interval: what of a drop is worth an alert
 }
 
 // leaningLines are the lines of a cell with their truth.
@@ -35,9 +37,9 @@ func (c leaningCell) lines() leaningLines { return leaningLines{c.Version, c.Spl
 // were there before, which have others beside them now. Doing it again comes to the same.
 func (s *Store) FlagCells(ctx context.Context, evaluation int64) error {
 	rows, err := s.pool.Query(ctx, `
-		SELECT c.id, c.version_id AS version, c.path[cardinality(c.path)] AS model, c.split, c.labels, c.normalizer, c.task, coalesce(nullif(h.alert_drop, 0), 0.02) AS target
+		SELECT c.id, c.version_id AS version, c.path, c.split, c.labels, c.normalizer, c.task, coalesce(nullif(h.alert_drop, 0), 0.02) AS target
 		FROM cells c JOIN evaluations e ON e.id = c.evaluation_id JOIN chains h ON h.id = e.chain_id
-		WHERE c.task IN ('speech', 'detection') AND EXISTS (
+		WHERE EXISTS (
 			SELECT FROM cells o WHERE o.version_id = c.version_id AND o.split = c.split AND o.labels = c.labels AND o.normalizer = c.normalizer
 			  AND (o.evaluation_id = $1 OR o.id IN (SELECT t.cell_id FROM evaluation_steps t WHERE t.evaluation_id = $1)))
 		ORDER BY c.version_id, c.split, c.labels, c.id`, evaluation)
@@ -74,7 +76,7 @@ type cellLean struct {
 
 // flagCell replaces the flags of a cell by what is so now.
 func (s *Store) flagCell(ctx context.Context, cell leaningCell, found leans) error {
-	lineage, err := lineageOf(ctx, s.pool, cell.Model)
+	lineage, err := lineagesOf(ctx, s.pool, cell.Path)
 	if err != nil {
 		return err
 	}
@@ -106,6 +108,22 @@ func (s *Store) flagCell(ctx context.Context, cell leaningCell, found leans) err
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
+}
+
+// lineagesOf are the models of a path and all that they come from, the last one's first.
+func lineagesOf(ctx context.Context, q querier, path []int64) (all []int64, err error) {
+	for _, model := range slices.Backward(path) {
+		lineage, err := lineageOf(ctx, q, model) // none of a 0, which is the truth in the place of a model
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range lineage {
+			if !slices.Contains(all, one) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
 }
 
 // lineageOf is a model version and all that it comes from, itself first.

@@ -37,12 +37,19 @@ func (f *floor) flags(tb testing.TB, cell int64) (list []string) {
 // measured adds a cell of a model version over all of a frozen version's test lines, and the run that it is of.
 func (f *floor) measured(tb testing.TB, version, model int64, labels string) (evaluation, cell int64) {
 	tb.Helper()
+	return f.measuredAs(tb, version, scoring.Speech, labels, model)
+}
+
+// measuredAs adds one of a path, measured as a task.
+func (f *floor) measuredAs(tb testing.TB, version int64, task scoring.Task, labels string, path ...int64) (evaluation, cell int64) {
+	tb.Helper()
+	measure, _ := scoring.HeadlineOf(task)
 	f.scan(tb, &evaluation, `
 		WITH c AS (INSERT INTO chains (name, slots) VALUES (gen_random_uuid()::text, '{asr}') RETURNING id)
 		INSERT INTO evaluations (chain_id) SELECT id FROM c RETURNING id`)
 	f.scan(tb, &cell, `
 		INSERT INTO cells (version_id, split, path, configurations, labels, normalizer, task, evaluation_id, items, failed, measure, figures)
-		VALUES ($1, 'test', ARRAY[$2::bigint], '', $4, '', 'speech', $3, 1, 0, 'wer', '{}') RETURNING id`, version, model, evaluation, labels)
+		VALUES ($1, 'test', $2, '', $4, '', $5, $3, 1, 0, $6, '{}') RETURNING id`, version, path, evaluation, labels, task, measure)
 	return evaluation, cell
 }
 
@@ -173,15 +180,7 @@ func TestHowMuchACellLeans(t *testing.T) {
 	const lines = 120
 	f := newSpeechFloor(t, storetest.Pool(t), 1, lines, 1)
 	model, other := f.modelVersion(t, "5.1"), f.modelVersion(t, "9.9")
-	f.exec(t, `
-		WITH r AS (INSERT INTO reviews (task_id, item_id, decision) SELECT id, item_id, 'accepted' FROM tasks RETURNING id, item_id)
-		INSERT INTO truths (item_id, review_id) SELECT item_id, id FROM r`)
-	f.exec(t, `UPDATE tasks SET state = 'adjudicated'`)
-	f.exec(t, `INSERT INTO transcripts (item_id, kind, of_id, segments) SELECT item_id, 'truth', id, '[{"begin":0,"end":2,"text":"one two three four five"}]' FROM truths`)
-	f.exec(t, `
-		INSERT INTO hypothesis_views (item_id, person_id, model_version_id, how, review_id) SELECT item_id, $1, $2, 'review', review_id FROM truths WHERE item_id % 2 = 0`,
-		f.labelers[0].PersonID, model)
-	version := f.frozenTest(t, "calls")
+	version := f.halfSeen(t, model)
 	evaluation, cell := f.measured(t, version.ID, model, "frozen")
 	_, beside := f.measured(t, version.ID, other, "frozen")
 	own, others := scoring.Sheet{Task: scoring.Speech}, scoring.Sheet{Task: scoring.Speech}
@@ -203,10 +202,65 @@ func TestHowMuchACellLeans(t *testing.T) {
 		}
 	}
 	flags, err := f.CellLeanings(t.Context(), System(), cell)
-	if err != nil || len(flags) != 1 || flags[0].Lines != lines/2 || !flags[0].Own || flags[0].Other != "asr-en@9.9" {
+	if err != nil || len(flags) != 1 || flags[0].Lines != lines/2 || !flags[0].Own || !slices.Equal(flags[0].Other, []string{"asr-en@9.9"}) {
 		t.Fatalf("%+v, %v", flags, err)
 	}
 	if b := flags[0].Bias; b == nil || b.Value == nil || math.Abs(*b.Value-0.2) > 1e-9 || math.Abs(*b.OnFigure-0.1) > 1e-9 || !b.Real() || b.Needed != 0 {
+		t.Errorf("%+v", b)
+	}
+	if none, err := f.CellLeanings(t.Context(), System(), beside); err != nil || len(none) != 0 {
+		t.Errorf("%+v, %v", none, err)
+	}
+}
+
+// halfSeen freezes a truth of every item, which was made by people who had seen what a model heard in every second of them.
+func (f *floor) halfSeen(tb testing.TB, model int64) DatasetVersion {
+	tb.Helper()
+	f.exec(tb, `
+		WITH r AS (INSERT INTO reviews (task_id, item_id, decision) SELECT id, item_id, 'accepted' FROM tasks RETURNING id, item_id)
+		INSERT INTO truths (item_id, review_id) SELECT item_id, id FROM r`)
+	f.exec(tb, `UPDATE tasks SET state = 'adjudicated'`)
+	f.exec(tb, `INSERT INTO transcripts (item_id, kind, of_id, segments) SELECT item_id, 'truth', id, '[{"begin":0,"end":2,"text":"one two three four five"}]' FROM truths`)
+	f.exec(tb, `
+		INSERT INTO hypothesis_views (item_id, person_id, model_version_id, how, review_id) SELECT item_id, $1, $2, 'review', review_id FROM truths WHERE item_id % 2 = 0`,
+		f.labelers[0].PersonID, model)
+	return f.frozenTest(tb, "calls")
+}
+
+// What reads labels from a recognizer's words is flattered by moments that were marked with these words in sight: by as much as was put in.
+func TestHowMuchACellOfLabelsLeans(t *testing.T) {
+	t.Parallel()
+	const lines = 120
+	f := newSpeechFloor(t, storetest.Pool(t), 1, lines, 1)
+	heard, other := f.modelVersion(t, "5.1"), f.modelVersion(t, "9.9")
+	var mood int64
+	f.scan(t, &mood, `WITH m AS (INSERT INTO models (name, kind) VALUES ('mood', 'nlp') RETURNING id) INSERT INTO model_versions (model_id, version) SELECT id, '1' FROM m RETURNING id`)
+	version := f.halfSeen(t, heard)
+	evaluation, cell := f.measuredAs(t, version.ID, scoring.Label, "frozen", heard, mood)
+	_, beside := f.measuredAs(t, version.ID, scoring.Label, "frozen", other, mood)
+	_, given := f.measuredAs(t, version.ID, scoring.Label, "frozen", 0, mood) // the truth itself, which leans as its makers did
+	sheets := map[int64]*scoring.Sheet{cell: {}, beside: {}, given: {}}
+	at := f.positions(t, version)
+	for id, sheet := range sheets {
+		sheet.Task, sheet.Classes = scoring.Label, []string{"joy", "none"}
+		for position := range lines {
+			truth := int32(at[position] / 2 % 2)
+			mark := scoring.Mark{Truth: truth, Said: truth, TruthAt: -1, SaidAt: -1}
+			if wrong := at[position]/4%2 == 0; wrong && (id == beside || at[position]%2 != 0) {
+				mark.Said = 1 - truth
+			}
+			sheet.Scores = append(sheet.Scores, scoring.Score{Position: position, Group: int64(-1 - position), Marks: []scoring.Mark{mark}})
+		}
+		f.keep(t, id, *sheet)
+	}
+	if err := f.FlagCells(t.Context(), evaluation); err != nil {
+		t.Fatal(err)
+	}
+	flags, err := f.CellLeanings(t.Context(), System(), cell)
+	if err != nil || len(flags) != 1 || flags[0].Lines != lines/2 || flags[0].Own || !flags[0].Given || !slices.Equal(flags[0].Other, []string{"asr-en@9.9", "mood@1"}) {
+		t.Fatalf("%+v, %v", flags, err)
+	}
+	if b := flags[0].Bias; b == nil || b.Value == nil || b.Measure != "macro_f1" || math.Abs(*b.Value-0.5) > 0.02 || math.Abs(*b.OnFigure-*b.Value/2) > 1e-9 || !b.Real() {
 		t.Errorf("%+v", b)
 	}
 	if none, err := f.CellLeanings(t.Context(), System(), beside); err != nil || len(none) != 0 {

@@ -2,30 +2,22 @@ package attribution
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
-)
 
-// Line is one line of a test set, as two models were measured on it. Seen has it that whoever made its reference had seen what the first
-// of them said, or a model that it comes from; otherwise its reference was made from silence. Others do not belong here.
-type Line struct {
-	Group        int64 // is drawn as a whole
-	Seen         bool
-	Words        float64 // of the reference
-	Errors       float64 // of the first model
-	OthersErrors float64 // of the model that it is compared with
-}
+	"fiducial/internal/scoring"
+)
 
 // What an estimate of reference bias lacks.
 const (
 	FewBlind = "few_blind" // too few lines whose references were made from silence
 	FewSeen  = "few_seen"  // too few of the others
 	NoOther  = "no_other"  // no other model was measured on the same lines
+	NoFigure = "no_figure" // the measure is not defined on lines of either kind
 )
 
-// Bias is how much too good a model looks on lines whose references lean towards it. It is a difference of differences: how far the model
-// is ahead of another one on the leaning lines, less how far it is ahead on blind ones. Whatever makes lines hard does so for both models, and
-// falls out.
+// Bias is how much too good a model looks on lines whose references lean towards it, in the headline measure of its task. It is a difference of
+// differences: how far the model is ahead of another one on the leaning lines, less how far it is ahead on blind ones. Whatever makes lines hard
+// does so for both models, and falls out.
 type Bias struct {
 	Measure string  `json:"measure"`
 	Target  float64 `json:"target"` // half of the interval that is aimed at
@@ -46,52 +38,92 @@ type Bias struct {
 // fewestLines is how many lines of either kind an estimate needs.
 const fewestLines = 30
 
-const biasDraws = 1000
-
 // Real reports whether the interval is clear of zero.
 func (b Bias) Real() bool { return b.Low != nil && b.High != nil && (*b.Low > 0 || *b.High < 0) }
 
-// ReferenceBias estimates by how much references flatter a model, in word error rate. The interval is the middle 95 % of a bootstrap over
-// the groups: B. Efron and R. Tibshirani, “An Introduction to the Bootstrap” (1993), chapter 13. The same lines give the same estimate.
-func ReferenceBias(lines []Line, target float64) Bias {
-	b := Bias{Measure: "wer", Target: target}
-	var all kinds
-	groups := map[int64]*kinds{}
-	for _, l := range lines {
-		if l.Seen {
-			b.Seen++
-		} else {
-			b.Blind++
-		}
-		all.add(l)
-		if groups[l.Group] == nil {
-			groups[l.Group] = &kinds{}
-		}
-		groups[l.Group].add(l)
+// Sides are the lines of a test set as two models were measured on them: own by the first and others by the other, both with the same
+// positions. Seen has it that whoever made a line's reference had seen what the first of them said, or a model that it comes from; otherwise
+// its reference was made from silence. Other lines do not belong here.
+type Sides struct {
+	Own, Others scoring.Sheet
+	Seen        func(position int) bool
+}
+
+// The places of the four sheets that an estimate is made of.
+const (
+	ownSeen = iota
+	ownBlind
+	othersSeen
+	othersBlind
+)
+
+// ReferenceBias estimates by how much references flatter a model. The interval is the middle 95 % of a bootstrap over the groups: B. Efron and
+// R. Tibshirani, “An Introduction to the Bootstrap” (1993), chapter 13. The same lines give the same estimate.
+func ReferenceBias(sides Sides, target float64, o scoring.Options) Bias {
+	measure, higher := scoring.HeadlineOf(sides.Own.Task)
+	b := Bias{Measure: measure, Target: target}
+	blind := func(position int) bool { return !sides.Seen(position) }
+	joint := scoring.NewJoint()
+	for _, sheet := range scoring.Aligned(sides.Own, sides.Others) {
+		joint.Add(scoring.On(sheet, sides.Seen))
+		joint.Add(scoring.On(sheet, blind))
 	}
-	parts := make([]kinds, 0, len(groups))
-	for _, id := range sortedKeys(groups) {
-		parts = append(parts, *groups[id])
+	seen := scoring.On(sides.Own, sides.Seen)
+	b.Seen, b.Blind = len(seen.Scores), len(sides.Own.Scores)-len(seen.Scores)
+	drawn := joint.Draw(o)
+	ahead := func(values []float64) (seen, blind float64) {
+		seen, blind = values[ownSeen]-values[othersSeen], values[ownBlind]-values[othersBlind]
+		if !higher {
+			seen, blind = -seen, -blind
+		}
+		return seen, blind
 	}
-	seen, blind, both := draws(parts)
+	var onSeen, onBlind, both []float64
+	for _, values := range drawn.Draws {
+		s, w := ahead(values)
+		onSeen, onBlind, both = append(onSeen, s), append(onBlind, w), append(both, s-w)
+	}
+	s, w := ahead(drawn.Values)
 	switch {
-	case b.Blind < fewestLines || all.blind.words == 0:
+	case b.Blind < fewestLines || math.IsNaN(w):
 		b.Lacks = FewBlind
 		// What the blind lines will scatter like is not known yet: like the others.
-		b.Needed = max(fewestLines, neededLines(target, 0, half(seen), b.Seen))
+		b.Needed = max(fewestLines, neededLines(target, 0, half(onSeen), b.Seen))
 		return b
-	case b.Seen < fewestLines || all.seen.words == 0:
+	case b.Seen < fewestLines || math.IsNaN(s):
 		b.Lacks = FewSeen
 		return b
 	}
-	value := all.blind.ahead() - all.seen.ahead()
-	low, high := middle(both)
-	onFigure := value * all.seen.words / (all.seen.words + all.blind.words)
-	b.Value, b.Low, b.High, b.OnFigure = &value, &low, &high, &onFigure
-	if (high-low)/2 > target {
-		b.Needed = max(b.Blind+1, neededLines(target, half(seen), half(blind), b.Blind))
+	value := s - w
+	b.Low, b.High = drawn.Interval(value, both)
+	if b.Low == nil || b.High == nil {
+		b.Lacks = NoFigure
+		return b
+	}
+	onFigure := value * weight(&seen) / weight(&sides.Own)
+	b.Value, b.OnFigure = &value, &onFigure
+	if (*b.High-*b.Low)/2 > target {
+		b.Needed = max(b.Blind+1, neededLines(target, half(onSeen), half(onBlind), b.Blind))
 	}
 	return b
+}
+
+// weight is how much lines weigh in the figure of all: by what the measure counts in them.
+func weight(sheet *scoring.Sheet) (sum float64) {
+	for i := range sheet.Scores {
+		s := &sheet.Scores[i]
+		switch sheet.Task {
+		case scoring.Speech:
+			sum += float64(s.Words.Reference())
+		case scoring.Detection:
+			sum += float64(len(s.Image.Objects))
+		case scoring.Label:
+			sum++
+		case scoring.Labels, scoring.Spans:
+			sum += float64(len(s.Marks))
+		}
+	}
+	return sum
 }
 
 // neededLines is how many lines bring the half of the interval to the target, where fixed is the part that they do not change, and scatter
@@ -107,76 +139,24 @@ func neededLines(target, fixed, scatter float64, n int) int {
 	return int(math.Ceil(float64(n) * scatter * scatter / room))
 }
 
-// sums are of some lines.
-type sums struct{ words, errors, others float64 }
-
-// ahead is by how much the first model's word error rate is the greater one.
-func (s sums) ahead() float64 {
-	if s.words == 0 {
-		return math.NaN()
-	}
-	return (s.errors - s.others) / s.words
-}
-
-type kinds struct{ seen, blind sums }
-
-func (k *kinds) add(l Line) {
-	s := &k.blind
-	if l.Seen {
-		s = &k.seen
-	}
-	s.words, s.errors, s.others = s.words+l.Words, s.errors+l.Errors, s.others+l.OthersErrors
-}
-
-func (k *kinds) join(o kinds) {
-	for _, p := range [][2]*sums{{&k.seen, &o.seen}, {&k.blind, &o.blind}} {
-		p[0].words, p[0].errors, p[0].others = p[0].words+p[1].words, p[0].errors+p[1].errors, p[0].others+p[1].others
-	}
-}
-
-// draws draws the groups again and again, and returns how far the first model is ahead on lines of either kind, and what these differ in.
-func draws(parts []kinds) (seen, blind, both []float64) {
-	dice := rand.New(rand.NewPCG(1, uint64(len(parts)))) //nolint:gosec // drawn to measure, not to hide
-	for range biasDraws {
-		var k kinds
-		for range parts {
-			k.join(parts[dice.IntN(len(parts))])
-		}
-		s, b := k.seen.ahead(), k.blind.ahead()
-		seen, blind, both = append(seen, s), append(blind, b), append(both, b-s)
-	}
-	return defined(seen), defined(blind), defined(both)
-}
-
 // defined are the values in order, without those that were not defined.
 func defined(values []float64) []float64 {
-	values = slices.DeleteFunc(values, math.IsNaN)
+	values = slices.DeleteFunc(slices.Clone(values), math.IsNaN)
 	slices.Sort(values)
 	return values
 }
 
 // middle holds 95 % of what is in order.
 func middle(values []float64) (low, high float64) {
-	if len(values) == 0 {
-		return math.Inf(-1), math.Inf(1)
-	}
 	at := func(q float64) float64 { return values[int(q*float64(len(values)-1)+0.5)] }
 	return at(0.025), at(0.975)
 }
 
+// half is half of the interval that values hold.
 func half(values []float64) float64 {
-	if len(values) == 0 {
+	if values = defined(values); len(values) == 0 {
 		return 0
 	}
 	low, high := middle(values)
 	return (high - low) / 2
-}
-
-func sortedKeys[V any](m map[int64]V) []int64 {
-	keys := make([]int64, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

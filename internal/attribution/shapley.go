@@ -3,6 +3,7 @@ package attribution
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // Factor is something that may have changed between two measurements.
@@ -24,9 +25,13 @@ type Division struct {
 	Parts []Part  `json:"parts"` // of what changed
 	// Remainder is of what cannot be measured any more: the states in Missing, and lines that are not known in every state.
 	Remainder float64 `json:"remainder"`
-	Missing   []State `json:"missing,omitempty"`
-	Lines     int     `json:"lines"`             // of both measurements
-	Unknown   int     `json:"unknown,omitempty"` // of those, that are not known in every state
+	// RemainderLow to High hold the remainder as Low and High of a part do. Groups is what they are drawn from, 0: there are none.
+	RemainderLow  *float64 `json:"remainder_low,omitempty"`
+	RemainderHigh *float64 `json:"remainder_high,omitempty"`
+	Groups        int      `json:"groups,omitempty"`
+	Missing       []State  `json:"missing,omitempty"`
+	Lines         int      `json:"lines"`             // of both measurements
+	Unknown       int      `json:"unknown,omitempty"` // of those, that are not known in every state
 	// Items that the earlier measurement alone has, and the later one alone; items of both with another truth, under the same definitions and
 	// since a definition is another.
 	Lost      int `json:"lost,omitempty"`
@@ -42,7 +47,13 @@ func (d *Division) Difference() float64 { return d.To - d.From }
 type Part struct {
 	Factor Factor  `json:"factor"`
 	Value  float64 `json:"value"`
+	// Low and High hold it with 95 % confidence; nil: there is nothing to draw.
+	Low  *float64 `json:"low,omitempty"`
+	High *float64 `json:"high,omitempty"`
 }
+
+// Real reports whether the interval is clear of zero.
+func (p *Part) Real() bool { return p.Low != nil && p.High != nil && (*p.Low > 0 || *p.High < 0) }
 
 // State is one in between the two measurements: these factors as they are later, the others as they were.
 type State struct {
@@ -94,9 +105,35 @@ func Divide(factors []Factor, values []float64, from, to float64) Division {
 	d := Division{From: from, To: to, Parts: make([]Part, len(factors))}
 	parts, remainder := Shapley(len(factors), values)
 	for k, factor := range factors {
-		d.Parts[k] = Part{factor, parts[k]}
+		d.Parts[k] = Part{Factor: factor, Value: parts[k]}
 	}
 	known := values[len(values)-1] - values[0]
 	d.Remainder = remainder + (to - from - known)
 	return d
+}
+
+// Draw is what one draw of the groups measures: every state, as Divide has them, and both measurements on all lines.
+type Draw struct {
+	Values   []float64
+	From, To float64
+}
+
+// Spread gives the parts and the remainder their intervals. Each draw is divided like the measurements themselves, so that in each of them, too,
+// the parts and the remainder sum to the difference. interval is that of a value by what it is in the draws.
+func (d *Division) Spread(factors []Factor, draws []Draw, groups int, interval func(value float64, drawn []float64) (low, high *float64)) {
+	d.Groups = groups
+	drawn, remainders := make([][]float64, len(d.Parts)), make([]float64, 0, len(draws))
+	for _, draw := range draws {
+		one := Divide(factors, draw.Values, draw.From, draw.To)
+		for k := range one.Parts {
+			drawn[k] = append(drawn[k], one.Parts[k].Value)
+		}
+		remainders = append(remainders, one.Remainder)
+	}
+	for k := range d.Parts {
+		d.Parts[k].Low, d.Parts[k].High = interval(d.Parts[k].Value, drawn[k])
+	}
+	if d.Remainder != 0 || slices.ContainsFunc(remainders, func(v float64) bool { return v != 0 }) {
+		d.RemainderLow, d.RemainderHigh = interval(d.Remainder, remainders)
+	}
 }

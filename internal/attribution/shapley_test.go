@@ -92,6 +92,49 @@ func TestShapleyProperties(t *testing.T) {
 	})
 }
 
+// In each draw, too, the parts and the remainder sum to the difference: what they are over the draws sums to what the difference is.
+func TestPartsSumInEveryDraw(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 4).Draw(t, "factors")
+		factors := []attribution.Factor{attribution.Model, attribution.Data, attribution.Labels, attribution.Definition}[:n]
+		value := rapid.Float64Range(0, 1)
+		lost := rapid.SliceOfN(rapid.Bool(), 1<<n, 1<<n).Draw(t, "lost")
+		some := func() attribution.Draw {
+			d := attribution.Draw{From: value.Draw(t, "from"), To: value.Draw(t, "to"), Values: make([]float64, 1<<n)}
+			for set := range d.Values {
+				if d.Values[set] = value.Draw(t, "value"); lost[set] && set > 0 && set < 1<<n-1 {
+					d.Values[set] = math.NaN()
+				}
+			}
+			return d
+		}
+		draws := []attribution.Draw{some(), some(), some()}
+		whole := some()
+		d := attribution.Divide(factors, whole.Values, whole.From, whole.To)
+		var sums [3]float64
+		parts := 0
+		d.Spread(factors, draws, 7, func(of float64, drawn []float64) (low, high *float64) {
+			if len(drawn) != len(draws) {
+				t.Fatalf("%d draws of %v", len(drawn), of)
+			}
+			for i, v := range drawn {
+				sums[i] += v
+			}
+			parts++
+			return &drawn[0], &drawn[2]
+		})
+		if parts < n || d.Groups != 7 || (parts > n) != (d.RemainderLow != nil) {
+			t.Fatalf("%d parts: %+v", parts, d)
+		}
+		for i, draw := range draws {
+			if math.Abs(sums[i]-(draw.To-draw.From)) > 1e-12 {
+				t.Fatalf("draw %d sums to %v, not to %v", i, sums[i], draw.To-draw.From)
+			}
+		}
+	})
+}
+
 func anyNaN(values []float64) bool {
 	for _, v := range values {
 		if math.IsNaN(v) {
