@@ -61,7 +61,7 @@ func (f *demoFill) addEvaluations(ctx context.Context) error {
 	}
 	c := f.line(project)
 	for _, step := range []func(context.Context, []*demoTurn) error{
-		c.writeRules, c.bringTruth, c.releaseEars, c.releaseMoods, c.freezeChecks, c.runChain, c.leaningRun, c.auditLabels,
+		c.writeRules, c.bringTruth, c.releaseEars, c.releaseMoods, c.dateReleases, c.freezeChecks, c.runChain, c.leaningRun, c.auditLabels,
 	} {
 		if err := step(ctx, turns); err != nil {
 			return err
@@ -164,6 +164,23 @@ func (c *demoLine) releaseMoods(ctx context.Context, _ []*demoTurn) error {
 	return nil
 }
 
+// releasedAgo is how many days ago the versions were released: each before the first run that measures it.
+var releasedAgo = map[string]int{
+	demoRecognizer + "@1.0": 352, demoMood + "@1": 344, demoRecognizer + "@1.1": 255, demoMood + "@2": 166, demoRecognizer + "@2.0": 6,
+}
+
+// dateReleases puts the releases where they lie in the year, on the timeline, too.
+func (c *demoLine) dateReleases(ctx context.Context, _ []*demoTurn) error {
+	batch := &pgx.Batch{}
+	for name, days := range releasedAgo {
+		model, version, _ := strings.Cut(name, "@")
+		batch.Queue(`
+			WITH v AS (UPDATE model_versions v SET created_at = $3 FROM models m WHERE m.id = v.model_id AND m.name = $1 AND v.version = $2 RETURNING v.id)
+			UPDATE changes SET at = $3 WHERE model_version_id IN (SELECT id FROM v)`, model, version, c.day(-days).Add(9*time.Hour))
+	}
+	return c.Pool.SendBatch(ctx, batch).Close()
+}
+
 // answerAll writes what a version answers about everything that can be said in an utterance: what the recognizers heard, and the truth.
 func (c *demoLine) answerAll(ctx context.Context, id int64, version string, configuration []byte) error {
 	//nolint:rowserrcheck // ForEachRow checks it
@@ -228,6 +245,7 @@ func (c *demoLine) runChain(ctx context.Context, _ []*demoTurn) error {
 	for _, change := range []store.NewChange{
 		{Title: "1.1 of the recognizer goes out", System: "care line", Release: demoRecognizer + "@1.1"},
 		{Title: "The telephones answer with another codec", System: "telephony", Body: "G.722 instead of G.711, on every line of the north."},
+		{Title: "Calls wait in one queue for all towns", System: "telephony"},
 		{Title: "Rolled back to the old codec in two towns", System: "telephony", Kind: "intervention"},
 	} {
 		change.At = c.day(-map[string]int{"care line": 240, "telephony": 60}[change.System])
