@@ -16,6 +16,7 @@ import (
 func (s *Server) cellRoutes(r router) {
 	r.get("/cells/{cell}", access.ReadEvaluations, s.showCell)
 	r.get("/cells/{cell}/figures.csv", access.ReadEvaluations, s.cellFiguresCSV)
+	r.get("/cells/{cell}/trend", access.ReadEvaluations, s.showCellTrend)
 	r.get("/cells/{cell}/trend.csv", access.ReadEvaluations, s.cellTrendCSV)
 }
 
@@ -42,11 +43,12 @@ func (s *Server) showCell(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := cellView(c, actorOf(r))
-	trend, err := s.trendView(r, c)
+	trend, err := s.trendView(r, c, store.TrendMeasure{}, cellHref(c.ID))
 	if err != nil {
 		return err
 	}
 	if len(trend.Points) > 1 {
+		trend.More = trendHref(c.ID)
 		v.Trend = &trend
 	}
 	shares, err := s.attributionView(r, c)

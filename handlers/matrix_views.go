@@ -41,6 +41,7 @@ var measureWords = map[string]string{
 	"insertions": "Insertions", "deletions": "Deletions", "substitutions": "Substitutions", "same_words": "Items without an error", "hamming_loss": "Hamming loss",
 	"mer": "MER", "wil": "WIL", "utterances_wrong": "Utterances with an error", "micro_precision": "Precision, micro", "micro_recall": "Recall, micro",
 	"ap_small": "AP of small ones", "ap_medium": "AP of medium ones", "ap_large": "AP of large ones", "ar1": "AR at 1", "ar10": "AR at 10",
+	"f1": "F1", "ap": "AP", store.CalibrationError: "Calibration error", store.CalibrationWorst: "Worst calibration error", store.CalibrationBrier: "Brier score of confidence",
 	"ar_small": "AR of small ones", "ar_medium": "AR of medium ones", "ar_large": "AR of large ones",
 }
 

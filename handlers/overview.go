@@ -207,7 +207,7 @@ func (s *Server) overviewTrend(r *http.Request, actor store.Actor, v *verdicts) 
 	if err != nil {
 		return nil, err
 	}
-	points, err := s.Store.CellTrend(r.Context(), actor, c.ID)
+	points, err := s.Store.CellTrend(r.Context(), actor, c.ID, store.TrendMeasure{})
 	if err != nil {
 		return nil, err
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"fiducial/internal/access"
 	"fiducial/internal/scoring"
 )
 
@@ -116,50 +114,4 @@ func (s *Store) cellBeside(ctx context.Context, actor Actor, c *CellPage) error 
 		return fmt.Errorf("siblings of cell %d: %w", c.ID, err)
 	}
 	return nil
-}
-
-// TrendPoint is a cell on the axis of time: At is when the combination was first measured on its version.
-type TrendPoint struct {
-	Cell    int64
-	Path    []int64
-	Models  []string // NAME@VERSION, or Reference
-	Dataset string
-	Number  int
-	Value   *float64
-	Low     *float64
-	High    *float64
-	Items   int
-	At      time.Time
-}
-
-// trendPoints is how many points a trend has at most, the latest.
-const trendPoints = 400
-
-// CellTrend returns what the same models measured on the versions of the same dataset, in the order of time: all
-// combinations whose last one is a version of the same model.
-func (s *Store) CellTrend(ctx context.Context, actor Actor, cell int64) ([]TrendPoint, error) {
-	if err := actor.may(access.ReadEvaluations); err != nil {
-		return nil, err
-	}
-	rows, err := s.pool.Query(ctx, `
-		SELECT * FROM (
-			SELECT o.id AS cell, o.path, names_of_path(o.path) AS models, d.name AS dataset, v.number, o.value, o.low, o.high, o.items,
-				coalesce((SELECT min(e.created_at) FROM evaluation_steps t JOIN evaluations e ON e.id = t.evaluation_id
-					WHERE t.version_id = o.version_id AND t.path = o.path AND e.chain_id = r.chain_id), o.computed_at) AS at
-			FROM cells c JOIN evaluations r ON r.id = c.evaluation_id JOIN dataset_versions w ON w.id = c.version_id
-			JOIN model_versions cm ON cm.id = c.path[cardinality(c.path)]
-			JOIN dataset_versions v ON v.dataset_id = w.dataset_id JOIN datasets d ON d.id = v.dataset_id
-			JOIN cells o ON o.version_id = v.id AND o.split = c.split AND o.labels = c.labels AND o.normalizer = c.normalizer AND o.measure = c.measure
-				AND cardinality(o.path) = cardinality(c.path)
-			JOIN model_versions om ON om.id = o.path[cardinality(o.path)] AND om.model_id = cm.model_id
-			WHERE c.id = @cell AND `+seesVersion+`
-			ORDER BY at DESC, o.id DESC LIMIT @limit) t ORDER BY at, cell`, actor.args(pgx.NamedArgs{"cell": cell, "limit": trendPoints}))
-	if err != nil {
-		return nil, fmt.Errorf("trend of cell %d: %w", cell, err)
-	}
-	points, err := pgx.CollectRows(rows, pgx.RowToStructByName[TrendPoint])
-	if err != nil {
-		return nil, fmt.Errorf("trend of cell %d: %w", cell, err)
-	}
-	return points, nil
 }

@@ -57,6 +57,20 @@ func TestComponents(t *testing.T) {
 	}
 }
 
+// What was done on one day is one mark with one number, and all of it is listed.
+func TestTicksOfADay(t *testing.T) {
+	t.Parallel()
+	at := func(day, hour int) time.Time { return time.Date(2026, 3, day, hour, 0, 0, 0, time.UTC) }
+	html := render(t, ui.Ticks([]ui.Tick{
+		{At: at(1, 9), Title: "First"}, {At: at(1, 23), Title: "Second", Intervention: true}, {At: at(2, 0), Title: "Third"},
+	}))
+	for want, times := range map[string]int{"data-at=": 2, `data-kind="intervention"`: 1, `class="n"`: 2, "First": 1, "Second": 1, "Third": 1, "3 changes in this time": 1} {
+		if got := strings.Count(html, want); got != times {
+			t.Errorf("%s: %d times, want %d:\n%s", want, got, times, html)
+		}
+	}
+}
+
 func TestNumber(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{0: "0", 999: "999", 1204: "1\u00a0204", -1234567: "−1\u00a0234\u00a0567"} {

@@ -1,5 +1,5 @@
 import uPlot from "uplot";
-import type { Tick } from "../shared/ticks";
+import { type Mark, marksOf, type Tick } from "../shared/ticks";
 import { align, type Aligned, type Point, reach } from "./data";
 import { type Palette, paletteOf } from "./palette";
 
@@ -13,6 +13,8 @@ export interface Subject {
 
 // Space round the axes in CSS pixels: above, for the numbers of the ticks.
 const above = 18;
+// How far the numbers of two ticks must lie apart, in CSS pixels.
+const apart = 22;
 const fonts = '11px "Plex Sans", system-ui, sans-serif';
 const day = 86_400;
 
@@ -115,6 +117,7 @@ function under(u: uPlot, subject: Subject, aligned: Aligned, palette: Palette): 
     ctx.stroke();
   }
   for (const tick of subject.ticks) tickMark(u, tick, palette);
+  for (const mark of marksOf(subject.ticks, (at) => u.valToPos(at, "x", true), apart * devicePixelRatio)) tickLabel(u, mark, palette);
   ctx.restore();
 }
 
@@ -129,11 +132,16 @@ function tickMark(u: uPlot, tick: Tick, palette: Palette): void {
   ctx.lineTo(x, bbox.top + bbox.height);
   ctx.stroke();
   ctx.setLineDash([]);
-  ctx.fillStyle = tick.intervention ? palette.accentText : palette.ink;
+}
+
+function tickLabel(u: uPlot, mark: Mark, palette: Palette): void {
+  const { ctx, bbox } = u;
+  if (mark.place < bbox.left || mark.place > bbox.left + bbox.width) return;
+  ctx.fillStyle = mark.ticks.some((t) => t.intervention) ? palette.accentText : palette.ink;
   ctx.font = fontOf(500);
   ctx.textAlign = "center";
   ctx.textBaseline = "bottom";
-  ctx.fillText(String(tick.number), x, bbox.top - 3 * devicePixelRatio);
+  ctx.fillText(mark.label, mark.place, bbox.top - 3 * devicePixelRatio);
 }
 
 function fontOf(weight: number): string {
