@@ -69,11 +69,12 @@ func blindAuditRow(actor store.Actor, version store.DatasetVersion, a store.Blin
 	row := web.BlindAuditRow{
 		ID: a.ID, State: a.State, Error: a.Error, Items: a.Items, Answered: a.Answered, Decided: a.Decided, By: a.CreatedBy, At: a.CreatedAt, ReportedAt: orZero(a.ReportedAt),
 	}
-	if a.Batch != 0 {
-		row.Batch = fmt.Sprintf("batch %d of %s", a.Batch, a.Slug)
+	for _, b := range a.Batches {
+		batch := web.AuditBatchView{Name: fmt.Sprintf("batch %d of %s", b.Number, b.Project)}
 		if actor.Allowed(access.ReadItems) {
-			row.BatchHref = fmt.Sprintf("/projects/%s/batches/%d", a.Slug, a.Batch)
+			batch.Href = fmt.Sprintf("/projects/%s/batches/%d", b.Project, b.Number)
 		}
+		row.Batches = append(row.Batches, batch)
 	}
 	if actor.Allowed(access.RunEvaluations) && (a.State == store.AuditOpen || a.State == store.AuditClosed) {
 		row.Again = fmt.Sprintf("%s/%d/report", auditsPath(version), a.ID)

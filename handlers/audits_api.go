@@ -35,18 +35,17 @@ type auditJSON struct {
 	Seed       int64              `json:"seed"`
 	State      string             `json:"state" enum:"waiting,open,failed,closed"`
 	Error      string             `json:"error,omitempty"`
-	Project    string             `json:"project,omitempty" example:"calls"`
-	Batch      int                `json:"batch,omitempty" example:"12"`
+	Batches    []store.AuditBatch `json:"batches" doc:"One in each project that the lines are of; none until they are drawn."`
 	Answered   int                `json:"answered"`
 	Decided    int                `json:"decided"`
-	Report     *store.AuditReport `json:"report,omitempty" doc:"Missing until it is made: when the batch is approved, or asked for."`
+	Report     *store.AuditReport `json:"report,omitempty" doc:"Missing until it is made: when its batches are approved, or asked for."`
 	CreatedAt  time.Time          `json:"created_at"`
 	ReportedAt *time.Time         `json:"reported_at,omitempty"`
 }
 
 func auditAsJSON(a store.BlindAudit) auditJSON {
 	return auditJSON{
-		ID: a.ID, Items: a.Items, Seed: a.Seed, State: a.State, Error: a.Error, Project: a.Slug, Batch: a.Batch, Answered: a.Answered, Decided: a.Decided, Report: a.Report,
+		ID: a.ID, Items: a.Items, Seed: a.Seed, State: a.State, Error: a.Error, Batches: a.Batches, Answered: a.Answered, Decided: a.Decided, Report: a.Report,
 		CreatedAt: a.CreatedAt, ReportedAt: a.ReportedAt,
 	}
 }
@@ -58,7 +57,7 @@ func (s *Server) auditOperations(a api) {
 	tags := []string{"Datasets"}
 	operation(a, access.RunEvaluations, huma.Operation{
 		OperationID: "start-audit", Method: http.MethodPost, Path: "/datasets/{dataset}/versions/{number}/audits", Tags: tags, Summary: "Have test lines labeled once more, blind",
-		Description: "Lines of the test split are drawn at random and become a batch. Whoever had not labeled one labels it again, and sees neither the label nor what a " +
+		Description: "Lines of the test split are drawn at random and become a batch in each project that they are of. Whoever had not labeled one labels it again, and sees neither the label nor what a " +
 			"model said. What differs is the share of wrong test labels.",
 		DefaultStatus: http.StatusCreated, Errors: []int{unknown, refused},
 	}, s.apiStartAudit)

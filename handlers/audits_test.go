@@ -60,14 +60,15 @@ func TestProgramsAuditLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	var one struct {
-		State, Project string
-		Items          int
-		Report         *store.AuditReport
+		State   string
+		Batches []store.AuditBatch
+		Items   int
+		Report  *store.AuditReport
 	}
 	if err := json.Unmarshal(call(http.MethodGet, "/audits/1", "").want(http.StatusOK).Body.Bytes(), &one); err != nil {
 		t.Fatal(err)
 	}
-	if one.State != store.AuditOpen || one.Project != "hot" || one.Items != 2 || one.Report == nil || one.Report.Differ.High != 1 {
+	if one.State != store.AuditOpen || len(one.Batches) != 1 || one.Batches[0].Project != "hot" || one.Batches[0].Number != 1 || one.Items != 2 || one.Report == nil || one.Report.Differ.High != 1 {
 		t.Errorf("%+v", one)
 	}
 	call(http.MethodGet, "/audits/9", "").want(http.StatusNotFound)

@@ -53,14 +53,16 @@ type auditedItem struct {
 	Kind, Normalizer         string
 }
 
-// ReportAudit measures what an audit has found so far, and closes the audit once its batch has come to its end. Doing it again comes
+// endedAudit is the condition that every batch of audit a has come to its end.
+const endedAudit = `NOT EXISTS (SELECT FROM audit_batches x JOIN batches b ON b.id = x.batch_id WHERE x.audit_id = a.id AND NOT ` + finishedBatch + `)`
+
+// ReportAudit measures what an audit has found so far, and closes the audit once its batches have come to their end. Doing it again comes
 // to the same.
 func (s *Store) ReportAudit(ctx context.Context, id int64) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var ended bool
 		err := tx.QueryRow(ctx, `
-			SELECT b.id IS NULL OR `+finishedBatch+` FROM audits a LEFT JOIN batches b ON b.id = a.batch_id
-			WHERE a.id = $1 AND a.state IN ('open', 'closed') FOR NO KEY UPDATE OF a`, id).Scan(&ended)
+			SELECT `+endedAudit+` FROM audits a WHERE a.id = $1 AND a.state IN ('open', 'closed') FOR NO KEY UPDATE OF a`, id).Scan(&ended)
 		if err != nil {
 			return err
 		}
@@ -198,9 +200,9 @@ func (s *Store) AskForAuditReport(ctx context.Context, actor Actor, id int64) er
 	return nil
 }
 
-// askForAudits has reported on every audit whose batch has come to its end since it was last.
+// askForAudits has reported on every audit whose batches have come to their end since it was last.
 func (s *Store) askForAudits(ctx context.Context) error {
-	rows, err := s.pool.Query(ctx, `SELECT a.id FROM audits a JOIN batches b ON b.id = a.batch_id WHERE a.state = 'open' AND `+finishedBatch)
+	rows, err := s.pool.Query(ctx, `SELECT a.id FROM audits a WHERE a.state = 'open' AND `+endedAudit)
 	if err != nil {
 		return fmt.Errorf("audits to report on: %w", err)
 	}

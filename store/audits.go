@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,14 +31,22 @@ type BlindAudit struct {
 	Seed       int64
 	State      string
 	Error      string // why it failed
-	Slug       string // the batch's project, "" for none
-	Batch      int    // its number, 0 for none
-	Answered   int    // of its items
+	Batches    []AuditBatch
+	Answered   int // of its items
 	Decided    int
 	Report     *AuditReport
 	CreatedBy  string
 	CreatedAt  time.Time
 	ReportedAt *time.Time
+}
+
+// AuditBatch is the batch of an audit in one of the projects that its lines are of.
+type AuditBatch struct {
+	Project  string `json:"project"` // its slug
+	Number   int    `json:"number"`
+	Items    int    `json:"items"`
+	Answered int    `json:"answered"`
+	Decided  int    `json:"decided"`
 }
 
 // Audits lists the blind audits of a dataset version, the newest first.
@@ -61,9 +71,12 @@ func (s *Store) auditsWhere(ctx context.Context, actor Actor, where string, args
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT a.id, a.version_id AS version, a.items, a.seed, a.state, a.error, coalesce(p.slug, '') AS slug, coalesce(b.number, 0) AS batch,
-			coalesce(b.answered, 0) AS answered, coalesce(b.decided, 0) AS decided, a.report, coalesce(n.name, c.pseudonym, '') AS created_by, a.created_at, a.reported_at
-		FROM audits a JOIN dataset_versions v ON v.id = a.version_id LEFT JOIN batches b ON b.id = a.batch_id LEFT JOIN projects p ON p.id = b.project_id
+		SELECT a.id, a.version_id AS version, a.items, a.seed, a.state, a.error, b.batches, b.answered, b.decided, a.report,
+			coalesce(n.name, c.pseudonym, '') AS created_by, a.created_at, a.reported_at
+		FROM audits a JOIN dataset_versions v ON v.id = a.version_id CROSS JOIN LATERAL (
+			SELECT coalesce(sum(b.answered), 0)::int AS answered, coalesce(sum(b.decided), 0)::int AS decided, coalesce(jsonb_agg(jsonb_build_object(
+				'project', p.slug, 'number', b.number, 'items', b.items, 'answered', b.answered, 'decided', b.decided) ORDER BY p.slug), '[]') AS batches
+			FROM audit_batches x JOIN batches b ON b.id = x.batch_id JOIN projects p ON p.id = b.project_id WHERE x.audit_id = a.id) b
 		LEFT JOIN people c ON c.id = a.created_by LEFT JOIN person_identities n ON n.person_id = a.created_by
 		WHERE `+seesVersion+` AND `+where, actor.args(args))
 	if err != nil {
@@ -76,7 +89,8 @@ func (s *Store) auditsWhere(ctx context.Context, actor Actor, where string, args
 	return list, nil
 }
 
-// StartAudit begins a blind audit of so many lines of a version's test split: a job draws them and opens a batch of them. A seed of 0
+// StartAudit begins a blind audit of so many lines of a version's test split: a job draws them and opens a batch of them in
+// each project that they are of. A seed of 0
 // means any.
 func (s *Store) StartAudit(ctx context.Context, actor Actor, version DatasetVersion, items int, seed int64) (id int64, err error) {
 	if err := actor.may(access.RunEvaluations); err != nil {
@@ -171,7 +185,10 @@ func (s *Store) FailAudit(ctx context.Context, id int64, reason string) error {
 const auditable = `l.split = 'test' AND i.state = 'ready' AND (t.id IS NULL OR t.state = 'adjudicated' AND t.live = 0 AND t.votes < 9)
 	AND (b.id IS NULL OR ` + finishedBatch + `) AND EXISTS (SELECT FROM truths u WHERE u.id = l.truth_id AND u.current)`
 
-// draw chooses the lines, makes a batch of them, and opens a place for one more answer in each.
+// auditLine is a line that was drawn.
+type auditLine struct{ Item, Truth, Project int64 }
+
+// draw chooses the lines, makes a batch of those of each project, and opens a place for one more answer in each.
 func (a waitingAudit) draw(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
 		SELECT l.item_id, l.truth_id, i.project_id FROM dataset_lines l JOIN items i ON i.id = l.item_id
@@ -180,54 +197,55 @@ func (a waitingAudit) draw(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	type line struct{ Item, Truth, Project int64 }
-	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[line])
+	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[auditLine])
 	if err != nil {
 		return err
 	}
 	if len(lines) == 0 {
 		return invalid("", "No test line can be looked at again: their items are gone, have another truth by now, or are in a batch that is not finished.")
 	}
-	items := make([]int64, len(lines))
-	for i, l := range lines {
-		if items[i] = l.Item; l.Project != lines[0].Project {
-			return invalid("", "The test lines are of several projects. Freeze a version of one project and audit that.")
-		}
+	of := map[int64][]int64{}
+	for _, l := range lines {
+		of[l.Project] = append(of[l.Project], l.Item)
 	}
-	project := lines[0].Project
-	actor := Actor{PersonID: a.CreatedBy, TokenID: a.Token, Role: access.Admin}
-	if _, err := lockProject(ctx, tx, System(), project); err != nil {
-		return err
+	projects := slices.Sorted(maps.Keys(of))
+	for _, project := range projects {
+		if _, err := lockProject(ctx, tx, System(), project); err != nil {
+			return err
+		}
 	}
 	for _, l := range lines {
 		if _, err := tx.Exec(ctx, `INSERT INTO audit_items (audit_id, item_id, truth_id) VALUES ($1, $2, $3)`, a.ID, l.Item, l.Truth); err != nil {
 			return fmt.Errorf("items of an audit: %w", err)
 		}
 	}
+	for _, project := range projects { // in the order of their ids, as whoever locks several queues
+		if err := a.open(ctx, tx, project, of[project]); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, `UPDATE audits SET state = 'open', items = (SELECT count(*) FROM audit_items WHERE audit_id = $1) WHERE id = $1`, a.ID)
+	return err
+}
+
+// open makes the batch of one project, keeps what came into it, and has each of its items answered once more.
+func (a waitingAudit) open(ctx context.Context, tx pgx.Tx, project int64, items []int64) error {
+	actor := Actor{PersonID: a.CreatedBy, TokenID: a.Token, Role: access.Admin}
 	batch, err := makeBatch(ctx, tx, actor, madeBatch{Project: project, Title: "Blind audit of " + a.Name}, items)
 	if err != nil {
 		return err
 	}
-	return a.open(ctx, tx, project, batch)
-}
-
-// open keeps what came into the batch and has each of its items answered once more.
-func (a waitingAudit) open(ctx context.Context, tx pgx.Tx, project, batch int64) error {
-	rows, err := tx.Query(ctx, `
+	tasks, err := collectIDs(ctx, tx, `
 		UPDATE tasks t SET state = 'open', overlap = t.votes + t.live + 1, version = t.version + 1, changed_at = now()
 		FROM batch_items c WHERE c.batch_id = $1 AND t.id = c.task_id AND t.state = 'adjudicated' RETURNING t.id`, batch)
-	if err != nil {
-		return err
-	}
-	tasks, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("tasks of an audit: %w", err)
 	}
 	steps := &pgx.Batch{}
+	steps.Queue(`INSERT INTO audit_batches (audit_id, batch_id) VALUES ($1, $2)`, a.ID, batch)
 	steps.Queue(`
-		DELETE FROM audit_items i WHERE i.audit_id = $1 AND NOT EXISTS (SELECT FROM batch_items c WHERE c.batch_id = $2 AND c.item_id = i.item_id)`, a.ID, batch)
-	steps.Queue(`
-		UPDATE audits SET state = 'open', batch_id = $2, items = (SELECT count(*) FROM audit_items WHERE audit_id = $1) WHERE id = $1`, a.ID, batch)
+		DELETE FROM audit_items i WHERE i.audit_id = $1 AND i.item_id = ANY($3)
+		  AND NOT EXISTS (SELECT FROM batch_items c WHERE c.batch_id = $2 AND c.item_id = i.item_id)`, a.ID, batch, items)
 	if err := tx.SendBatch(ctx, steps).Close(); err != nil {
 		return fmt.Errorf("audit %d: %w", a.ID, err)
 	}

@@ -12,9 +12,18 @@ import (
 // audited has every item labeled by the first labeler and decided, freezes them all as test lines, and starts an audit of n of them.
 func (b *bench) audited(t *testing.T, n int) (DatasetVersion, int64) {
 	t.Helper()
+	b.labelAll(t)
+	recipe := manifest.Default()
+	recipe.Projects, recipe.Shares = []string{b.project.Slug}, manifest.Shares{Test: 1000}
+	return b.auditOf(t, recipe, n)
+}
+
+// labelAll has every item labeled by the first labeler, and decided.
+func (b *bench) labelAll(t *testing.T) {
+	t.Helper()
 	for i, item := range b.items {
-		b.exec(t, `INSERT INTO item_texts (item_id, external_key) VALUES ($1, $2)`, item, fmt.Sprintf("strip-%d.png", i))
-		b.exec(t, `INSERT INTO item_salts (item_id, salt) VALUES ($1, sha256($2))`, item, fmt.Appendf(nil, "salt %d", i))
+		b.exec(t, `INSERT INTO item_texts (item_id, external_key) VALUES ($1, $2)`, item, fmt.Sprintf("%s-%d.png", b.project.Slug, i))
+		b.exec(t, `INSERT INTO item_salts (item_id, salt) VALUES ($1, sha256($2))`, item, fmt.Appendf(nil, "salt of %s %d", b.project.Slug, i))
 	}
 	for range b.items {
 		b.mustSubmit(t, b.labelers[0], b.mustClaim(t, b.labelers[0]))
@@ -22,8 +31,11 @@ func (b *bench) audited(t *testing.T, n int) (DatasetVersion, int64) {
 	for _, item := range b.items {
 		b.mustDecide(t, item, Approved)
 	}
-	recipe := manifest.Default()
-	recipe.Projects, recipe.Shares = []string{b.project.Slug}, manifest.Shares{Test: 1000}
+}
+
+// auditOf freezes what a recipe selects, and starts an audit of n lines of it.
+func (b *bench) auditOf(t *testing.T, recipe manifest.Recipe, n int) (DatasetVersion, int64) {
+	t.Helper()
 	version, err := b.Freeze(t.Context(), System(), "strips", recipe)
 	if err == nil {
 		err = b.FillVersion(t.Context(), version.ID)
@@ -34,7 +46,7 @@ func (b *bench) audited(t *testing.T, n int) (DatasetVersion, int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := b.StartAudit(t.Context(), b.reviewer, version, n, 7)
+	id, err := b.StartAudit(t.Context(), System(), version, n, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,12 +58,30 @@ func (b *bench) audited(t *testing.T, n int) (DatasetVersion, int64) {
 	return version, id
 }
 
+// elsewhere is another project of the same store, with people of its own.
+func (b *bench) elsewhere(t *testing.T, slug string, labelers, items int) *bench {
+	t.Helper()
+	o := &bench{floor: &floor{Store: b.Store}}
+	var err error
+	if o.project, err = b.AddProject(t.Context(), System(), NewProject{Slug: slug, Kind: "image", Overlap: 1}); err != nil {
+		t.Fatal(err)
+	}
+	o.scan(t, &o.class, `INSERT INTO classes (project_id, name, slot) VALUES ($1, 'scratch', 0) RETURNING id`, o.project.ID)
+	o.exec(t, `INSERT INTO definitions (class_id, version, published_at) VALUES ($1, 1, now())`, o.class)
+	for range labelers {
+		o.hire(t)
+	}
+	o.addItems(t, items, 0)
+	o.reviewer = o.engage(t, access.Reviewer)
+	return o
+}
+
 func (b *bench) audit(t *testing.T, id int64) BlindAudit {
 	t.Helper()
 	if err := b.ReportAudit(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	a, err := b.Audit(t.Context(), b.reviewer, id)
+	a, err := b.Audit(t.Context(), System(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +94,7 @@ func TestAuditFindsWrongLabels(t *testing.T) {
 	b.exec(t, `INSERT INTO predictions (item_id, purpose) SELECT id, 'prefill' FROM items`)
 	b.exec(t, `INSERT INTO prediction_boxes (prediction_id, position, class_id, x, y, w, h) SELECT id, 0, $1, 0, 0, 9, 9 FROM predictions`, b.class)
 	version, id := b.audited(t, 4)
-	if a := b.audit(t, id); a.State != AuditOpen || a.Items != 4 || a.Batch != 1 || a.Report.Answered != 0 || a.Report.Differ.High != 1 {
+	if a := b.audit(t, id); a.State != AuditOpen || a.Items != 4 || len(a.Batches) != 1 || a.Batches[0].Number != 1 || a.Report.Answered != 0 || a.Report.Differ.High != 1 {
 		t.Fatalf("begun: %+v %+v", a, a.Report)
 	}
 	if _, err := b.StartAudit(t.Context(), b.reviewer, version, 1, 0); !isInvalid(err) {
@@ -149,5 +179,44 @@ func TestAuditsAreRefused(t *testing.T) {
 	}
 	if a, err := b.Audit(t.Context(), b.reviewer, again); err != nil || a.State != AuditFailed || a.Error == "" {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// A version of several projects is audited in a batch of each, by the people of each.
+func TestAuditsReachSeveralProjects(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 2, 4, 1)
+	other := b.elsewhere(t, "coil", 2, 3)
+	for _, bench := range []*bench{b, other} {
+		bench.labelAll(t)
+	}
+	recipe := manifest.Default()
+	recipe.Projects, recipe.Shares = []string{b.project.Slug, other.project.Slug}, manifest.Shares{Test: 1000}
+	version, id := b.auditOf(t, recipe, 7)
+	if a := b.audit(t, id); a.State != AuditOpen || a.Items != 7 || len(a.Batches) != 2 ||
+		a.Batches[0] != (AuditBatch{Project: "coil", Number: 1, Items: 3}) || a.Batches[1] != (AuditBatch{Project: "strip", Number: 1, Items: 4}) {
+		t.Fatalf("begun: %+v", a)
+	}
+	for _, bench := range []*bench{b, other} {
+		for range bench.items {
+			bench.mustSubmit(t, bench.labelers[1], bench.mustClaim(t, bench.labelers[1]))
+		}
+		if _, err := bench.Claim(t.Context(), bench.labelers[1], bench.project.Slug, 0); !errors.Is(err, ErrQueueEmpty) {
+			t.Errorf("%s: %v", bench.project.Slug, err)
+		}
+	}
+	if _, err := b.RefreshBatches(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.exec(t, `UPDATE batches SET state = 'approved', approved_at = now() WHERE project_id = $1`, b.project.ID)
+	if a := b.audit(t, id); a.State != AuditOpen || a.Answered != 7 || a.Report.Answered != 7 || a.Report.Differ.Of != 7 || a.Report.Differ.Count != 0 {
+		t.Fatalf("one of two batches is approved: %+v %+v", a, a.Report)
+	}
+	b.exec(t, `UPDATE batches SET state = 'approved', approved_at = now()`)
+	if a := b.audit(t, id); a.State != AuditClosed {
+		t.Fatalf("both are approved: %+v", a)
+	}
+	if list, err := b.Audits(t.Context(), b.reviewer, version); err != nil || len(list) != 0 {
+		t.Errorf("a member of one of the projects sees the audit of both: %+v, %v", list, err)
 	}
 }

@@ -265,6 +265,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		}, OfNobody, ""},
 		{"evaluation_schedules", []string{
 			"id", "chain_id", "name", "request", "every", "hour", "on_release", "next_at", "fault", "created_by", "token_id", "created_at", "stopped_at",
+			"paused_at",
 		}, OfNobody, ""},
 		{"evaluations", []string{
 			"id", "chain_id", "title", "split", "normalizer", "labels", "baseline", "started_by", "schedule_id", "runner", "workflow", "state", "error",
@@ -280,6 +281,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"evaluation_failures", []string{"step_id", "item_id", "reason", "status", "attempts", "at"}, OfItem, ByItem},
 		{"model_calls", []string{"model_version_id", "place", "worker", "until"}, OfNobody, ""},
 		{"model_rates", []string{"model_version_id", "next_at"}, OfNobody, ""},
+		{"model_questions", []string{"question", "step_id", "chunk", "until"}, OfNobody, ""}, // a hash, for as long as the question is asked
 		{"model_launches", []string{
 			"id", "model_version_id", "evaluation_id", "worker", "state", "error", "log_bytes", "started_at", "ready_at", "stopped_at",
 		}, OfNobody, ""},
@@ -303,20 +305,21 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"causes", []string{"id", "name", "created_by", "created_at"}, OfNobody, ""},
 		{"item_causes", []string{"item_id", "cell_id", "kind", "ordinal", "cause_id", "person_id", "at"}, OfItem, ByItem},
 		{"audits", []string{
-			"id", "version_id", "items", "seed", "batch_id", "state", "error", "report", "created_by", "token_id", "created_at", "reported_at",
+			"id", "version_id", "items", "seed", "state", "error", "report", "created_by", "token_id", "created_at", "reported_at",
 		}, OfNobody, ""},
 		{"audit_items", []string{"item_id", "audit_id", "truth_id"}, OfItem, ByItem},
+		{"audit_batches", []string{"audit_id", "batch_id"}, OfNobody, ""},
 		{"changes", []string{
 			"id", "at", "kind", "title", "body", "system", "url", "origin", "external_key", "model_version_id", "created_by", "token_id", "created_at",
-			"removed_at",
+			"removed_at", "edited_at",
 		}, OfNobody, ""},
 		{"hooks", []string{"id", "name", "system", "secret", "created_by", "created_at", "last_at", "revoked_at"}, OfNobody, ""},
-		{"alert_channels", []string{"id", "name", "kind", "target", "chain_id", "created_by", "created_at", "removed_at"}, OfNobody, ""},
+		{"alert_channels", []string{"id", "name", "kind", "target", "chain_id", "created_by", "created_at", "removed_at", "runs"}, OfNobody, ""},
 		{"alerts", []string{
 			"id", "kind", "chain_id", "evaluation_id", "cell_id", "key", "summary", "state", "times", "raised_at", "last_at", "snoozed_until", "settled_by",
 			"settled_at",
 		}, OfNobody, ""},
-		{"alert_sendings", []string{"alert_id", "channel_id", "state", "attempts", "fault", "sent_at"}, OfNobody, ""},
+		{"alert_sendings", []string{"alert_id", "channel_id", "state", "attempts", "fault", "sent_at", "id", "evaluation_id"}, OfNobody, ""},
 		{"share_links", []string{
 			"id", "token_hash", "chain_id", "created_by", "created_at", "expires_at", "revoked_at", "opened", "last_at",
 		}, OfNobody, ""},

@@ -33,13 +33,18 @@ func (s auditShare) String() string {
 
 // auditAnswer is a blind audit as the server tells it.
 type auditAnswer struct {
-	ID       int64  `json:"id"`
-	Items    int    `json:"items"`
-	Seed     int64  `json:"seed"`
-	State    string `json:"state"`
-	Error    string `json:"error,omitempty"`
-	Project  string `json:"project,omitempty"`
-	Batch    int    `json:"batch,omitempty"`
+	ID      int64  `json:"id"`
+	Items   int    `json:"items"`
+	Seed    int64  `json:"seed"`
+	State   string `json:"state"`
+	Error   string `json:"error,omitempty"`
+	Batches []struct {
+		Project  string `json:"project"`
+		Number   int    `json:"number"`
+		Items    int    `json:"items"`
+		Answered int    `json:"answered"`
+		Decided  int    `json:"decided"`
+	} `json:"batches"`
 	Answered int    `json:"answered"`
 	Decided  int    `json:"decided"`
 	Reported string `json:"reported_at,omitempty"`
@@ -60,8 +65,8 @@ func (a *auditAnswer) text() string {
 	if a.Error != "" {
 		return said + "\n" + a.Error
 	}
-	if a.Batch != 0 {
-		said += fmt.Sprintf("\nbatch %d of %s: %d answered, %d decided", a.Batch, a.Project, a.Answered, a.Decided)
+	for _, b := range a.Batches {
+		said += fmt.Sprintf("\nbatch %d of %s: %d of %d answered, %d decided", b.Number, b.Project, b.Answered, b.Items, b.Decided)
 	}
 	if r := a.Report; r != nil {
 		said += "\nlabeled differently: " + r.Differ.String() + "\nfound wrong: " + r.Wrong.String()
