@@ -24,12 +24,14 @@ type runChunk struct {
 // Timeout lets a chunk take as long as its model does.
 func (w *runChunk) Timeout(*river.Job[jobargs.RunChunk]) time.Duration { return -1 }
 
-// busyPause is how long a chunk waits for which no call is left of those that may be made at once.
+// busyPause is how long a chunk waits for which no call is left of those that may be made at once, or all of whose questions another run asks.
 const busyPause = time.Second
+
+func putOff(err error) bool { return errors.Is(err, errNoPlace) || errors.Is(err, errOthers) }
 
 func (w *runChunk) Work(ctx context.Context, job *river.Job[jobargs.RunChunk]) error {
 	err := w.run(ctx, job.Args.StepID, job.Args.Number)
-	if errors.Is(err, errNoPlace) {
+	if putOff(err) {
 		return river.JobSnooze(busyPause)
 	}
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.giveUp(ctx, job.Args.StepID, job.Args.Number) },
@@ -105,7 +107,7 @@ func EvaluationStep(ctx context.Context, st *store.Store, blobs *blob.Bucket, cf
 			return err
 		}
 		err = a.run(ctx, step, number)
-		if errors.Is(err, errNoPlace) {
+		if putOff(err) {
 			if err := wait(ctx, busyPause); err != nil {
 				return err
 			}

@@ -20,15 +20,17 @@ import (
 
 const (
 	callsOfChunk = 4                // at once
-	keepEvery    = 10 * time.Second // the places in which a chunk's calls are made
+	keepEvery    = 10 * time.Second // the places in which a chunk's calls are made, and its questions
 	lookEvery    = time.Second      // whether the run still goes on
 	placePause   = 20 * time.Millisecond
+	othersPause  = 200 * time.Millisecond // until the questions are looked at again that another run asks
 	placeTries   = 20
 	faultsInARow = 8 // after which a server that cannot be reached is left alone for the rest of a chunk
 )
 
 var (
 	errNoPlace  = errors.New("jobs: the model has as many calls as it may have at once")
+	errOthers   = errors.New("jobs: another run asks the model the same now")
 	errUnwanted = errors.New("jobs: the run of the chunk has ended")
 )
 
@@ -61,10 +63,11 @@ type chunkRun struct {
 	*asking
 
 	chunk  *store.Chunk
-	places []int
+	mine   []int // items that this chunk asks about now, and no other
 	client *modelserver.Client
 
 	mu      sync.Mutex
+	places  []int
 	counts  store.ChunkCounts
 	faults  []store.ItemFault
 	settled []bool // by the index of the item: it has an output or a fault
@@ -155,13 +158,6 @@ func (r *chunkRun) copy(ctx context.Context) error {
 
 // ask asks the model about what is left, several items at once, as far as all workers together may.
 func (r *chunkRun) ask(ctx context.Context) error {
-	if err := r.takePlaces(ctx); err != nil {
-		return err
-	}
-	defer func() {
-		// Also when the process is to stop: the next one need not wait until they run out.
-		_ = r.store.LeavePlaces(context.WithoutCancel(ctx), r.chunk.Server.VersionID, r.worker, r.places)
-	}()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watched := make(chan struct{})
@@ -169,7 +165,7 @@ func (r *chunkRun) ask(ctx context.Context) error {
 		defer close(watched)
 		r.watch(ctx, cancel)
 	}()
-	err := r.askAll(ctx)
+	err := r.askInTurns(ctx)
 	cause := context.Cause(ctx)
 	cancel(nil)
 	<-watched
@@ -177,6 +173,47 @@ func (r *chunkRun) ask(ctx context.Context) error {
 		return cause
 	}
 	return err
+}
+
+// askInTurns asks what no other run asks now, then looks what became of the rest: it is answered, or free to be asked here. Where it can begin with
+// nothing, or in no place, the chunk is put off as a whole.
+func (r *chunkRun) askInTurns(ctx context.Context) error {
+	for first := true; ; first = false {
+		err := r.askTurn(ctx)
+		if !first && (errors.Is(err, errNoPlace) || errors.Is(err, errOthers)) {
+			err = nil
+		}
+		if err != nil || r.left() == 0 {
+			return err
+		}
+		if err := wait(ctx, othersPause); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *chunkRun) askTurn(ctx context.Context) error {
+	// Both are given back also when the process is to stop: the next one need not wait until they run out.
+	free := context.WithoutCancel(ctx)
+	defer func() { _ = r.store.LeaveQuestions(free, r.chunk) }()
+	mine, answered, err := r.store.ClaimQuestions(ctx, r.chunk, r.unsettled())
+	if err != nil {
+		return err
+	}
+	for _, i := range answered {
+		r.done(i)
+	}
+	if r.mine = mine; len(mine) == 0 {
+		if len(answered) > 0 {
+			return nil
+		}
+		return errOthers
+	}
+	if err := r.takePlaces(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = r.store.LeavePlaces(free, r.chunk.Server.VersionID, r.worker, r.taken()) }()
+	return r.askAll(ctx)
 }
 
 func (r *chunkRun) askAll(ctx context.Context) (err error) {
@@ -189,10 +226,7 @@ func (r *chunkRun) askAll(ctx context.Context) (err error) {
 	next := make(chan int)
 	group.Go(func() error {
 		defer close(next)
-		for i := range r.chunk.Items {
-			if r.isSettled(i) {
-				continue
-			}
+		for _, i := range r.mine {
 			select {
 			case next <- i:
 			case <-asks.Done():
@@ -201,7 +235,7 @@ func (r *chunkRun) askAll(ctx context.Context) (err error) {
 		}
 		return nil
 	})
-	for range r.places {
+	for range r.taken() {
 		group.Go(func() error {
 			for i := range next {
 				if err := r.askOne(asks, keeper, i); err != nil {
@@ -260,11 +294,12 @@ func (r *chunkRun) admit(ctx context.Context) (done func(), err error) {
 }
 
 // takePlaces waits a little for places in which calls can be made.
-func (r *chunkRun) takePlaces(ctx context.Context) (err error) {
+func (r *chunkRun) takePlaces(ctx context.Context) error {
 	server := r.chunk.Server
 	for range placeTries {
-		r.places, err = r.store.TakePlaces(ctx, server.VersionID, r.worker, server.Concurrency, min(callsOfChunk, r.left()))
-		if err != nil || len(r.places) > 0 {
+		places, err := r.store.TakePlaces(ctx, server.VersionID, r.worker, server.Concurrency, min(callsOfChunk, len(r.mine)))
+		if err != nil || len(places) > 0 {
+			r.take(places)
 			return err
 		}
 		if err := wait(ctx, placePause); err != nil {
@@ -274,7 +309,7 @@ func (r *chunkRun) takePlaces(ctx context.Context) (err error) {
 	return errNoPlace
 }
 
-// watch keeps the places, says how far the chunk is, and ends it when its run has ended.
+// watch keeps the places and the questions, says how far the chunk is, and ends it when its run has ended.
 func (r *chunkRun) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -293,7 +328,7 @@ func (r *chunkRun) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 			err = r.store.NoteChunk(ctx, r.chunk, r.soFar())
 		}
 		if n%int(keepEvery/lookEvery) == 0 && err == nil {
-			err = r.store.KeepPlaces(ctx, r.chunk.Server.VersionID, r.worker, r.places)
+			err = errors.Join(r.store.KeepPlaces(ctx, r.chunk.Server.VersionID, r.worker, r.taken()), r.store.KeepQuestions(ctx, r.chunk))
 		}
 		if err != nil && ctx.Err() == nil {
 			cancel(fmt.Errorf("watch a chunk: %w", err))

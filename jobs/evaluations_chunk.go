@@ -70,23 +70,33 @@ func (r *chunkRun) lostServer() *models.Fault {
 	return r.lost
 }
 
-func (r *chunkRun) isSettled(i int) bool {
+// unsettled are the items that have neither an output nor a fault.
+func (r *chunkRun) unsettled() (items []int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.settled[i]
+	for i, settled := range r.settled {
+		if !settled {
+			items = append(items, i)
+		}
+	}
+	return items
+}
+
+// take notes the places in which calls may be made, of which taken tells.
+func (r *chunkRun) take(places []int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.places = places
+}
+
+func (r *chunkRun) taken() []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.places
 }
 
 // left is how many items are not settled.
-func (r *chunkRun) left() (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, settled := range r.settled {
-		if !settled {
-			n++
-		}
-	}
-	return n
-}
+func (r *chunkRun) left() int { return len(r.unsettled()) }
 
 func (r *chunkRun) soFar() store.ChunkCounts {
 	r.mu.Lock()
