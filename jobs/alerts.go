@@ -41,7 +41,7 @@ func (w *watchAlerts) Work(ctx context.Context, _ *river.Job[jobargs.WatchAlerts
 	return w.store.WatchAlerts(ctx)
 }
 
-// sendAlert sends an alert to one channel. It is sent again by itself only if it surely did not arrive.
+// sendAlert sends an alert, or what a run came to, to one channel. It is sent again by itself only if it surely did not arrive.
 type sendAlert struct {
 	river.WorkerDefaults[jobargs.SendAlert]
 	deps
@@ -62,10 +62,10 @@ func newSendAlert(d deps, cfg Config) *sendAlert {
 var certain = []string{store.FaultAddress, store.FaultHost, store.FaultRedirect, store.FaultSealed, store.FaultMail, store.FaultRecipient}
 
 func (w *sendAlert) Work(ctx context.Context, job *river.Job[jobargs.SendAlert]) error {
-	alert, channel := job.Args.AlertID, job.Args.ChannelID
-	letter, ok, err := w.store.BeginSending(ctx, alert, channel)
+	of := store.SendingOf{Alert: job.Args.AlertID, Evaluation: job.Args.EvaluationID, Channel: job.Args.ChannelID}
+	letter, ok, err := w.store.BeginSending(ctx, of)
 	if errors.Is(err, sealed.ErrSealed) {
-		return w.end(ctx, job.Args, outcome{fault: store.FaultSealed, last: true})
+		return w.end(ctx, of, outcome{fault: store.FaultSealed, last: true})
 	}
 	if err != nil || !ok {
 		return err
@@ -75,7 +75,7 @@ func (w *sendAlert) Work(ctx context.Context, job *river.Job[jobargs.SendAlert])
 		o = outcome{fault: store.FaultConnection}
 	}
 	o.last = o.last || job.Attempt >= job.MaxAttempts
-	return w.end(ctx, job.Args, o)
+	return w.end(ctx, of, o)
 }
 
 // What is known of where a letter is.
@@ -95,14 +95,15 @@ type outcome struct {
 }
 
 // end notes how a sending went. The note is written even while this process stops: without it nobody would know.
-func (w *sendAlert) end(ctx context.Context, args jobargs.SendAlert, o outcome) error {
+func (w *sendAlert) end(ctx context.Context, of store.SendingOf, o outcome) error {
 	noteCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialPatience)
 	defer cancel()
-	if err := w.store.NoteSending(noteCtx, args.AlertID, args.ChannelID, o.fault, o.last); err != nil || o.fault == "" {
+	if err := w.store.NoteSending(noteCtx, of, o.fault, o.last); err != nil || o.fault == "" {
 		return err
 	}
-	w.log.WarnContext(ctx, "an alert was not sent", slog.Int64("alert", args.AlertID), slog.Int64("channel", args.ChannelID), slog.String("fault", o.fault))
-	err := fmt.Errorf("alert %d to channel %d: %s", args.AlertID, args.ChannelID, o.fault)
+	w.log.WarnContext(ctx, "a channel was not told", slog.Int64("alert", of.Alert), slog.Int64("evaluation", of.Evaluation), slog.Int64("channel", of.Channel),
+		slog.String("fault", o.fault))
+	err := fmt.Errorf("alert %d, evaluation %d to channel %d: %s", of.Alert, of.Evaluation, of.Channel, o.fault)
 	if o.last {
 		return river.JobCancel(err)
 	}
@@ -110,11 +111,14 @@ func (w *sendAlert) end(ctx context.Context, args jobargs.SendAlert, o outcome) 
 }
 
 func (w *sendAlert) send(ctx context.Context, letter store.Letter) outcome {
-	link := fmt.Sprintf("%s/alerts/%d", w.public, letter.Alert)
+	link := fmt.Sprintf("%s/alerts/%d", w.public, letter.Of.Alert)
+	if letter.Of.Evaluation != 0 {
+		link = fmt.Sprintf("%s/evaluations/%d", w.public, letter.Of.Evaluation)
+	}
 	if letter.Kind == store.ToMailbox {
 		return w.mail.send(ctx, letter, link)
 	}
-	fault, arrived := w.post(ctx, letter.Target, letter.Summary.Slack(link))
+	fault, arrived := w.post(ctx, letter.Target, letter.Told.Slack(link))
 	o := outcome{fault: fault, arrived: arrived, last: arrived == perhaps}
 	for _, f := range certain {
 		o.last = o.last || f == fault

@@ -1,14 +1,11 @@
 package jobs
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/riverqueue/river"
@@ -19,69 +16,6 @@ import (
 	"fiducial/internal/webhook"
 	"fiducial/store"
 )
-
-// mailServer takes mail as a mail server does, and keeps it. It answers no, or breaks off, where it is told to.
-type mailServer struct {
-	address string
-	letters chan string
-	refuses atomic.Bool // the recipient
-	breaks  atomic.Bool // once it has the letter, before it says so
-}
-
-func newMailServer(t *testing.T) *mailServer {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &mailServer{address: listener.Addr().String(), letters: make(chan string, 10)}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			m.serve(conn)
-		}
-	}()
-	return m
-}
-
-func (m *mailServer) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	say := func(line string) { _, _ = fmt.Fprint(conn, line+"\r\n") }
-	say("220 ready")
-	lines := bufio.NewScanner(conn)
-	for lines.Scan() {
-		switch verb := strings.ToUpper(strings.SplitN(lines.Text(), " ", 2)[0]); verb {
-		case "EHLO":
-			say("250 mail.example.org")
-		case "RCPT":
-			if m.refuses.Load() {
-				say("550 nobody of that name")
-				continue
-			}
-			say("250 fine")
-		case "DATA":
-			say("354 go on")
-			var letter strings.Builder
-			for lines.Scan() && lines.Text() != "." {
-				letter.WriteString(lines.Text() + "\n")
-			}
-			m.letters <- letter.String()
-			if m.breaks.Load() {
-				return
-			}
-			say("250 taken")
-		case "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("250 fine")
-		}
-	}
-}
 
 // alarm is a store with an alert that waits to be sent to a channel.
 type alarm struct {
@@ -162,7 +96,7 @@ func TestAnInterruptedSendingIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
 	a := newAlarm(t, store.ToWebhook, r.URL)
-	if _, ok, err := a.store.BeginSending(t.Context(), a.alert, a.channel); !ok || err != nil {
+	if _, ok, err := a.store.BeginSending(t.Context(), store.SendingOf{Alert: a.alert, Channel: a.channel}); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	sending, err := a.send(t, Config{Webhooks: ownMachine}, 2)
@@ -190,58 +124,5 @@ func TestAlertsGoWherePolicyAllowsAlone(t *testing.T) {
 	}
 	if len(r.taken) != 0 {
 		t.Error("a call arrived")
-	}
-}
-
-func TestAnAlertIsMailed(t *testing.T) {
-	t.Parallel()
-	m := newMailServer(t)
-	cfg := Config{Mail: MailConfig{URL: "smtp://" + m.address + "?tls=off", From: "Fiducial <fiducial@example.org>"}}
-	a := newAlarm(t, store.ToMailbox, "team@example.org")
-	if sending, err := a.send(t, cfg, 1); err != nil || sending.State != "sent" {
-		t.Fatalf("%+v, %v", sending, err)
-	}
-	letter := <-m.letters
-	for _, want := range []string{
-		"To: <team@example.org>", "Subject: calls & more: no run has ended for 7 days", "The last one ended on 1 Mar 2026.", "fiducial@example.org",
-		fmt.Sprintf("https://label.example.org/alerts/%d", a.alert), fmt.Sprintf("Message-ID: <alert-%d-1@127.0.0.1>", a.alert),
-	} {
-		if !strings.Contains(strings.ReplaceAll(letter, "=\n", ""), want) {
-			t.Errorf("lacks %q:\n%s", want, letter)
-		}
-	}
-	m.refuses.Store(true)
-	b := newAlarm(t, store.ToMailbox, "nobody@example.org")
-	if sending, err := b.send(t, cfg, 1); err == nil || sending.State != "dead" || sending.Fault != store.FaultRecipient {
-		t.Errorf("refused: %+v, %v", sending, err)
-	}
-	m.refuses.Store(false)
-	m.breaks.Store(true)
-	c := newAlarm(t, store.ToMailbox, "team@example.org")
-	if sending, err := c.send(t, cfg, 1); err == nil || sending.State != "dead" || len(m.letters) != 1 {
-		t.Errorf("broken off: %+v, %v, %d letters", sending, err, len(m.letters))
-	}
-	d := newAlarm(t, store.ToMailbox, "team@example.org")
-	if sending, err := d.send(t, Config{}, 1); err == nil || sending.State != "dead" || sending.Fault != store.FaultMail {
-		t.Errorf("without a mail server: %+v, %v", sending, err)
-	}
-	e := newAlarm(t, store.ToMailbox, "team@example.org")
-	away := Config{Mail: MailConfig{URL: "smtp://127.0.0.1:1?tls=off", From: "fiducial@example.org"}}
-	if sending, err := e.send(t, away, 1); err == nil || sending.State != "waiting" || sending.Fault != store.FaultConnection {
-		t.Errorf("nobody answers: %+v, %v", sending, err)
-	}
-}
-
-func TestAMailServerIsCheckedBeforeTheStart(t *testing.T) {
-	t.Parallel()
-	for address, good := range map[string]bool{
-		"": true, "smtps://u:p@mail.example.org": true, "smtp://mail.example.org:587": true, "mail.example.org": false, "https://mail.example.org": false,
-	} {
-		if err := CheckMail(MailConfig{URL: address, From: "fiducial@example.org"}); (err == nil) != good {
-			t.Errorf("%q: %v", address, err)
-		}
-	}
-	if CheckMail(MailConfig{URL: "smtps://mail.example.org"}) == nil {
-		t.Error("mail from nobody")
 	}
 }

@@ -2,12 +2,17 @@ package jobs
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/mail"
+	"net/textproto"
 	"net/url"
+	"os"
 	"strconv"
+	"strings"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -20,6 +25,7 @@ type MailConfig struct {
 	// relay on this machine or in its network.
 	URL  string
 	From string // such as "Fiducial <fiducial@example.org>"
+	CA   string // file with the certificate of the authority that signed that of the server; the system's own if empty
 }
 
 // mailer sends mail by one server. Nil sends none.
@@ -56,6 +62,11 @@ func mailerOf(cfg MailConfig) (*mailer, error) {
 		return nil, errors.New("say from whom mail comes, such as fiducial@example.org (--mail-from)")
 	}
 	m := &mailer{host: u.Hostname(), from: cfg.From, options: []gomail.Option{gomail.WithTimeout(callPatience), gomail.WithoutNoop()}}
+	trust, err := trustOf(cfg.CA, u.Hostname())
+	if err != nil {
+		return nil, err
+	}
+	m.options = append(m.options, gomail.WithTLSConfig(trust))
 	off := u.Query().Get("tls") == "off"
 	switch {
 	case u.Scheme == "smtps" && !off:
@@ -79,6 +90,22 @@ func mailerOf(cfg MailConfig) (*mailer, error) {
 	return m, nil
 }
 
+// trustOf is by whom a server's certificate may be signed.
+func trustOf(file, host string) (*tls.Config, error) {
+	trust := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if file == "" {
+		return trust, nil
+	}
+	pem, err := os.ReadFile(file) //nolint:gosec // whoever starts the server names it
+	if err != nil {
+		return nil, fmt.Errorf("the certificate of the mail server's authority cannot be read (--smtp-ca): %w", err)
+	}
+	if trust.RootCAs = x509.NewCertPool(); !trust.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, errors.New("the file of the mail server's authority holds no certificate in PEM (--smtp-ca)")
+	}
+	return trust, nil
+}
+
 // send mails a letter. Sent twice, it bears the same id, so that mailboxes that look at it show it once.
 func (m *mailer) send(ctx context.Context, letter store.Letter, link string) outcome {
 	if m == nil {
@@ -88,11 +115,15 @@ func (m *mailer) send(ctx context.Context, letter store.Letter, link string) out
 	if err := errors.Join(message.From(m.from), message.To(letter.Target)); err != nil {
 		return outcome{fault: store.FaultRecipient, arrived: surelyNot, last: true}
 	}
-	message.Subject(letter.Summary.Title())
-	message.SetMessageIDWithValue(fmt.Sprintf("alert-%d-%d@%s", letter.Alert, letter.Nth, m.host))
+	message.Subject(letter.Told.Title)
+	name := fmt.Sprintf("alert-%d-%d", letter.Of.Alert, letter.Nth)
+	if letter.Of.Evaluation != 0 {
+		name = fmt.Sprintf("evaluation-%d-%d", letter.Of.Evaluation, letter.Nth)
+	}
+	message.SetMessageIDWithValue(name + "@" + m.host)
 	message.SetDate()
 	message.SetBulk()
-	message.SetBodyString(gomail.TypeTextPlain, letter.Summary.Text(link))
+	message.SetBodyString(gomail.TypeTextPlain, letter.Told.Text(link))
 	client, err := gomail.NewClient(m.host, m.options...)
 	if err != nil {
 		return outcome{fault: store.FaultMail, arrived: surelyNot, last: true}
@@ -104,9 +135,17 @@ func (m *mailer) send(ctx context.Context, letter store.Letter, link string) out
 func mailed(err error, delivered bool) outcome {
 	sendErr, isSend := errors.AsType[*gomail.SendError](err)
 	netErr, isNet := errors.AsType[net.Error](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	answer, isAnswer := errors.AsType[*textproto.Error](err)
 	switch {
 	case err == nil || delivered: // what fails afterwards is the farewell
 		return outcome{}
+	case untrusted:
+		return outcome{fault: store.FaultCertificate, arrived: surelyNot}
+	case !isSend && strings.Contains(err.Error(), "does not support STARTTLS"): // go-mail has no error of its own for it
+		return outcome{fault: store.FaultPlain, arrived: surelyNot}
+	case !isSend && isAnswer && answer.Code/10 == 53: // RFC 4954, section 6
+		return outcome{fault: store.FaultSignIn, arrived: surelyNot}
 	case isSend && sendErr.ErrorCode() >= 500:
 		return outcome{fault: store.FaultRecipient, arrived: surelyNot, last: true}
 	case isSend && sendErr.ErrorCode() >= 400:

@@ -62,6 +62,9 @@ func (s *Store) CompareEvaluation(ctx context.Context, id int64) error {
 // evaluationDone causes what follows the end of a run, in the transaction that ends it.
 func (s *Store) evaluationDone(ctx context.Context, tx pgx.Tx, id int64) error {
 	_, err := tx.Exec(ctx, `DELETE FROM model_rates r WHERE r.next_at < now() - interval '1 hour'`)
+	if err == nil {
+		_, err = tx.Exec(ctx, `DELETE FROM model_questions WHERE until < now() - interval '1 hour'`) // of chunks that never came back
+	}
 	if err != nil {
 		return fmt.Errorf("after evaluation %d: %w", id, err)
 	}
@@ -74,7 +77,7 @@ func (s *Store) evaluationDone(ctx context.Context, tx pgx.Tx, id int64) error {
 	if _, err := s.queue.InsertTx(ctx, tx, jobargs.TraceEvaluation{EvaluationID: id}, followingOpts()); err != nil {
 		return fmt.Errorf("enqueue attributions of evaluation %d: %w", id, err)
 	}
-	return nil
+	return s.queueOutcome(ctx, tx, id)
 }
 
 // toCompare finds the newest cell of the baseline for each cell of a run: of the same lines, measured alike.

@@ -369,8 +369,14 @@ func (s *Store) changeEvaluation(ctx context.Context, actor Actor, id int64, act
 
 // FailEvaluation gives up on a run; reason is a sentence for people.
 func (s *Store) FailEvaluation(ctx context.Context, id int64, reason string) error {
-	_, err := s.pool.Exec(ctx, `
-		UPDATE evaluations SET state = 'failed', error = $2, finished_at = now() WHERE id = $1 AND state IN ('waiting', 'running', 'scoring')`, id, reason)
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			UPDATE evaluations SET state = 'failed', error = $2, finished_at = now() WHERE id = $1 AND state IN ('waiting', 'running', 'scoring')`, id, reason)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return s.queueOutcome(ctx, tx, id)
+	})
 	if err != nil {
 		return fmt.Errorf("fail evaluation %d: %w", id, err)
 	}

@@ -31,6 +31,7 @@ type jobFlags struct {
 	WebhookHosts    []string       `help:"The only hosts at which consumers of datasets are called and alerts are posted, such as train.example.org or *.example.org; any if empty." env:"FIDUCIAL_WEBHOOK_HOSTS" group:"Jobs"`
 	PresidioURL     string         `name:"presidio-url" help:"Address of a Microsoft Presidio analyzer, such as http://presidio:3000, that looks for personal data in transcripts beside the detector of our own: of sources alone that let models have their data (as presidio). None if empty." env:"PRESIDIO_URL" group:"Jobs"`
 	SMTPURL         string         `name:"smtp-url" help:"Mail server by which alerts are mailed, such as smtps://USER:PASSWORD@mail.example.org:465, or smtp://…:587 for STARTTLS; better given by the environment. None if empty." env:"FIDUCIAL_SMTP_URL" group:"Jobs"`
+	SMTPCA          string         `name:"smtp-ca" help:"File with the certificate of the authority that signed that of the mail server; the system's own if empty." env:"FIDUCIAL_SMTP_CA" type:"path" group:"Jobs"`
 	MailFrom        string         `help:"From whom mail comes, such as fiducial@example.org." env:"FIDUCIAL_MAIL_FROM" group:"Jobs"`
 	WebhookNetworks []netip.Prefix `help:"Networks of your own, such as 10.2.0.0/16, in which consumers may be called and alerts posted; without it public addresses alone." env:"FIDUCIAL_WEBHOOK_NETWORKS" group:"Jobs"`
 }
@@ -116,7 +117,9 @@ func (f *jobFlags) webhooks() webhook.Policy {
 }
 
 // mail says by which server alerts are mailed.
-func (f *jobFlags) mail() jobs.MailConfig { return jobs.MailConfig{URL: f.SMTPURL, From: f.MailFrom} }
+func (f *jobFlags) mail() jobs.MailConfig {
+	return jobs.MailConfig{URL: f.SMTPURL, From: f.MailFrom, CA: f.SMTPCA}
+}
 
 // runJobs works until ctx ends, then lets the jobs under way finish; publicURL is the address of the site.
 func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) error {

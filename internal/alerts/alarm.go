@@ -237,20 +237,8 @@ func (s *Alarm) bias() []string {
 	return []string{why, fmt.Sprintf("That favors it by about %s (95 %% %s to %s).", figure(math.Abs(s.Lean.Value)), figure(s.Lean.Low), figure(s.Lean.High))}
 }
 
+// Told is the alert as it is told.
+func (s *Alarm) Told() Told { return Told{Title: s.Title(), Sentences: s.Sentences()} }
+
 // Text is the whole alert as plain text, with the address of its page.
-func (s *Alarm) Text(link string) string {
-	return s.Title() + "\n\n" + strings.Join(s.Sentences(), "\n") + "\n\n" + link + "\n"
-}
-
-// slackEscapes are the three characters that Slack's markup wants escaped.
-var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
-// Slack is the body that Slack's incoming webhooks take, and with them Mattermost's, Rocket.Chat's and others'.
-func (s *Alarm) Slack(link string) map[string]string {
-	lines := []string{"*" + slackEscapes.Replace(s.Title()) + "*"}
-	for _, line := range s.Sentences() {
-		lines = append(lines, "• "+slackEscapes.Replace(line))
-	}
-	lines = append(lines, "<"+link+"|Look at it>")
-	return map[string]string{"text": strings.Join(lines, "\n")}
-}
+func (s *Alarm) Text(link string) string { return s.Told().Text(link) }

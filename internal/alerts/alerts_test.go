@@ -1,6 +1,7 @@
 package alerts_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -127,7 +128,45 @@ func TestASummarySaysWhatHowMuchAndWhere(t *testing.T) {
 	if strings.Contains(text, "none:") || strings.Contains(text, "30 s") || strings.Index(text, "negative") > strings.Index(text, "positive:") && strings.Contains(text, "positive:") {
 		t.Errorf("parts that rose, or of few items, or in the wrong order:\n%s", text)
 	}
-	if body := (&alerts.Alarm{Kind: alerts.Missing, Chain: "<a&b>", Days: 7}).Slack("https://x/1")["text"]; !strings.Contains(body, "&lt;a&amp;b&gt;") || !strings.Contains(body, "<https://x/1|") {
+	if body := (&alerts.Alarm{Kind: alerts.Missing, Chain: "<a&b>", Days: 7}).Told().Slack("https://x/1")["text"]; !strings.Contains(body, "&lt;a&amp;b&gt;") || !strings.Contains(body, "<https://x/1|") {
 		t.Error(body)
+	}
+}
+
+func TestARunIsToldInAFewLines(t *testing.T) {
+	t.Parallel()
+	v := func(x float64) *float64 { return &x }
+	o := alerts.Outcome{Evaluation: 17, Chain: "calls", Versions: []string{"calls-test@3"}, Unanswered: 4}
+	for n := range 9 {
+		o.Figures = append(o.Figures, alerts.OutcomeFigure{
+			Models: []string{fmt.Sprintf("asr@%d", n)}, Version: "calls-test@3", Measure: "wer", Value: v(0.2), Low: v(0.18), High: v(0.22), Items: 400,
+		})
+	}
+	o.Figures[1].Value = nil
+	o.Figures[5].Difference, o.Figures[5].Real, o.Figures[5].Better = v(-0.03), true, true
+	o.Figures[7].Difference, o.Figures[7].Real = v(0.004), true
+	o.Figures[8].Difference, o.Figures[8].Real, o.Figures[8].Dropped = v(0.05), true, true
+	told := o.Told()
+	if told.Title != "calls: evaluation 17 on calls-test@3 is done" || len(told.Sentences) != 10 {
+		t.Fatalf("%+v", told)
+	}
+	for i, want := range []string{
+		"Without an answer, and in no figure: n 4.",
+		"word error rate of asr@8 on calls-test@3: 0.200 (95 % 0.180 to 0.220, n 400); +0.050 against the baseline, worse by more than the chain lets pass.",
+		"word error rate of asr@7 on calls-test@3: 0.200 (95 % 0.180 to 0.220, n 400); +0.004 against the baseline, worse.",
+		"word error rate of asr@5 on calls-test@3: 0.200 (95 % 0.180 to 0.220, n 400); −0.030 against the baseline, better.",
+		"word error rate of asr@0 on calls-test@3: 0.200 (95 % 0.180 to 0.220, n 400).",
+		"word error rate of asr@1 on calls-test@3: not defined.",
+	} {
+		if told.Sentences[i] != want {
+			t.Errorf("%d: %s", i, told.Sentences[i])
+		}
+	}
+	if told.Sentences[9] != "And 1 more." {
+		t.Error(told.Sentences[9])
+	}
+	o.Fault = "Scoring failed."
+	if told := o.Told(); told.Title != "calls: evaluation 17 on calls-test@3 failed" || len(told.Sentences) != 1 {
+		t.Errorf("%+v", told)
 	}
 }

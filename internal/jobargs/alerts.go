@@ -14,10 +14,11 @@ type WatchAlerts struct{}
 // Kind implements river.JobArgs.
 func (WatchAlerts) Kind() string { return "watch_alerts" }
 
-// SendAlert sends one alert to one channel.
+// SendAlert sends one alert, or what one run came to, to one channel.
 type SendAlert struct {
-	AlertID   int64 `json:"alert_id"`
-	ChannelID int64 `json:"channel_id"`
+	AlertID      int64 `json:"alert_id,omitempty"`
+	EvaluationID int64 `json:"evaluation_id,omitempty"`
+	ChannelID    int64 `json:"channel_id"`
 }
 
 // Kind implements river.JobArgs.
