@@ -2,11 +2,16 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/a-h/templ"
 
 	"fiducial/internal/access"
 	"fiducial/internal/alerts"
@@ -31,6 +36,7 @@ func (s *Server) alertRoutes(r router) {
 	r.post(alertsPath+"/{id}/send", access.SettleAlerts, s.sendAlertAgain)
 	r.get(channelsPath, access.EditChains, s.listChannels)
 	r.post(channelsPath, access.EditChains, s.addChannel)
+	r.post(channelsPath+"/{id}/runs", access.EditChains, s.setChannelRuns)
 	r.post(channelsPath+"/{id}/remove", access.EditChains, s.removeChannel)
 }
 
@@ -107,26 +113,63 @@ func (s *Server) showAlert(w http.ResponseWriter, r *http.Request) error {
 		v.Run = fmt.Sprintf("/evaluations/%d", alert.EvaluationID)
 	}
 	for _, f := range alert.Summary.Falls {
-		v.Falls = append(v.Falls, fallView(f))
+		v.Falls = append(v.Falls, fallView(f, alert.CellID))
 	}
-	if v.Ticks, err = s.ticks(r, alert.RaisedAt.AddDate(0, 0, -ticksBefore), alert.LastAt.AddDate(0, 0, 1)); err != nil {
+	if v.Shares, err = s.alertShares(r, alert); err != nil {
 		return err
 	}
+	from, to := alert.RaisedAt.AddDate(0, 0, -ticksBefore), alert.LastAt.AddDate(0, 0, 1)
+	if v.Ticks, err = s.ticks(r, from, to); err != nil {
+		return err
+	}
+	v.Timeline = with(changesPath, url.Values{"from": {from.UTC().Format(time.DateOnly)}}, "to", to.UTC().Format(time.DateOnly))
 	sendings, err := s.Store.AlertSendings(r.Context(), alert)
 	if err != nil {
 		return err
 	}
-	for _, x := range sendings {
-		view := web.SendingView{Channel: x.Channel, Kind: x.Kind, State: x.State, Fault: sendingFault(x.Fault), Attempts: x.Attempts, At: orZero(x.SentAt)}
-		if v.CanSettle && x.State == "dead" {
-			view.Again = x.ChannelID
-		}
-		v.Sendings = append(v.Sendings, view)
-	}
+	v.Sendings = sendingViews(sendings, v.CanSettle)
 	return render(w, r, http.StatusOK, web.AlertPage(s.page(r, v.Title, alertCrumbs(ui.Crumb{Label: v.Title})...), v))
 }
 
-func fallView(f alerts.Worsening) web.FallView {
+// sendingViews are sendings as pages list them; again is whether those that did not arrive may be sent once more.
+func sendingViews(sendings []store.AlertSending, again bool) (views []web.SendingView) {
+	for _, x := range sendings {
+		view := web.SendingView{Channel: x.Channel, Kind: x.Kind, State: x.State, Fault: sendingFault(x.Fault), Attempts: x.Attempts, At: orZero(x.SentAt)}
+		if again && x.State == "dead" {
+			view.Again = x.ChannelID
+		}
+		views = append(views, view)
+	}
+	return views
+}
+
+// alertShares is where the fall of an alert comes from: since the same models on an earlier version if it fell against that, else since its baseline.
+// Nil: the alert is of no fall, or of a cell that is gone.
+func (s *Server) alertShares(r *http.Request, alert store.Alert) (templ.Component, error) {
+	from := int64(0)
+	for _, f := range alert.Summary.Falls {
+		if from == 0 || f.Against == alerts.AgainstBefore {
+			from = f.Cell
+		}
+	}
+	if alert.CellID == 0 || from == 0 {
+		return nil, nil
+	}
+	cell, err := s.Store.CellPage(r.Context(), actorOf(r), alert.CellID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.attributionSince(r, cell, from)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	return web.Attribution(*v), nil
+}
+
+func fallView(f alerts.Worsening, cell int64) web.FallView {
 	v := web.FallView{
 		Against: "baseline " + f.Name, From: threeDigits(f.From), To: threeDigits(f.To), Difference: threeDigits(f.Value),
 		Interval: threeDigits(f.Low) + " to " + threeDigits(f.High), P: "< 0.001", Items: f.Items,
@@ -136,6 +179,9 @@ func fallView(f alerts.Worsening) web.FallView {
 	}
 	if f.Cell != 0 {
 		v.Href = fmt.Sprintf("/cells/%d", f.Cell)
+	}
+	if f.Cell != 0 && cell != 0 {
+		v.Shares = fmt.Sprintf("%s?since=%d#attribution-title", cellHref(cell), f.Cell)
 	}
 	if f.P >= 0.001 {
 		v.P = threeDigits(f.P)
@@ -156,6 +202,12 @@ func sendingFault(fault string) string {
 		return "this server has no mail server to send by: start it with --smtp-url and --mail-from"
 	case store.FaultRecipient:
 		return "the mail server does not take it for this address"
+	case store.FaultCertificate:
+		return "the mail server's certificate is not trusted: name the authority that signed it with --smtp-ca, and the server as the certificate does"
+	case store.FaultPlain:
+		return "the mail server offers no STARTTLS, which is insisted on: use smtps://, or ?tls=off for a relay in your own network"
+	case store.FaultSignIn:
+		return "the mail server does not take this user and password: correct them in --smtp-url"
 	case store.FaultStatus:
 		return "the answer said no"
 	case store.FaultSealed:
@@ -223,7 +275,7 @@ func (s *Server) renderChannels(w http.ResponseWriter, r *http.Request, status i
 		return err
 	}
 	for _, c := range channels {
-		v.Rows = append(v.Rows, web.ChannelRow{ID: c.ID, Name: c.Name, Kind: c.Kind, Host: c.Host, Chain: c.Chain, At: c.CreatedAt, Sent: c.Sent, Dead: c.Dead})
+		v.Rows = append(v.Rows, web.ChannelRow{ID: c.ID, Name: c.Name, Kind: c.Kind, Host: c.Host, Chain: c.Chain, Runs: c.Runs, At: c.CreatedAt, Sent: c.Sent, Dead: c.Dead})
 	}
 	chains, err := s.Store.Chains(r.Context(), actorOf(r))
 	if err != nil {
@@ -237,12 +289,12 @@ func (s *Server) renderChannels(w http.ResponseWriter, r *http.Request, status i
 }
 
 func (s *Server) addChannel(w http.ResponseWriter, r *http.Request) error {
-	v := web.ChannelsView{Name: r.PostFormValue("name"), Kind: r.PostFormValue("kind"), Target: r.PostFormValue("target"), Chain: r.PostFormValue("chain")}
+	v := web.ChannelsView{Name: r.PostFormValue("name"), Kind: r.PostFormValue("kind"), Target: r.PostFormValue("target"), Chain: r.PostFormValue("chain"), Runs: r.PostFormValue("runs") != ""}
 	chain, err := strconv.ParseInt(v.Chain, 10, 64)
 	if err != nil {
 		chain = 0
 	}
-	_, err = s.openChannel(r.Context(), actorOf(r), store.NewChannel{Name: v.Name, Kind: v.Kind, Target: v.Target, Chain: chain})
+	_, err = s.openChannel(r.Context(), actorOf(r), store.NewChannel{Name: v.Name, Kind: v.Kind, Target: v.Target, Chain: chain, Runs: v.Runs})
 	if refused, ok := refusalOf(err); ok {
 		v.Refused = refused
 		return s.renderChannels(w, r, http.StatusUnprocessableEntity, v)
@@ -266,6 +318,19 @@ func (s *Server) openChannel(ctx context.Context, actor store.Actor, n store.New
 		}
 	}
 	return s.Store.AddAlertChannel(ctx, actor, n)
+}
+
+func (s *Server) setChannelRuns(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	runs := r.PostFormValue("runs") != ""
+	if err := s.Store.SetChannelRuns(r.Context(), actorOf(r), id, runs); err != nil {
+		return err
+	}
+	s.flash(r, map[bool]string{true: "The channel is told of each finished run, too.", false: "The channel takes alerts alone."}[runs])
+	return seeOther(w, r, channelsPath)
 }
 
 func (s *Server) removeChannel(w http.ResponseWriter, r *http.Request) error {

@@ -55,6 +55,7 @@ type channelJSON struct {
 	Kind  string `json:"kind" enum:"webhook,email"`
 	Host  string `json:"host" example:"hooks.slack.com" doc:"Of its address, which is kept sealed."`
 	Chain string `json:"chain,omitempty" example:"calls" doc:"Whose alerts it takes; those of every chain if missing."`
+	Runs  bool   `json:"runs" doc:"It takes what finished runs came to, too."`
 	Sent  int    `json:"sent" example:"3"`
 	Dead  int    `json:"dead" example:"0" doc:"That could not be sent."`
 }
@@ -65,6 +66,14 @@ type newChannelInput struct {
 		Kind   string `json:"kind" enum:"webhook,email"`
 		Target string `json:"target" example:"https://hooks.slack.com/services/…" doc:"Of an incoming webhook as Slack, Mattermost and Rocket.Chat take it, or of a mailbox."`
 		Chain  string `json:"chain,omitempty" example:"calls" doc:"Whose alerts it takes; those of every chain if missing."`
+		Runs   bool   `json:"runs,omitempty" doc:"Tell it what each finished run came to, too; alerts alone if missing."`
+	}
+}
+
+type editChannelInput struct {
+	ID   int64 `path:"id" example:"1"`
+	Body struct {
+		Runs bool `json:"runs" doc:"Tell it what each finished run came to, too."`
 	}
 }
 
@@ -102,6 +111,12 @@ func (s *Server) alertOperations(a api) {
 		OperationID: "add-alert-channel", Method: http.MethodPost, Path: "/alert-channels", Tags: tags, Summary: "Open a channel",
 		DefaultStatus: http.StatusCreated, Errors: []int{refused},
 	}, s.apiAddChannel)
+	operation(a, access.EditChains, huma.Operation{
+		OperationID: "change-alert-channel", Method: http.MethodPatch, Path: "/alert-channels/{id}", Tags: tags, Summary: "Say what a channel takes",
+		DefaultStatus: http.StatusNoContent, Errors: []int{unknown},
+	}, func(ctx context.Context, actor store.Actor, in *editChannelInput) (*struct{}, error) {
+		return nil, s.Store.SetChannelRuns(ctx, actor, in.ID, in.Body.Runs)
+	})
 	operation(a, access.EditChains, huma.Operation{
 		OperationID: "remove-alert-channel", Method: http.MethodDelete, Path: "/alert-channels/{id}", Tags: tags, Summary: "Close a channel",
 		DefaultStatus: http.StatusNoContent, Errors: []int{unknown},
@@ -156,13 +171,13 @@ func (s *Server) apiChannels(ctx context.Context, actor store.Actor, _ *struct{}
 	out := &listing[channelJSON]{}
 	out.Body.Data = make([]channelJSON, 0, len(channels))
 	for _, c := range channels {
-		out.Body.Data = append(out.Body.Data, channelJSON{ID: c.ID, Name: c.Name, Kind: c.Kind, Host: c.Host, Chain: c.Chain, Sent: c.Sent, Dead: c.Dead})
+		out.Body.Data = append(out.Body.Data, channelJSON{ID: c.ID, Name: c.Name, Kind: c.Kind, Host: c.Host, Chain: c.Chain, Runs: c.Runs, Sent: c.Sent, Dead: c.Dead})
 	}
 	return out, nil
 }
 
 func (s *Server) apiAddChannel(ctx context.Context, actor store.Actor, in *newChannelInput) (*made[idMade], error) {
-	n := store.NewChannel{Name: in.Body.Name, Kind: in.Body.Kind, Target: in.Body.Target}
+	n := store.NewChannel{Name: in.Body.Name, Kind: in.Body.Kind, Target: in.Body.Target, Runs: in.Body.Runs}
 	if in.Body.Chain != "" {
 		chain, err := s.Store.ChainNamed(ctx, actor, in.Body.Chain)
 		if errors.Is(err, store.ErrNotFound) {

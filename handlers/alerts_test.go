@@ -41,7 +41,11 @@ func TestAlertsAreSeenAndSettled(t *testing.T) {
 		shows("Calls may not go to elsewhere.example")
 	admin.post("/alerts/channels", "name", "Team", "kind", "email", "target", "nobody", "chain", "0").want(http.StatusUnprocessableEntity).shows("Give one address")
 	admin.post("/alerts/channels", "name", "Team", "kind", "webhook", "target", "https://chat.example.org/secret", "chain", "0").to("/alerts/channels")
-	admin.get("/alerts/channels").shows("chat.example.org", "every chain").lacks("secret")
+	admin.get("/alerts/channels").shows("chat.example.org", "of every chain", "alerts only").lacks("secret")
+	admin.post("/alerts/channels/1/runs", "runs", "yes").to("/alerts/channels")
+	admin.get("/alerts/channels").shows("alerts and finished runs")
+	reviewer.post("/alerts/channels/1/runs").want(http.StatusForbidden)
+	admin.post("/alerts/channels/9/runs").want(http.StatusNotFound)
 	if err := s.WatchAlerts(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +74,9 @@ func TestProgramsReadAndSettleAlerts(t *testing.T) {
 	call := s.programs(access.Admin, 0)
 	call("POST", "/alert-channels", `{"name":"Team","kind":"email","target":"team@example.org","chain":"calls"}`).want(http.StatusCreated)
 	call("POST", "/alert-channels", `{"name":"Team","kind":"email","target":"team@example.org","chain":"none"}`).want(http.StatusUnprocessableEntity)
-	call("GET", "/alert-channels", "").shows(`"host":"example.org"`, `"chain":"calls"`).lacks("team@")
+	call("GET", "/alert-channels", "").shows(`"host":"example.org"`, `"chain":"calls"`, `"runs":false`).lacks("team@")
+	call("PATCH", "/alert-channels/1", `{"runs":true}`).want(http.StatusNoContent)
+	call("GET", "/alert-channels", "").shows(`"runs":true`)
 	if err := s.WatchAlerts(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -102,11 +108,40 @@ func TestSchedulesAreMadeAndStopped(t *testing.T) {
 		want(http.StatusUnprocessableEntity).shows("There is no finder@9")
 	admin.post("/schedules", "name", "Weekly", "chain", "strips", "models", "finder@latest", "versions", "hot-test@latest", "split", "training", "every", "week", "hour", "3", "on_release", "on").
 		to("/schedules")
-	viewer.get("/schedules").shows("Weekly", "finder@latest", "on hot-test@latest", "each week at 03:00 UTC, and after each release").lacks("Make a schedule", "Stop")
+	viewer.get("/schedules").shows("Weekly", "finder@latest", "on hot-test@latest", "each week at 03:00 UTC, and after each release").lacks("Make a schedule", "Remove", "Pause")
 	call := s.programs(access.Admin, 0)
 	call("POST", "/schedules", `{"name":"Daily","chain":"strips","versions":["hot-test@latest"],"split":"training","models":[["finder@latest"]],"every":"day"}`).want(http.StatusCreated)
 	call("GET", "/schedules", "").shows(`"name":"Daily"`, `"every":"day"`)
+	call("POST", "/schedules/2/resume", "").want(http.StatusUnprocessableEntity).shows("does not rest")
+	call("POST", "/schedules/2/pause", "").want(http.StatusNoContent)
+	call("GET", "/schedules", "").shows(`"paused_at"`)
+	viewer.get("/schedules").shows("Rests").lacks("Resume")
+	admin.post("/schedules/2/resume").to("/schedules")
+	viewer.get("/schedules").lacks("Rests")
 	admin.post("/schedules/1/stop").to("/schedules")
 	call("DELETE", "/schedules/2", "").want(http.StatusNoContent)
 	viewer.get("/schedules").shows("Nothing starts by itself")
+}
+
+// An alert of a fall leads to where the fall comes from, and to what was done around it.
+func TestAnAlertLeadsOn(t *testing.T) {
+	t.Parallel()
+	s := newMatrixSite(t, 3, 2, 4)
+	var before, cell, chain int64
+	s.scan(&before, `SELECT id FROM cells WHERE version_id = 3 AND path = '{2,4}'`)
+	s.scan(&cell, `SELECT id FROM cells WHERE version_id = 4 AND path = '{2,4}'`)
+	s.scan(&chain, `SELECT e.chain_id FROM cells c JOIN evaluations e ON e.id = c.evaluation_id WHERE c.id = $1`, cell)
+	s.exec(`INSERT INTO alerts (kind, chain_id, cell_id, key, summary) VALUES ('drop', $1, $2, 'k', $3)`, chain, cell, fmt.Sprintf(
+		`{"kind":"drop","chain":"calls","cell":%d,"version":"care-test@4","models":["asr@2"],"measure":"macro_f1","falls":[`+
+			`{"against":"before","name":"care-test@3","cell":%d,"from":0.8,"to":0.7,"value":-0.1,"low":-0.12,"high":-0.08,"p":0.001,"items":400,"looks":1}]}`, cell, before))
+	s.exec(`INSERT INTO changes (at, kind, title, origin) VALUES (now() - interval '3 days', 'change', 'New microphones', 'page'), (now() - interval '300 days', 'change', 'Long ago', 'page')`)
+	admin := s.browser(access.Admin)
+	ask := fmt.Sprintf("/cells/%d/since/%d", cell, before)
+	page := admin.get("/alerts/1").want(http.StatusOK).shows("Look at the figure", "Where from", "Divide the difference among what changed", "New microphones", "These weeks on the timeline").
+		lacks("Long ago")
+	page.attribute("action", ask)
+	page.attribute("href", fmt.Sprintf("/cells/%d?since=%d#attribution-title", cell, before))
+	admin.post(ask).want(http.StatusSeeOther)
+	admin.get("/alerts/1").shows("It is being computed.")
+	s.member(access.Viewer, 1).get("/alerts/1").want(http.StatusOK).lacks("Divide the difference")
 }

@@ -52,6 +52,7 @@ func (s *Server) apiRoutes(r router) {
 		s.scheduleOperations(a)
 		s.chainOperations(a)
 		s.evaluationOperations(a)
+		s.attributionOperations(a)
 		s.relabelOperations(a)
 		s.reviewOperations(a)
 		s.batchOperations(a)

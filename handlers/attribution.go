@@ -46,6 +46,11 @@ func (s *Server) attributionView(r *http.Request, c store.CellPage) (*web.Attrib
 			return nil, err
 		}
 	}
+	return s.attributionSince(r, c, from)
+}
+
+// attributionSince is how the difference of a cell to another one is divided. Nil: the actor does not see that one.
+func (s *Server) attributionSince(r *http.Request, c store.CellPage, from int64) (*web.AttributionView, error) {
 	before, err := s.Store.Cell(r.Context(), actorOf(r), from)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil //nolint:nilnil // nothing is shown
@@ -187,15 +192,26 @@ func remainderWords(d *attribution.Division) string {
 	return "outputs are gone, or were never asked for"
 }
 
-// missingWords are a sentence for each combination that lacks outputs.
-func missingWords(d *attribution.Division) (sentences []string) {
+// missingStates are the combinations that lack outputs, each once.
+func missingStates(d *attribution.Division) (states []attribution.State) {
 	seen := map[string]bool{}
 	for _, state := range d.Missing {
-		sentence := fmt.Sprintf("There are no outputs of %s on all of %s. Evaluate that combination to know its part.", pathName(state.Models), state.Version)
-		if !seen[sentence] {
-			seen[sentence] = true
-			sentences = append(sentences, sentence)
+		if name := missingWord(state); !seen[name] {
+			seen[name] = true
+			states = append(states, state)
 		}
 	}
+	return states
+}
+
+// missingWords are a sentence for each combination that lacks outputs.
+func missingWords(d *attribution.Division) (sentences []string) {
+	for _, state := range missingStates(d) {
+		sentences = append(sentences, missingWord(state))
+	}
 	return sentences
+}
+
+func missingWord(state attribution.State) string {
+	return fmt.Sprintf("There are no outputs of %s on all of %s. Evaluate that combination to know its part.", pathName(state.Models), state.Version)
 }

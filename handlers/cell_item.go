@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
+	"fiducial/internal/access"
 	"fiducial/internal/scoring"
 	"fiducial/internal/speech"
 	"fiducial/store"
@@ -23,13 +26,17 @@ func (s *Server) showCellLine(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || position < 0 || position > math.MaxInt32 {
 		return store.ErrNotFound
 	}
-	l, err := s.Store.CellLine(r.Context(), actorOf(r), c, int(position))
+	return s.renderCellLine(w, r, http.StatusOK, c, int(position), web.Refusal{})
+}
+
+func (s *Server) renderCellLine(w http.ResponseWriter, r *http.Request, status int, c store.CellPage, position int, refused web.Refusal) error {
+	l, err := s.Store.CellLine(r.Context(), actorOf(r), c, position)
 	if err != nil {
 		return err
 	}
 	v := web.CellItemView{
 		Title: cmp.Or(l.Name, fmt.Sprintf("Item %d", l.Item)), About: pathName(c.Models) + " on " + c.VersionName(), Back: cellHref(c.ID) + "/items", BackText: "The items",
-		Item: fmt.Sprintf("/items/%d", l.Item), Causes: l.Causes, Gone: !l.Now.There,
+		Item: fmt.Sprintf("/items/%d", l.Item), Gone: !l.Now.There,
 		Keep: "What models said is kept for a time, and then only its scores. Run the evaluation again to see it.",
 	}
 	if l.Change != 0 {
@@ -38,8 +45,32 @@ func (s *Server) showCellLine(w http.ResponseWriter, r *http.Request) error {
 	if err := s.fillCellLine(r, &v, c, l); err != nil {
 		return err
 	}
+	if err := s.fillMistakes(r, &v, c, l, refused); err != nil {
+		return err
+	}
 	page := s.page(r, v.Title, cellCrumbs(c, ui.Crumb{Label: "Items", Href: cellHref(c.ID) + "/items"}, ui.Crumb{Label: v.Title})...)
-	return render(w, r, http.StatusOK, web.CellItemPage(page, v))
+	return render(w, r, status, web.CellItemPage(page, v))
+}
+
+// fillMistakes fills in what is wrong in the line, and the form that says what lies behind it.
+func (s *Server) fillMistakes(r *http.Request, v *web.CellItemView, c store.CellPage, l store.CellLine, refused web.Refusal) error {
+	for _, m := range l.Mistakes {
+		words := mistakeWords[m.Kind]
+		if classes := strings.Join(slices.Compact(slices.DeleteFunc([]string{m.TruthClass, m.SaidClass}, func(s string) bool { return s == "" })), " said as "); classes != "" {
+			words += ": " + classes
+		}
+		box := errorBox(store.CellLine{Position: l.Position, Kind: m.Kind, Ordinal: m.Ordinal})
+		v.Mistakes = append(v.Mistakes, web.MistakeView{Box: box, Words: words, Causes: m.Causes, Ticked: len(l.Mistakes) == 1 || slices.Contains(r.PostForm["error"], box)})
+	}
+	if len(l.Mistakes) == 0 || !actorOf(r).Allowed(access.Review) {
+		return nil
+	}
+	causes, err := s.Store.Causes(r.Context(), actorOf(r), c.ID)
+	if err != nil {
+		return err
+	}
+	v.Tag, v.Line = tagForm(c, causes, fmt.Sprintf("%s/items/%d", cellHref(c.ID), l.Position), refused), strconv.Itoa(l.Position)
+	return nil
 }
 
 // fillCellLine fills in what the line is, and what was made of it.

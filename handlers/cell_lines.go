@@ -200,6 +200,9 @@ func (s *Server) tagErrors(w http.ResponseWriter, r *http.Request) error {
 	}
 	n, err := s.Store.TagErrors(r.Context(), actorOf(r), t)
 	if refused, ok := refusalOf(err); ok {
+		if line, err := strconv.ParseInt(r.PostFormValue("line"), 10, 32); err == nil { // of the page of one item
+			return s.renderCellLine(w, r, http.StatusUnprocessableEntity, c, int(line), refused)
+		}
 		return s.renderCellLines(w, r, http.StatusUnprocessableEntity, refused)
 	}
 	if err != nil {

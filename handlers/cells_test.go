@@ -165,6 +165,17 @@ func TestErrorsAreTaggedWithTheirCause(t *testing.T) {
 	}
 	admin.get("/cells/2/items?cause=1").shows("Scale on the strip 1", "All errors")
 	admin.get(fmt.Sprintf("/cells/2/items/%d", positions[0])).want(http.StatusOK).shows("Scale on the strip", "What the models said has been deleted")
+	line, _, _ := strings.Cut(box, ":")
+	item := "/cells/2/items/" + line
+	admin.get(item).want(http.StatusOK).shows("Cause of what is ticked", "Scale on the strip").attribute("value", box)
+	admin.post("/cells/2/causes", "line", line, "back", item, "error", box).want(http.StatusUnprocessableEntity).shows("Choose a cause", "The figures")
+	admin.post("/cells/2/causes", "line", line, "back", item, "error", box, "new", "Glare").to(item)
+	admin.get(item).shows("Scale on the strip", "Glare")
+	admin.post("/cells/2/causes", "line", line, "back", item, "error", box, "cause", "2", "remove", "yes").to(item)
+	if s.scan(&tags, `SELECT count(*) FROM item_causes`); tags != 1 {
+		t.Errorf("%d tags after one was taken off", tags)
+	}
+	s.member(access.Labeler, 1).get(item).want(http.StatusForbidden)
 	admin.post("/cells/2/causes", "error", box, "cause", "1", "remove", "yes").to("/cells/2/items")
 	admin.get("/cells/2/items?cause=1").shows("Nothing here")
 	admin.get("/cells/2/items/999999").want(http.StatusNotFound)

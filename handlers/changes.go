@@ -29,6 +29,8 @@ func (s *Server) changeRoutes(r router) {
 	r.get(changesPath, access.ReadEvaluations, s.listChanges)
 	r.post(changesPath, access.WriteChanges, s.addChange)
 	r.get(changesPath+"/{id}", access.ReadEvaluations, s.showChange)
+	r.get(changesPath+"/{id}/edit", access.WriteChanges, s.showChangeForm)
+	r.post(changesPath+"/{id}/edit", access.WriteChanges, s.editChange)
 	r.post(changesPath+"/{id}/remove", access.WriteChanges, s.removeChange)
 	r.get(hooksPath, access.EditChains, s.listHooks)
 	r.post(hooksPath, access.EditChains, s.addHook)
@@ -55,13 +57,13 @@ func (s *Server) ticks(r *http.Request, from, to time.Time) ([]ui.Tick, error) {
 func timelineRow(r *http.Request, c store.Change) web.ChangeRow {
 	row := web.ChangeRow{
 		ID: c.ID, At: c.At, Intervention: c.Kind == store.Intervention, Title: c.Title, Body: c.Body, System: c.System, URL: c.URL, Release: c.Release,
-		Origin: c.Origin, By: c.By, Written: c.CreatedAt,
+		Origin: c.Origin, By: c.By, Written: c.CreatedAt, Edited: orZero(c.EditedAt),
 	}
 	if name, version, ok := strings.Cut(c.Release, "@"); ok {
 		row.ReleaseHref = modelPath(name) + "#v-" + url.PathEscape(version)
 	}
-	if actor := actorOf(r); actor.Allowed(access.WriteChanges) && (c.Own || actor.Allowed(access.EditChains)) {
-		row.Remove = changePath(c.ID) + "/remove"
+	if c.MayEdit(actorOf(r)) {
+		row.Edit, row.Remove = changePath(c.ID)+"/edit", changePath(c.ID)+"/remove"
 	}
 	return row
 }
@@ -77,8 +79,13 @@ func (s *Server) renderChanges(w http.ResponseWriter, r *http.Request, status in
 		before = 0
 	}
 	actor := actorOf(r)
-	v := web.ChangesView{Kind: query.Get("kind"), System: query.Get("system"), CanHook: actor.Allowed(access.EditChains)}
-	filter := store.ChangeFilter{Kind: v.Kind, System: v.System, Before: before}
+	v := web.ChangesView{
+		Kind: query.Get("kind"), System: query.Get("system"), From: query.Get("from"), To: query.Get("to"), CanHook: actor.Allowed(access.EditChains),
+	}
+	filter := store.ChangeFilter{Kind: v.Kind, System: v.System, Before: before, From: timelineDay(&v.From), To: timelineDay(&v.To)}
+	if !filter.To.IsZero() {
+		filter.To = filter.To.AddDate(0, 0, 1) // the day is included
+	}
 	changes, err := s.Store.Changes(r.Context(), actor, filter, changesOnPage+1)
 	if err != nil {
 		return err
@@ -104,6 +111,15 @@ func (s *Server) renderChanges(w http.ResponseWriter, r *http.Request, status in
 	return render(w, r, status, web.ChangesPage(s.page(r, "Changes"), v))
 }
 
+// timelineDay reads a day of an address; what is none is emptied.
+func timelineDay(text *string) time.Time {
+	day, err := time.Parse(time.DateOnly, *text)
+	if err != nil {
+		*text = ""
+	}
+	return day
+}
+
 // formTime reads a time of a form, in UTC; the zero time for "".
 func formTime(field, text string) (time.Time, error) {
 	if text = strings.TrimSpace(text); text == "" {
@@ -117,16 +133,20 @@ func formTime(field, text string) (time.Time, error) {
 	return time.Time{}, &store.InvalidError{Field: field, Reason: "Write the time like 2027-01-31T14:30, in UTC."}
 }
 
-func (s *Server) addChange(w http.ResponseWriter, r *http.Request) error {
-	form := web.ChangeForm{
+// changeForm is a change as it was typed.
+func changeForm(r *http.Request) (form web.ChangeForm, n store.NewChange, err error) {
+	form = web.ChangeForm{
 		Kind: r.PostFormValue("kind"), At: r.PostFormValue("at"), Title: r.PostFormValue("title"), Body: r.PostFormValue("body"),
 		System: r.PostFormValue("system"), URL: r.PostFormValue("url"), Release: r.PostFormValue("release"),
 	}
 	at, err := formTime("at", form.At)
+	return form, store.NewChange{At: at, Kind: form.Kind, Title: form.Title, Body: form.Body, System: form.System, URL: form.URL, Release: form.Release}, err
+}
+
+func (s *Server) addChange(w http.ResponseWriter, r *http.Request) error {
+	form, n, err := changeForm(r)
 	if err == nil {
-		_, err = s.Store.AddChange(r.Context(), actorOf(r), store.NewChange{
-			At: at, Kind: form.Kind, Title: form.Title, Body: form.Body, System: form.System, URL: form.URL, Release: form.Release,
-		})
+		_, err = s.Store.AddChange(r.Context(), actorOf(r), n)
 	}
 	if refused, ok := refusalOf(err); ok {
 		form.Refused = refused
@@ -137,6 +157,58 @@ func (s *Server) addChange(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.flash(r, "It is on the timeline.")
 	return seeOther(w, r, changesPath)
+}
+
+// changeToEdit is the change of the address, if who asks may edit it.
+func (s *Server) changeToEdit(r *http.Request) (store.Change, error) {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return store.Change{}, err
+	}
+	change, err := s.Store.Change(r.Context(), actorOf(r), id)
+	if err == nil && !change.MayEdit(actorOf(r)) {
+		err = store.ErrDenied
+	}
+	return change, err
+}
+
+func (s *Server) showChangeForm(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.changeToEdit(r)
+	if err != nil {
+		return err
+	}
+	return s.renderChangeForm(w, r, http.StatusOK, c, web.ChangeForm{
+		Kind: c.Kind, At: c.At.UTC().Format("2006-01-02T15:04"), Title: c.Title, Body: c.Body, System: c.System, URL: c.URL, Release: c.Release,
+	})
+}
+
+func (s *Server) renderChangeForm(w http.ResponseWriter, r *http.Request, status int, c store.Change, form web.ChangeForm) error {
+	form.Action = changePath(c.ID) + "/edit"
+	page := s.page(r, "Edit "+c.Title, ui.Crumb{Label: "Changes", Href: changesPath}, ui.Crumb{Label: c.Title, Href: changePath(c.ID)}, ui.Crumb{Label: "Edit"})
+	return render(w, r, status, web.ChangeEditPage(page, changePath(c.ID), form))
+}
+
+func (s *Server) editChange(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.changeToEdit(r)
+	if err != nil {
+		return err
+	}
+	form, n, err := changeForm(r)
+	if at := c.At.UTC().Truncate(time.Minute); n.At.Equal(at) {
+		n.At = c.At // the form shows minutes alone
+	}
+	if err == nil {
+		err = s.Store.EditChange(r.Context(), actorOf(r), c.ID, n)
+	}
+	if refused, ok := refusalOf(err); ok {
+		form.Refused = refused
+		return s.renderChangeForm(w, r, http.StatusUnprocessableEntity, c, form)
+	}
+	if err != nil {
+		return err
+	}
+	s.flash(r, "The change is put right.")
+	return seeOther(w, r, changePath(c.ID))
 }
 
 func (s *Server) showChange(w http.ResponseWriter, r *http.Request) error {

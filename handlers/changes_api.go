@@ -24,6 +24,8 @@ type changeJSON struct {
 	Release   string    `json:"release,omitempty" example:"calls-asr@2.1" doc:"The model version that it brought."`
 	Origin    string    `json:"origin" enum:"page,api,github"`
 	CreatedAt time.Time `json:"created_at"`
+
+	EditedAt *time.Time `json:"edited_at,omitempty" doc:"When it was put right last."`
 }
 
 type newChangeInput struct {
@@ -36,6 +38,19 @@ type newChangeInput struct {
 		URL     string     `json:"url,omitempty" example:"https://example.org/changes/4711"`
 		Key     string     `json:"key,omitempty" example:"deploy-4711" doc:"What names it where it comes from: told twice under one key, it is one change."`
 		Release string     `json:"release,omitempty" example:"calls-asr@2.1" doc:"The model version that it brought."`
+	}
+}
+
+type editChangeInput struct {
+	ID   int64 `path:"id" example:"1"`
+	Body struct {
+		Title   *string    `json:"title,omitempty" example:"New echo canceller on all phones" doc:"One line, 200 letters at most."`
+		Kind    *string    `json:"kind,omitempty" enum:"change,intervention"`
+		At      *time.Time `json:"at,omitempty" example:"2026-03-01T10:00:00Z" doc:"When it took effect."`
+		Body    *string    `json:"body,omitempty" doc:"Markdown. Nothing of single items or people."`
+		System  *string    `json:"system,omitempty" example:"recognizer"`
+		URL     *string    `json:"url,omitempty" example:"https://example.org/changes/4711"`
+		Release *string    `json:"release,omitempty" example:"calls-asr@2.1" doc:"The model version that it brought; empty for none."`
 	}
 }
 
@@ -63,6 +78,10 @@ func (s *Server) changeOperations(a api) {
 		OperationID: "get-change", Method: http.MethodGet, Path: "/changes/{id}", Tags: tags, Summary: "One change", Errors: []int{http.StatusNotFound},
 	}, s.apiChange)
 	operation(a, access.WriteChanges, huma.Operation{
+		OperationID: "edit-change", Method: http.MethodPatch, Path: "/changes/{id}", Tags: tags, Summary: "Put a change right",
+		Description: "By whoever recorded it, or by an admin. What is missing stays as it is.", Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, s.apiEditChange)
+	operation(a, access.WriteChanges, huma.Operation{
 		OperationID: "remove-change", Method: http.MethodDelete, Path: "/changes/{id}", Tags: tags, Summary: "Take a change off the timeline",
 		Description: "By whoever recorded it, or by an admin.", DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound},
 	}, s.apiRemoveChange)
@@ -71,6 +90,7 @@ func (s *Server) changeOperations(a api) {
 func changeAsJSON(c store.Change) changeJSON {
 	return changeJSON{
 		ID: c.ID, At: c.At, Kind: c.Kind, Title: c.Title, Body: c.Body, System: c.System, URL: c.URL, Release: c.Release, Origin: c.Origin, CreatedAt: c.CreatedAt,
+		EditedAt: c.EditedAt,
 	}
 }
 
@@ -120,4 +140,26 @@ func (s *Server) apiChange(ctx context.Context, actor store.Actor, in *idInput) 
 
 func (s *Server) apiRemoveChange(ctx context.Context, actor store.Actor, in *idInput) (*struct{}, error) {
 	return nil, s.Store.RemoveChange(ctx, actor, in.ID)
+}
+
+func (s *Server) apiEditChange(ctx context.Context, actor store.Actor, in *editChangeInput) (*changeOutput, error) {
+	c, err := s.Store.Change(ctx, actor, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	n := store.NewChange{At: c.At, Kind: c.Kind, Title: c.Title, Body: c.Body, System: c.System, URL: c.URL, Release: c.Release}
+	if in.Body.At != nil {
+		n.At = *in.Body.At
+	}
+	for _, field := range []struct{ given, into *string }{
+		{in.Body.Title, &n.Title}, {in.Body.Kind, &n.Kind}, {in.Body.Body, &n.Body}, {in.Body.System, &n.System}, {in.Body.URL, &n.URL}, {in.Body.Release, &n.Release},
+	} {
+		if field.given != nil {
+			*field.into = *field.given
+		}
+	}
+	if err := s.Store.EditChange(ctx, actor, in.ID, n); err != nil {
+		return nil, err
+	}
+	return s.apiChange(ctx, actor, &idInput{in.ID})
 }

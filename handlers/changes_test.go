@@ -31,7 +31,22 @@ func TestTheTimelineTakesChanges(t *testing.T) {
 	}
 	path := fmt.Sprintf("/changes/%d", changes[0].ID)
 	viewer.get(path).shows("Intervention", "hurt", "https://example.org/4711").lacks("Take it off")
-	s.browser(access.Reviewer).post(path + "/remove").want(http.StatusForbidden)
+	other := s.browser(access.Reviewer)
+	other.get(path).lacks("Edit it")
+	other.get(path + "/edit").want(http.StatusForbidden)
+	other.post(path+"/edit", "kind", "change", "title", "Mine now").want(http.StatusForbidden)
+	other.post(path + "/remove").want(http.StatusForbidden)
+	reviewer.get(path+"/edit").shows("Edit the change", "Went back to 1.4").attribute("value", "2026-03-01T10:30")
+	reviewer.post(path+"/edit", "kind", "change", "title", "").want(http.StatusUnprocessableEntity).shows("Say in one line", "Edit the change")
+	reviewer.post(path+"/edit", "kind", "intervention", "title", "Went back to 1.3", "at", "2026-03-01T10:30", "system", "asr").to(path)
+	viewer.get(path).shows("Went back to 1.3", "1 Mar 2026, 10:30", "Edited").lacks("hurt")
+	s.browser(access.Admin).post(path+"/edit", "kind", "intervention", "title", "Went back to 1.2", "at", "", "system", "asr").to(path)
+	viewer.get(path).shows("Went back to 1.2", "1 Mar 2026, 10:30")
+	viewer.get("/changes?from=2026-03-01&to=2026-03-01").shows("Went back to 1.2").lacks("New microphones")
+	viewer.get("/changes?from=2026-03-02&to=2026-03-03").shows("Nothing like that is recorded")
+	if edits := s.one(`SELECT count(*) FROM audit_events WHERE action = 'change.edit' AND object_id = $1`, changes[0].ID); edits != 2 {
+		t.Errorf("%d edits are in the audit log", edits)
+	}
 	reviewer.post(path + "/remove").to("/changes")
 	viewer.get(path).want(http.StatusNotFound)
 }
@@ -50,6 +65,11 @@ func TestProgramsRecordChanges(t *testing.T) {
 	call("GET", "/changes?kind=change", "").shows("Deployed 2.1").lacks("Rolled back")
 	call("GET", "/changes?limit=1", "").shows("Rolled back", `"next":"/api/v1/changes?`)
 	call("POST", "/changes", `{"title":""}`).want(http.StatusUnprocessableEntity)
+	call("PATCH", "/changes/1", `{"title":"Deployed 2.1.1","system":"asr"}`).want(http.StatusOK).
+		shows(`"title":"Deployed 2.1.1"`, `"system":"asr"`, `"at":"2026-03-01T10:00:00Z"`, `"edited_at"`)
+	call("PATCH", "/changes/1", `{"title":""}`).want(http.StatusUnprocessableEntity)
+	call("PATCH", "/changes/99", `{"title":"a"}`).want(http.StatusNotFound)
+	s.programs(access.Reviewer, 0)("PATCH", "/changes/1", `{"title":"Mine now"}`).want(http.StatusForbidden)
 }
 
 func TestAHookTakesSignedCallsAlone(t *testing.T) {

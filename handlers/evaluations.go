@@ -274,6 +274,11 @@ func (s *Server) showEvaluation(w http.ResponseWriter, r *http.Request) error {
 	if err := s.fillEvaluation(r, e, &v); err != nil {
 		return err
 	}
+	sendings, err := s.Store.RunSendings(r.Context(), e)
+	if err != nil {
+		return err
+	}
+	v.Sendings = sendingViews(sendings, false)
 	name := fmt.Sprintf("Run %d", e.ID)
 	return render(w, r, http.StatusOK, web.EvaluationPage(s.page(r, name, evaluationsCrumb, ui.Crumb{Label: name}), v))
 }

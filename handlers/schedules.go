@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -17,13 +18,15 @@ const schedulesPath = "/schedules"
 func (s *Server) scheduleRoutes(r router) {
 	r.get(schedulesPath, access.ReadEvaluations, s.listSchedules)
 	r.post(schedulesPath, access.EditChains, s.addSchedule)
-	r.post(schedulesPath+"/{id}/stop", access.EditChains, s.stopSchedule)
+	r.post(schedulesPath+"/{id}/pause", access.EditChains, s.changeSchedule(s.Store.PauseSchedule, "The schedule rests. It starts nothing until it is resumed."))
+	r.post(schedulesPath+"/{id}/resume", access.EditChains, s.changeSchedule(s.Store.ResumeSchedule, "The schedule goes on."))
+	r.post(schedulesPath+"/{id}/stop", access.EditChains, s.changeSchedule(s.Store.StopSchedule, "The schedule is stopped. What it started stays."))
 }
 
 func scheduleRow(x store.Schedule) web.ScheduleRow {
 	row := web.ScheduleRow{
 		ID: x.ID, Name: x.Name, Chain: x.Chain, Versions: x.Request.Versions, Models: x.Request.Models, Every: x.Every, Hour: x.Hour, OnRelease: x.OnRelease,
-		Next: orZero(x.NextAt), Fault: x.Fault, By: x.CreatedBy,
+		Next: orZero(x.NextAt), Paused: orZero(x.PausedAt), Fault: x.Fault, By: x.CreatedBy,
 	}
 	if x.LastRun != 0 {
 		row.Run = fmt.Sprintf("/evaluations/%d", x.LastRun)
@@ -92,14 +95,17 @@ func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
 }
 
-func (s *Server) stopSchedule(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
+// changeSchedule returns a handler that does something about a schedule, and says so.
+func (s *Server) changeSchedule(do func(ctx context.Context, actor store.Actor, id int64) error, said string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id, err := pathID(r, "id")
+		if err != nil {
+			return err
+		}
+		if err := do(r.Context(), actorOf(r), id); err != nil {
+			return err
+		}
+		s.flash(r, said)
+		return seeOther(w, r, schedulesPath)
 	}
-	if err := s.Store.StopSchedule(r.Context(), actorOf(r), id); err != nil {
-		return err
-	}
-	s.flash(r, "The schedule is stopped. What it started stays.")
-	return seeOther(w, r, schedulesPath)
 }

@@ -21,6 +21,7 @@ type scheduleJSON struct {
 	Hour       int                     `json:"hour" example:"3" doc:"UTC."`
 	OnRelease  bool                    `json:"on_release" doc:"After each release of a model that is named @latest."`
 	NextAt     *time.Time              `json:"next_at,omitempty"`
+	PausedAt   *time.Time              `json:"paused_at,omitempty" doc:"Since when it rests; missing: it goes on."`
 	Fault      string                  `json:"fault,omitempty" doc:"Why the last run could not be started."`
 	Evaluation int64                   `json:"evaluation,omitempty" example:"7" doc:"The newest run that it started."`
 }
@@ -49,7 +50,19 @@ func (s *Server) scheduleOperations(a api) {
 		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusUnprocessableEntity},
 	}, s.apiAddSchedule)
 	operation(a, access.EditChains, huma.Operation{
-		OperationID: "stop-schedule", Method: http.MethodDelete, Path: "/schedules/{id}", Tags: tags, Summary: "Stop a schedule",
+		OperationID: "pause-schedule", Method: http.MethodPost, Path: "/schedules/{id}/pause", Tags: tags, Summary: "Let a schedule rest",
+		Description: "It starts nothing until it is resumed.", DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, func(ctx context.Context, actor store.Actor, in *idInput) (*struct{}, error) {
+		return nil, s.Store.PauseSchedule(ctx, actor, in.ID)
+	})
+	operation(a, access.EditChains, huma.Operation{
+		OperationID: "resume-schedule", Method: http.MethodPost, Path: "/schedules/{id}/resume", Tags: tags, Summary: "Have a schedule go on that rests",
+		Description: "What was due meanwhile is not made up for.", DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, func(ctx context.Context, actor store.Actor, in *idInput) (*struct{}, error) {
+		return nil, s.Store.ResumeSchedule(ctx, actor, in.ID)
+	})
+	operation(a, access.EditChains, huma.Operation{
+		OperationID: "stop-schedule", Method: http.MethodDelete, Path: "/schedules/{id}", Tags: tags, Summary: "Remove a schedule",
 		Description: "What it started stays.", DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, actor store.Actor, in *idInput) (*struct{}, error) {
 		return nil, s.Store.StopSchedule(ctx, actor, in.ID)
@@ -66,7 +79,7 @@ func (s *Server) apiSchedules(ctx context.Context, actor store.Actor, _ *struct{
 	for _, x := range list {
 		out.Body.Data = append(out.Body.Data, scheduleJSON{
 			ID: x.ID, Name: x.Name, Chain: x.Chain, Request: x.Request, Every: x.Every, Hour: x.Hour, OnRelease: x.OnRelease, NextAt: x.NextAt, Fault: x.Fault,
-			Evaluation: x.LastRun,
+			Evaluation: x.LastRun, PausedAt: x.PausedAt,
 		})
 	}
 	return out, nil

@@ -55,10 +55,13 @@ type CellLine struct {
 	Mistakes []LineMistake // of one line that is looked at alone: those that are listed of it
 }
 
-// LineMistake is what the cell has wrong in one line: TruthAt and SaidAt are as in CellLine.
+// LineMistake is one thing that a cell has wrong in a line, with what was found behind it: TruthAt and SaidAt are as in CellLine.
 type LineMistake struct {
-	Kind            string
-	TruthAt, SaidAt int
+	Kind                  string
+	Ordinal               int
+	TruthClass, SaidClass string
+	TruthAt, SaidAt       int
+	Causes                []string
 }
 
 // LineMark is a box of the truth in pixels of the upright image, or a moment in seconds, where X and W are begin and length.
@@ -160,11 +163,10 @@ func (s *Store) CellLine(ctx context.Context, actor Actor, c CellPage, position 
 	}
 	l := CellLine{TruthAt: -1, SaidAt: -1}
 	err := s.pool.QueryRow(ctx, `
-		SELECT `+lineColumns+`, coalesce((SELECT v.change FROM cell_moves v WHERE v.cell_id = @cell AND v.baseline_id = @baseline AND v.position = @position), 0),
-			ARRAY(SELECT DISTINCT h.name FROM item_causes t JOIN causes h ON h.id = t.cause_id WHERE t.item_id = l.item_id AND t.cell_id = @cell ORDER BY 1)
+		SELECT `+lineColumns+`, coalesce((SELECT v.change FROM cell_moves v WHERE v.cell_id = @cell AND v.baseline_id = @baseline AND v.position = @position), 0)
 		FROM (SELECT @position::int AS position) m `+lineTables+` WHERE l.split = @split`, pgx.NamedArgs{
 		"version": c.Version, "cell": c.ID, "baseline": baselineID(c), "position": position, "split": c.Split,
-	}).Scan(&l.Position, &l.Item, &l.Name, &l.Width, &l.Height, &l.Change, &l.Causes)
+	}).Scan(&l.Position, &l.Item, &l.Name, &l.Width, &l.Height, &l.Change)
 	if err != nil {
 		return l, fmt.Errorf("line %d of cell %d: %w", position, c.ID, notFound(err))
 	}
@@ -176,15 +178,19 @@ func (s *Store) CellLine(ctx context.Context, actor Actor, c CellPage, position 
 	return lines[0], err
 }
 
+// mistakesOf are what a cell has wrong in a line that the caller has seen, the greatest first.
 func (s *Store) mistakesOf(ctx context.Context, cell int64, position int) ([]LineMistake, error) {
-	rows, err := s.pool.Query(ctx, `SELECT kind, detail FROM cell_errors WHERE cell_id = $1 AND position = $2 ORDER BY kind, ordinal`, cell, position)
+	rows, err := s.pool.Query(ctx, `
+		SELECT m.kind, m.ordinal, m.detail, `+causesOfMistake+`
+		FROM cell_errors m JOIN cells c ON c.id = m.cell_id JOIN dataset_lines l ON l.version_id = c.version_id AND l.position = m.position
+		WHERE m.cell_id = $1 AND m.position = $2 ORDER BY -m.size, m.kind, m.ordinal`, cell, position)
 	if err != nil {
 		return nil, fmt.Errorf("mistakes in line %d of cell %d: %w", position, cell, err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m LineMistake, err error) {
 		detail := mistakeDetail{TruthAt: -1, SaidAt: -1}
-		err = row.Scan(&m.Kind, &detail)
-		m.TruthAt, m.SaidAt = detail.TruthAt, detail.SaidAt
+		err = row.Scan(&m.Kind, &m.Ordinal, &detail, &m.Causes)
+		m.TruthClass, m.SaidClass, m.TruthAt, m.SaidAt = detail.Truth, detail.Said, detail.TruthAt, detail.SaidAt
 		return m, err
 	})
 	if err != nil {

@@ -47,10 +47,11 @@ type Change struct {
 	By        string // who, or which token, recorded it; "" for nobody known
 	Own       bool   // by the actor
 	CreatedAt time.Time
+	EditedAt  *time.Time // when it was put right last
 }
 
 const changeColumns = `c.id, c.at, c.kind, c.title, c.body, c.system, c.url, c.origin, coalesce(m.name || '@' || mv.version, '') AS release,
-	coalesce(pi.name, pe.pseudonym, t.name, '') AS by, coalesce(c.created_by = @person OR c.token_id = @token, false) AS own, c.created_at`
+	coalesce(pi.name, pe.pseudonym, t.name, '') AS by, coalesce(c.created_by = @person OR c.token_id = @token, false) AS own, c.created_at, c.edited_at`
 
 const changeTables = `changes c LEFT JOIN model_versions mv ON mv.id = c.model_version_id LEFT JOIN models m ON m.id = mv.model_id
 	LEFT JOIN people pe ON pe.id = c.created_by LEFT JOIN person_identities pi ON pi.person_id = c.created_by
@@ -276,17 +277,61 @@ func changeRelease(ctx context.Context, tx pgx.Tx, actor Actor, version int64) e
 	return err
 }
 
-// RemoveChange takes a change off the timeline: whoever recorded it may, and an admin.
-func (s *Store) RemoveChange(ctx context.Context, actor Actor, id int64) error {
+// MayEdit tells whether the actor may put the change right, or withdraw it: whoever recorded it may, and an admin.
+func (c *Change) MayEdit(actor Actor) bool {
+	return actor.Allowed(access.WriteChanges) && (c.Own || actor.Allowed(access.EditChains))
+}
+
+// changeToEdit returns a change that the actor may edit.
+func (s *Store) changeToEdit(ctx context.Context, actor Actor, id int64) (Change, error) {
 	if err := actor.may(access.WriteChanges); err != nil {
-		return err
+		return Change{}, err
 	}
 	change, err := s.Change(ctx, actor, id)
+	if err == nil && !change.MayEdit(actor) {
+		err = fmt.Errorf("change %d is another's: %w", id, ErrDenied)
+	}
+	return change, err
+}
+
+// EditChange puts a change right; what names it where it comes from stays. A zero time leaves it where it is.
+func (s *Store) EditChange(ctx context.Context, actor Actor, id int64, n NewChange) error {
+	change, err := s.changeToEdit(ctx, actor, id)
 	if err != nil {
 		return err
 	}
-	if !change.Own && !actor.Allowed(access.EditChains) {
-		return fmt.Errorf("change %d is another's: %w", id, ErrDenied)
+	if n.At.IsZero() {
+		n.At = change.At
+	}
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		var now time.Time
+		if err := tx.QueryRow(ctx, `SELECT now()`).Scan(&now); err != nil {
+			return fmt.Errorf("edit change %d: %w", id, err)
+		}
+		if err := n.check(now); err != nil {
+			return err
+		}
+		version, err := releaseNamed(ctx, tx, n.Release)
+		if err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE changes SET at = $2, kind = $3, title = $4, body = $5, system = $6, url = $7, model_version_id = $8, edited_at = now()
+			WHERE id = $1 AND removed_at IS NULL`, id, n.At, n.Kind, n.Title, n.Body, n.System, n.URL, version)
+		if err != nil {
+			return fmt.Errorf("edit change %d: %w", id, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return fmt.Errorf("change %d: %w", id, ErrNotFound)
+		}
+		return audit(ctx, tx, actor, auditEvent{Action: "change.edit", ObjectType: "change", ObjectID: id, Detail: map[string]any{"kind": n.Kind}})
+	})
+}
+
+// RemoveChange withdraws a change from the timeline: whoever recorded it may, and an admin.
+func (s *Store) RemoveChange(ctx context.Context, actor Actor, id int64) error {
+	if _, err := s.changeToEdit(ctx, actor, id); err != nil {
+		return err
 	}
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE changes SET removed_at = now() WHERE id = $1 AND removed_at IS NULL`, id)

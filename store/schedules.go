@@ -31,11 +31,12 @@ type Schedule struct {
 	CreatedBy string
 	CreatedAt time.Time
 	StoppedAt *time.Time
-	LastRun   int64 // the newest evaluation that it started, 0 for none
+	PausedAt  *time.Time // nil: it goes on
+	LastRun   int64      // the newest evaluation that it started, 0 for none
 }
 
 const scheduleColumns = `x.id, x.chain_id, c.name AS chain, x.name, x.request, x.every, x.hour, x.on_release, x.next_at, x.fault,
-	coalesce(pi.name, pe.pseudonym, t.name, '') AS created_by, x.created_at, x.stopped_at,
+	coalesce(pi.name, pe.pseudonym, t.name, '') AS created_by, x.created_at, x.stopped_at, x.paused_at,
 	coalesce((SELECT max(e.id) FROM evaluations e WHERE e.schedule_id = x.id), 0) AS last_run`
 
 const scheduleTables = `evaluation_schedules x JOIN chains c ON c.id = x.chain_id LEFT JOIN people pe ON pe.id = x.created_by
@@ -158,6 +159,60 @@ func (s *Store) StopSchedule(ctx context.Context, actor Actor, id int64) error {
 	})
 }
 
+// PauseSchedule lets a schedule rest: it starts nothing until it is resumed. What it started goes on.
+func (s *Store) PauseSchedule(ctx context.Context, actor Actor, id int64) error {
+	return s.changeSchedule(ctx, actor, id, "schedule.pause", func(tx pgx.Tx, x pausedSchedule) error {
+		if x.Paused {
+			return invalid("", "This schedule rests already.")
+		}
+		_, err := tx.Exec(ctx, `UPDATE evaluation_schedules SET paused_at = now(), next_at = NULL WHERE id = $1`, id)
+		return err
+	})
+}
+
+// ResumeSchedule has a schedule go on that rests. What was due meanwhile is not made up for.
+func (s *Store) ResumeSchedule(ctx context.Context, actor Actor, id int64) error {
+	return s.changeSchedule(ctx, actor, id, "schedule.resume", func(tx pgx.Tx, x pausedSchedule) error {
+		if !x.Paused {
+			return invalid("", "This schedule does not rest.")
+		}
+		_, err := tx.Exec(ctx, `UPDATE evaluation_schedules SET paused_at = NULL, next_at = $2 WHERE id = $1`, id, nextStart(x.Every, x.Hour, x.Now))
+		return err
+	})
+}
+
+// pausedSchedule is what pausing a schedule looks at.
+type pausedSchedule struct {
+	Every  string
+	Hour   int
+	Paused bool
+	Now    time.Time
+}
+
+// changeSchedule changes a schedule that is not stopped, whose row is locked.
+func (s *Store) changeSchedule(ctx context.Context, actor Actor, id int64, action string, change func(pgx.Tx, pausedSchedule) error) error {
+	if err := actor.may(access.EditChains); err != nil {
+		return err
+	}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var x pausedSchedule
+		err := tx.QueryRow(ctx, `
+			SELECT every, hour, paused_at IS NOT NULL, now() FROM evaluation_schedules WHERE id = $1 AND stopped_at IS NULL FOR UPDATE`, id).
+			Scan(&x.Every, &x.Hour, &x.Paused, &x.Now)
+		if err != nil {
+			return notFound(err)
+		}
+		if err := change(tx, x); err != nil {
+			return err
+		}
+		return audit(ctx, tx, actor, auditEvent{Action: action, ObjectType: "schedule", ObjectID: id})
+	})
+	if err != nil {
+		return fmt.Errorf("%s %d: %w", action, id, err)
+	}
+	return nil
+}
+
 // dueSchedule is a schedule that is to start a run, with whoever made it.
 type dueSchedule struct {
 	ID      int64
@@ -184,7 +239,7 @@ const dueSchedules = `
 		coalesce(CASE WHEN p.left_at IS NULL THEN p.role END, CASE WHEN t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()) THEN t.role END, '') AS role,
 		coalesce(t.project_id, 0) AS scope, now() AS now
 	FROM evaluation_schedules x LEFT JOIN people p ON p.id = x.created_by LEFT JOIN api_tokens t ON t.id = x.token_id
-	JOIN chains c ON c.id = x.chain_id AND c.archived_at IS NULL WHERE x.stopped_at IS NULL`
+	JOIN chains c ON c.id = x.chain_id AND c.archived_at IS NULL WHERE x.stopped_at IS NULL AND x.paused_at IS NULL`
 
 // RunSchedules starts the evaluations that are due by the clock, each in the transaction that puts its schedule on, and so once. One that
 // cannot be started says why on its page, and is tried again when it is due next.
@@ -253,7 +308,7 @@ func (s *Store) runAfterRelease(ctx context.Context, tx pgx.Tx, version int64) e
 	rows, err := tx.Query(ctx, `
 		SELECT x.id FROM evaluation_schedules x JOIN chains c ON c.id = x.chain_id AND c.archived_at IS NULL
 		JOIN model_versions v ON v.id = $1 JOIN models m ON m.id = v.model_id
-		WHERE x.stopped_at IS NULL AND x.on_release AND jsonb_path_exists(x.request, '$.models[*][*] ? (@ == $name)', jsonb_build_object('name', m.name || '@latest'))
+		WHERE x.stopped_at IS NULL AND x.paused_at IS NULL AND x.on_release AND jsonb_path_exists(x.request, '$.models[*][*] ? (@ == $name)', jsonb_build_object('name', m.name || '@latest'))
 		ORDER BY x.id`, version)
 	if err != nil {
 		return fmt.Errorf("schedules after release %d: %w", version, err)

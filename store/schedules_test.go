@@ -98,6 +98,50 @@ func TestAScheduleStartsRunsOnTime(t *testing.T) {
 	}
 }
 
+func TestAScheduleRestsAndGoesOn(t *testing.T) {
+	t.Parallel()
+	o, admin := scheduled(t)
+	id, err := o.AddSchedule(t.Context(), admin, weekly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.ResumeSchedule(t.Context(), admin, id); err == nil {
+		t.Error("one that does not rest was resumed")
+	}
+	exec(t, o.pool, `UPDATE evaluation_schedules SET next_at = now() - interval '1 minute'`)
+	if err := o.PauseSchedule(t.Context(), admin, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.PauseSchedule(t.Context(), admin, id); err == nil {
+		t.Error("it was paused twice")
+	}
+	if err := o.RunSchedules(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.ReleaseModel(t.Context(), store.System(), "finder", "2"); err != nil {
+		t.Fatal(err)
+	}
+	if n := o.one(`SELECT (SELECT count(*) FROM evaluations) + (SELECT count(*) FROM river_job WHERE kind = 'run_schedule')`); n != 0 {
+		t.Errorf("it started %d runs while it rested", n)
+	}
+	if list, err := o.Schedules(t.Context(), admin, 0); err != nil || len(list) != 1 || list[0].PausedAt == nil || list[0].NextAt != nil {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if err := o.ResumeSchedule(t.Context(), admin, id); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := o.Schedules(t.Context(), admin, 0); err != nil || list[0].PausedAt != nil || list[0].NextAt == nil || !list[0].NextAt.After(time.Now()) {
+		t.Errorf("%+v, %v", list, err)
+	}
+	viewer := store.Actor{PersonID: admin.PersonID, Role: access.Viewer}
+	if err := o.PauseSchedule(t.Context(), viewer, id); !errors.Is(err, store.ErrDenied) {
+		t.Errorf("a viewer: %v", err)
+	}
+	if err := o.PauseSchedule(t.Context(), admin, 99); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("one that is not there: %v", err)
+	}
+}
+
 func TestAReleaseStartsARunOfTheNewestOnce(t *testing.T) {
 	t.Parallel()
 	o, admin := scheduled(t)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 )
@@ -10,6 +13,9 @@ import (
 type changeCommand struct {
 	Add  changeAddCommand  `cmd:"" help:"Record something that a team did, on the timeline."`
 	List changeListCommand `cmd:"" help:"List what teams did, the latest first."`
+	Edit changeEditCommand `cmd:"" help:"Put a change right that you recorded; an admin any."`
+
+	Withdraw changeWithdrawCommand `cmd:"" help:"Take a change off the timeline that you recorded; an admin any."`
 }
 
 type changeAddCommand struct {
@@ -48,6 +54,70 @@ func (c *changeAddCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	return c.printAnswer(std, made, fmt.Sprintf("change %d", made.ID))
+}
+
+type changeEditCommand struct {
+	clientFlags `embed:""`
+
+	ID      int64   `arg:"" help:"Number of the change."`
+	Title   *string `help:"What was done, in one line."`
+	Kind    *string `help:"change, or intervention." placeholder:"KIND"`
+	System  *string `help:"Where it was done." placeholder:"recognizer"`
+	At      string  `help:"When it took effect, such as 2026-03-01T10:00:00Z." placeholder:"TIME"`
+	Body    *string `help:"More about it, in Markdown." placeholder:"TEXT"`
+	Link    *string `help:"Address of a page about it." placeholder:"https://…"`
+	Release *string `help:"The model version that it brought; empty for none." placeholder:"NAME@VERSION"`
+}
+
+func (c *changeEditCommand) Run(ctx context.Context, std *streams) error {
+	body := map[string]any{}
+	if c.At != "" {
+		at, err := time.Parse(time.RFC3339, c.At)
+		if err != nil {
+			return misuseError("--at: write the time like 2026-03-01T10:00:00Z")
+		}
+		body["at"] = at
+	}
+	for name, value := range map[string]*string{"title": c.Title, "kind": c.Kind, "system": c.System, "body": c.Body, "url": c.Link, "release": c.Release} {
+		if value != nil {
+			body[name] = *value
+		}
+	}
+	if len(body) == 0 {
+		return misuseError("say what to put right: --title, --kind, --system, --at, --body, --link or --release")
+	}
+	server, err := c.connect()
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	var change changeAnswer
+	header := http.Header{"Content-Type": {"application/json"}}
+	err = server.send(ctx, http.MethodPatch, fmt.Sprintf("/changes/%d", c.ID), header, bytes.NewReader(text), decodeInto(&change))
+	if err != nil {
+		return misuseOf(err)
+	}
+	return c.printAnswer(std, change, fmt.Sprintf("change %d: %s, %s, %s", change.ID, change.At.UTC().Format("2006-01-02 15:04"), change.Kind, change.Title))
+}
+
+type changeWithdrawCommand struct {
+	clientFlags `embed:""`
+
+	ID int64 `arg:"" help:"Number of the change."`
+}
+
+func (c *changeWithdrawCommand) Run(ctx context.Context, std *streams) error {
+	server, err := c.connect()
+	if err != nil {
+		return err
+	}
+	if err := server.call(ctx, http.MethodDelete, fmt.Sprintf("/changes/%d", c.ID), nil, nil); err != nil {
+		return err
+	}
+	return c.printAnswer(std, idAnswer{ID: c.ID}, fmt.Sprintf("change %d is off the timeline", c.ID))
 }
 
 type changeListCommand struct {

@@ -18,7 +18,10 @@ type evalCommand struct {
 	List   evalListCommand   `cmd:"" help:"List the evaluations, the newest first."`
 	Cancel evalCancelCommand `cmd:"" help:"Stop an evaluation. What was answered stays."`
 	Retry  evalRetryCommand  `cmd:"" help:"Ask again about what has no answer."`
-	Step   evalStepCommand   `cmd:"" help:"Run one step of an evaluation in this process: for engines of workflows. It opens the database and the object store itself."`
+
+	Attribution evalAttributionCommand `cmd:"" help:"Divide the difference of two combinations' figures among what changed: models, data, labels, definitions, normalizer."`
+
+	Step evalStepCommand `cmd:"" help:"Run one step of an evaluation in this process: for engines of workflows. It opens the database and the object store itself."`
 }
 
 // evalAnswer is an evaluation as the server tells it.

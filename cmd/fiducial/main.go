@@ -59,6 +59,8 @@ type commandLine struct {
 	Model    modelCommand    `cmd:"" help:"Register models and their releases." group:"Against a server"`
 	Eval     evalCommand     `cmd:"" help:"Measure models over datasets: start, follow, stop, try again."`
 	Chain    chainCommand    `cmd:"" help:"Make, list and change chains of models that are measured together."`
+	Alert    alertCommand    `cmd:"" help:"List alerts, acknowledge them, put them off, close them." group:"Against a server"`
+	Schedule scheduleCommand `cmd:"" help:"Have evaluations started by the clock, or after releases." group:"Against a server"`
 	Import   importCommand   `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`
 	Pairs    pairsCommand    `cmd:"" help:"List the classes that are confused in a project." group:"Against a server"`
 	Relabel  relabelCommand  `cmd:"" help:"Send labels back that were made under an older definition." group:"Against a server"`
@@ -69,7 +71,7 @@ type commandLine struct {
 	Dataset  datasetCommand  `cmd:"" help:"Freeze, verify, compare and list datasets." group:"Against a server"`
 	Access   accessCommand   `cmd:"" help:"Write what is held on a source, or on a person, into a zip file." group:"Against a server"`
 	Export   exportCommand   `cmd:"" help:"Write a dataset version into a zip file." group:"Against a server"`
-	Change   changeCommand   `cmd:"" help:"Record on the timeline what a team did, and list it." group:"Against a server"`
+	Change   changeCommand   `cmd:"" help:"Record on the timeline what a team did, list it, put it right." group:"Against a server"`
 	Consumer consumerCommand `cmd:"" help:"Record who uses dataset versions, and confirm that their copies of erased items are deleted." group:"Against a server"`
 	Expiring expiringCommand `cmd:"" help:"Print what expires when, and what that does to dataset versions." group:"Against a server"`
 

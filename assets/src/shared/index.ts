@@ -34,7 +34,15 @@ const rows: KeyRow[] = [
 ];
 if (search) rows.unshift({ chord: "/", does: "Search", run: () => search.focus() });
 
+/** What a page has a key for says so itself: a field is gone to, anything else is pressed. */
+const own: KeyRow[] = [...document.querySelectorAll<HTMLElement>("[data-key][data-does]")].map((part) => ({
+  chord: part.dataset["key"] ?? "",
+  does: part.dataset["does"] ?? "",
+  run: () => (part.matches("input, select, textarea") ? part.focus() : part.click()),
+}));
+
 if (document.querySelector(".rail")) {
+  if (own.length > 0) bindKeys(page, { title: "This page", rows: own });
   bindKeys(page, { title: "Everywhere", rows });
   if (places.length > 0) bindKeys(page, { title: "Go to", rows: places });
 }
