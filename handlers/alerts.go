@@ -153,11 +153,11 @@ func (s *Server) alertShares(r *http.Request, alert store.Alert) (templ.Componen
 		}
 	}
 	if alert.CellID == 0 || from == 0 {
-		return nil, nil
+		return nil, nil //nolint:nilnil // nothing is shown
 	}
 	cell, err := s.Store.CellPage(r.Context(), actorOf(r), alert.CellID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
+		return nil, nil //nolint:nilnil // as above
 	}
 	if err != nil {
 		return nil, err

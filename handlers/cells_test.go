@@ -168,10 +168,11 @@ func TestErrorsAreTaggedWithTheirCause(t *testing.T) {
 	line, _, _ := strings.Cut(box, ":")
 	item := "/cells/2/items/" + line
 	admin.get(item).want(http.StatusOK).shows("Cause of what is ticked", "Scale on the strip").attribute("value", box)
-	admin.post("/cells/2/causes", "line", line, "back", item, "error", box).want(http.StatusUnprocessableEntity).shows("Choose a cause", "The figures")
+	admin.post("/cells/2/causes", "line", line, "back", item, "error", box).want(http.StatusUnprocessableEntity).shows("Choose a cause", "The items")
 	admin.post("/cells/2/causes", "line", line, "back", item, "error", box, "new", "Glare").to(item)
 	admin.get(item).shows("Scale on the strip", "Glare")
-	admin.post("/cells/2/causes", "line", line, "back", item, "error", box, "cause", "2", "remove", "yes").to(item)
+	glare := fmt.Sprint(s.one(`SELECT id FROM causes WHERE name = 'Glare'`))
+	admin.post("/cells/2/causes", "line", line, "back", item, "error", box, "cause", glare, "remove", "yes").to(item)
 	if s.scan(&tags, `SELECT count(*) FROM item_causes`); tags != 1 {
 		t.Errorf("%d tags after one was taken off", tags)
 	}
