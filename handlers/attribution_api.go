@@ -37,6 +37,9 @@ type attributionJSON struct {
 type factorJSON struct {
 	Factor string  `json:"factor" enum:"model,data,labels,definition,normalizer"`
 	Value  float64 `json:"value" example:"-0.047" doc:"What it contributes to the difference, averaged over the orders in which factors may change (Shapley)."`
+
+	Low  *float64 `json:"low,omitempty" doc:"With high, its interval of 95 %; missing where there is nothing to draw."`
+	High *float64 `json:"high,omitempty"`
 }
 
 type missingPartJSON struct {
@@ -131,7 +134,7 @@ func (s *Server) attributionBetween(ctx context.Context, actor store.Actor, from
 	out.Erased, out.Lost, out.Added, out.Relabeled, out.Redefined = d.Unknown, d.Lost, d.Added, d.Relabeled, d.Redefined
 	out.Outdated = before.Value == nil || after.Value == nil || d.From != *before.Value || d.To != *after.Value
 	for _, p := range d.Parts {
-		out.Factors = append(out.Factors, factorJSON{string(p.Factor), p.Value})
+		out.Factors = append(out.Factors, factorJSON{string(p.Factor), p.Value, p.Low, p.High})
 	}
 	for _, state := range missingStates(d) {
 		out.Missing = append(out.Missing, missingPartJSON{state.Models, state.Version, missingWord(state)})

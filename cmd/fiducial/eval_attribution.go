@@ -20,8 +20,10 @@ type attributionAnswer struct {
 	Value      float64 `json:"value"`
 	Difference float64 `json:"difference"`
 	Factors    []struct {
-		Factor string  `json:"factor"`
-		Value  float64 `json:"value"`
+		Factor string   `json:"factor"`
+		Value  float64  `json:"value"`
+		Low    *float64 `json:"low,omitempty"`
+		High   *float64 `json:"high,omitempty"`
 	} `json:"factors"`
 	Remainder float64 `json:"remainder"`
 	Missing   []struct {
@@ -42,9 +44,9 @@ func (a *attributionAnswer) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s of cell %d is %.4f, that of cell %d %.4f: %+.4f\n", a.Measure, a.Cell, a.Value, a.From, a.FromValue, a.Difference)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "FACTOR\tPART\t")
+	fmt.Fprintln(table, "FACTOR\tPART\tINTERVAL\t")
 	for _, f := range a.Factors {
-		fmt.Fprintf(table, "%s\t%+.4f\t\n", f.Factor, f.Value)
+		fmt.Fprintf(table, "%s\t%+.4f\t%s to %s\t\n", f.Factor, f.Value, decimal(f.Low), decimal(f.High))
 	}
 	if a.Remainder != 0 {
 		fmt.Fprintf(table, "not computed\t%+.4f\t\n", a.Remainder)
