@@ -153,7 +153,7 @@ func (s *Store) openLines(ctx context.Context, row chunkRow, server ModelServer)
 			coalesce((a.facts->>'orientation')::int, 1) > 1, coalesce(CASE WHEN (a.facts->>'orientation')::int > 1 THEN d.content_type ELSE a.content_type END, ''),
 			coalesce(i.width, 0), coalesce(i.height, 0)
 		FROM dataset_lines l JOIN items i ON i.id = l.item_id JOIN sources o ON o.id = i.source_id
-		LEFT JOIN assets a ON a.item_id = i.id AND a.kind = 'original' LEFT JOIN assets d ON d.item_id = i.id AND d.kind = 'display'
+		`+assetOfLine("original", "a")+` `+assetOfLine("display", "d")+`
 		WHERE l.version_id = $1 AND l.split = $2 AND l.position BETWEEN $3 AND $4 ORDER BY l.position`,
 		row.Version, row.Split, row.First, row.Last, server.Adapter == models.Offline, server.Model)
 	if err != nil {

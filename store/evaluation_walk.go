@@ -86,6 +86,21 @@ func (w *pathWalk) hears() bool { return w.slots[0] == "asr" || w.slots[0] == "d
 // lineTruth joins the truth that counts of line l as t: that of the version, or that of today.
 const lineTruth = `JOIN truths t ON t.item_id = l.item_id AND (CASE WHEN @today THEN t.current ELSE t.id = l.truth_id END)`
 
+// What lines and outputs have is looked up in a form that leaves the planner no other way. Before it knows a table's size, it reads an index of all
+// originals, of all transcripts or of all outputs, for each line, in a plan that connections keep.
+
+// assetOfLine joins the asset of a kind of line l.
+func assetOfLine(kind, as string) string {
+	return `LEFT JOIN LATERAL (SELECT sha256, facts, content_type FROM assets WHERE item_id = l.item_id AND kind = '` + kind + `' OFFSET 0) ` + as + ` ON true`
+}
+
+// walkedLines selects lines l of a version.
+var walkedLines = `
+	SELECT l.item_id, t.id, l.position, coalesce(a.sha256, so.sha256, l.media), tr.segments
+	FROM dataset_lines l ` + lineTruth + ` ` + assetOfLine("original", "a") + ` LEFT JOIN item_sounds so ON so.item_id = l.item_id
+	LEFT JOIN LATERAL (SELECT segments FROM transcripts WHERE item_id = l.item_id AND kind = 'truth' AND of_id = t.id OFFSET 0) tr ON true
+	WHERE l.version_id = @version AND `
+
 // begin reads the lines from first to last.
 func (w *pathWalk) begin(ctx context.Context, q querier) error {
 	return w.beginWhere(ctx, q, `l.split = @split AND l.position BETWEEN @first AND @last`, pgx.NamedArgs{"split": w.split, "first": w.first, "last": w.last})
@@ -99,12 +114,7 @@ func (w *pathWalk) beginAt(ctx context.Context, q querier, positions []int32) er
 // beginWhere reads lines. Those whose truth was taken away are left out where today's labels count.
 func (w *pathWalk) beginWhere(ctx context.Context, q querier, where string, args pgx.NamedArgs) error {
 	args["version"], args["today"] = w.version, w.labels == "today"
-	rows, err := q.Query(ctx, `
-		SELECT l.item_id, t.id, l.position, coalesce(a.sha256, so.sha256, l.media), tr.segments
-		FROM dataset_lines l `+lineTruth+`
-		LEFT JOIN assets a ON a.item_id = l.item_id AND a.kind = 'original' LEFT JOIN item_sounds so ON so.item_id = l.item_id
-		LEFT JOIN transcripts tr ON tr.item_id = l.item_id AND tr.kind = 'truth' AND tr.of_id = t.id
-		WHERE l.version_id = @version AND `+where+` ORDER BY l.position`, args)
+	rows, err := q.Query(ctx, walkedLines+where+` ORDER BY l.position`, args)
 	if err != nil {
 		return fmt.Errorf("lines of a walk: %w", err)
 	}
@@ -173,8 +183,9 @@ type keptOutput struct {
 	Confidence *float64
 }
 
-const outputTables = `unnest(@items::bigint[], @inputs::bytea[]) u (item, input)
-	JOIN model_outputs o ON o.item_id = u.item AND o.model_version_id = @model AND o.configuration = @configuration AND o.input = u.input`
+// outputTables are the outputs o that are asked for, each looked up by its whole key.
+const outputTables = `unnest(@items::bigint[], @inputs::bytea[]) u (item, input) CROSS JOIN LATERAL (SELECT item_id, text, boxes, labels, confidence, made_at FROM model_outputs
+	WHERE item_id = u.item AND model_version_id = @model AND configuration = @configuration AND input = u.input OFFSET 0) o`
 
 func outputsOf(ctx context.Context, q querier, lines []walkLine, model int64, configuration []byte) (map[int64]keptOutput, error) {
 	items, inputs := questions(lines)

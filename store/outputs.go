@@ -137,7 +137,7 @@ const (
 	copyBoxes = `INSERT INTO model_outputs (item_id, model_version_id, configuration, input, text, words, boxes, labels, confidence)`
 	copyWords = copyBoxes + `
 		SELECT u.item, @model, @configuration, u.input, h.text, h.words, '[]', '[]', p.confidence` + fromPredictions + `
-		JOIN hypotheses h ON h.item_id = u.item AND h.prediction_id = p.id` + copyEnd
+		CROSS JOIN LATERAL (SELECT text, words FROM hypotheses WHERE item_id = u.item AND prediction_id = p.id OFFSET 0) h` + copyEnd
 	fromPredictions = `
 		FROM unnest(@items::bigint[], @inputs::bytea[]) u (item, input)
 		JOIN LATERAL (SELECT q.id, q.confidence FROM predictions q WHERE q.item_id = u.item AND q.model_version_id = @model

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"fiducial/store/storetest"
+)
+
+// A plan that was made while nothing was known of the tables, and which connections keep, looks up what it wants by its item all the same.
+func TestLookupsOfARunNeedNoStatistics(t *testing.T) {
+	t.Parallel()
+	conn, err := storetest.Pool(t).Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Release)
+	if _, err := conn.Exec(t.Context(), `SET plan_cache_mode = force_generic_plan`); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		sql     string
+		args    pgx.NamedArgs
+		types   string
+		values  string
+		lookups int
+	}{
+		"outputs": {
+			`SELECT o.text FROM ` + outputTables, pgx.NamedArgs{"items": 0, "inputs": 0, "model": 0, "configuration": 0},
+			`bigint[], bytea[], bigint, bytea`, `'{1}', '{x}', 1, 'x'`, 8,
+		},
+		"lines": {
+			walkedLines + `l.position BETWEEN @first AND @last`, pgx.NamedArgs{"today": 0, "version": 0, "first": 0, "last": 0},
+			`boolean, bigint, integer, integer`, `false, 1, 0, 63`, 9,
+		},
+	} {
+		sql, _, err := c.args.RewriteQuery(t.Context(), conn.Conn(), c.sql, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), `PREPARE `+name+` (`+c.types+`) AS `+sql); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := conn.Query(t.Context(), `EXPLAIN EXECUTE `+name+` (`+c.values+`)`, pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		lookups := 0
+		for i, line := range plan {
+			if !strings.Contains(line, " on model_outputs_") && !strings.Contains(line, " on assets") && !strings.Contains(line, " on transcripts_") {
+				continue
+			}
+			if lookups++; !strings.Contains(line, "Index Scan") || !strings.Contains(plan[i+1], "item_id = ") {
+				t.Errorf("%s: %s,%s", name, line, plan[i+1])
+			}
+		}
+		if lookups != c.lookups {
+			t.Errorf("%s: %d lookups, want %d:\n%s", name, lookups, c.lookups, strings.Join(plan, "\n"))
+		}
+	}
+}
