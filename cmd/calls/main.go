@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -44,7 +45,7 @@ type word struct {
 	End   float64 `json:"end"`
 }
 
-// spokenCall is a call with its file.
+// spokenCall is a call with its file, which is kept compressed under this name and .gz.
 type spokenCall struct {
 	File  string       `json:"file"`
 	Turns []spokenTurn `json:"turns"`
@@ -67,7 +68,10 @@ func run(args []string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		if err := os.WriteFile(filepath.Join(args[0], call.File), file, 0o644); err != nil { //nolint:gosec // everybody may read it
+		if file, err = pack(file); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(args[0], call.File+".gz"), file, 0o644); err != nil { //nolint:gosec // everybody may read it
 			return err
 		}
 		calls = append(calls, call)
@@ -97,28 +101,54 @@ func (s script) record(seed uint64) (call spokenCall, file []byte, err error) {
 		if err != nil {
 			return call, nil, err
 		}
-		begin := math.Round((end+between-t.overlap)*100) / 100
-		if t.overlap > 0 {
-			begin = math.Round((end-t.overlap)*100) / 100
-		}
+		begin := t.begins(end)
 		put(&lines[t.channel-1], int(begin*rate), sound)
-		end = begin + float64(len(sound))/rate
+		stops := begin + float64(len(sound))/rate
+		end = max(end, stops) // whoever says yes meanwhile does not end what the other says
 		call.Turns = append(call.Turns, spokenTurn{
-			Channel: t.channel, Begin: begin, End: math.Round(end*100) / 100, Text: t.text, Words: words, Moments: t.moments,
+			Channel: t.channel, Begin: begin, End: math.Round(stops*100) / 100, Text: t.text, Words: words, Moments: t.moments,
 		})
 	}
 	frames := int((end + lead) * rate)
-	noise := [2]float64{0.0008, s.noise}
-	random := rand.New(rand.NewPCG(seed, 8)) //nolint:gosec // the same noise each time
-	data := make([]byte, 2*frames)
 	for c := range lines {
 		put(&lines[c], frames-1, []float32{0})
-		for i := range frames {
-			v := float64(lines[c][i]) + noise[c]*random.NormFloat64() + noise[c]/2*math.Sin(2*math.Pi*100*float64(i)/rate)
-			data[2*i+c] = muLaw(v)
-		}
 	}
-	return call, wav(data), nil
+	return call, wav(transmit(lines, s.noise, seed)), nil
+}
+
+// transmit encodes both lines, frame by frame. The caller's hisses and hums all the time; the agent's headset lets nothing through while
+// nobody speaks into it.
+func transmit(lines [2][]float32, noise float64, seed uint64) []byte {
+	random := rand.New(rand.NewPCG(seed, 8)) //nolint:gosec // the same noise each time
+	data := make([]byte, 2*len(lines[0]))
+	for i := range lines[0] {
+		data[2*i] = muLaw(float64(lines[0][i]))
+		hum := noise / 2 * math.Sin(2*math.Pi*100*float64(i)/rate)
+		data[2*i+1] = muLaw(float64(lines[1][i]) + noise*random.NormFloat64() + hum)
+	}
+	return data
+}
+
+// pack compresses a file as gzip does; between words there is little in it.
+func pack(file []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(file); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return out.Bytes(), err
+}
+
+// begins is when a turn begins after what was said before it has ended.
+func (t turn) begins(end float64) float64 {
+	if t.overlap <= 0 {
+		end += between
+	}
+	return math.Round((end-t.overlap)*100) / 100
 }
 
 // put adds sound to a line from a frame on.

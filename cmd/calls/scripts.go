@@ -15,7 +15,7 @@ type voice struct {
 }
 
 // turn is what somebody says before the other answers. Channel 1 is the agent's, 2 the caller's. overlap is for how long it runs into what was
-// said before, in seconds. moments are the classes that it is an example of.
+// said before, in seconds; where it is below 0, for how much longer than usual the line is quiet before it. moments are the classes that it is an example of.
 type turn struct {
 	channel int
 	text    string
@@ -35,61 +35,17 @@ func says(channel int, text string, moments ...string) turn {
 	return turn{channel: channel, text: text, moments: moments}
 }
 
+// after is a turn that comes so many seconds later than it would.
+func (t turn) after(seconds float64) turn { return t.early(-seconds) }
+
 func (t turn) early(seconds float64) turn {
 	t.overlap = seconds
 	return t
 }
 
+// scripts are the calls: three of some minutes, and three short ones.
 var scripts = []script{
-	{
-		name: "call-01", agent: voice{"en-gb", 165, 52}, caller: voice{"en-us", 172, 36}, noise: 0.002,
-		turns: []turn{
-			says(1, "Good morning, care line, this is Hanna speaking. How can I help you?", question),
-			says(2, "Hello, my name is Peter Bramwell. My walking aid was supposed to come on Monday and it still is not here.", negative),
-			says(1, "I am sorry to hear that, Mister Bramwell. Can you give me your customer number, please?", question),
-			says(2, "Yes, it is four seven one, double two, nine."),
-			says(1, "Thank you. And a telephone number where the driver can reach you?", question),
-			says(2, "Oh two oh seven, nine four six, oh one five eight.").early(0.3),
-			says(1, "I can see it now. The parcel is still in the depot. I will have it sent out today.", action),
-			says(2, "Today? Last week they said the same thing, and nobody came.", negative, question),
-			says(1, "I understand. I will call the depot myself and ring you back before noon.", action),
-			says(2, "All right, that would be very kind. Thank you, Hanna.", positive),
-			says(1, "You are welcome. Goodbye."),
-		},
-	},
-	{
-		name: "call-02", agent: voice{"en-us", 170, 58}, caller: voice{"en-gb-scotland", 158, 44}, noise: 0.006,
-		turns: []turn{
-			says(1, "Care line, Marcus speaking, what can I do for you?", question),
-			says(2, "I need to move my appointment with the nurse. It is about my mother, Eleanor Fairley."),
-			says(1, "Of course. When is the appointment?", question),
-			says(2, "On Thursday at half past nine, but she has to be at the hospital then."),
-			says(1, "Would Friday at eleven suit her?", question).early(0.4),
-			says(2, "No, Friday is no good, we are away until Sunday."),
-			says(1, "Then Monday at ten. I will put that down for Misses Fairley.", action),
-			says(2, "Monday is fine. Could you tell the nurse to ring the bell twice? She does not hear well.", question, action),
-			says(1, "I will add a note. Is the address still twelve Orchard Lane?", question, action),
-			says(2, "Yes, that is right. You have been very helpful.", positive),
-			says(1, "Have a good day, and safe travels.", positive),
-		},
-	},
-	{
-		name: "call-03", agent: voice{"en-gb-x-rp", 168, 50}, caller: voice{"en-029", 160, 40}, noise: 0.003,
-		turns: []turn{
-			says(1, "Good afternoon, care line, you are speaking with Ruth."),
-			says(2, "The invoice for March is wrong. You have charged me twice for the same visit!", negative),
-			says(1, "Let me have a look. Which invoice is it?", question),
-			says(2, "The number is six one eight, dash, three three five."),
-			says(1, "I see two visits on the ninth of March, one in the morning and one in the evening."),
-			says(2, "There was nobody here in the evening. I was at my sister's until late.", negative).early(0.5),
-			says(1, "Then that was a mistake of ours. I will take the second visit off.", action),
-			says(2, "And do I get the money back?", question),
-			says(1, "Yes, within five working days, to the account that ends with forty two.", action),
-			says(2, "Good. My name is Winston Alleyne, in case anybody asks."),
-			says(1, "Thank you, Mister Alleyne. I am sorry for the trouble.", positive),
-			says(2, "It is all right. Thank you for sorting it out.", positive),
-		},
-	},
+	delivery, appointment, invoice,
 	{
 		name: "call-04", agent: voice{"en-gb", 172, 60}, caller: voice{"en-us-nyc", 185, 46}, noise: 0.01,
 		turns: []turn{

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"compress/gzip"
 	"context"
 	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +20,7 @@ import (
 	"fiducial/store"
 )
 
-// demoSounds are telephone calls that a synthesizer spoke, with what was said in calls.json: see cmd/calls.
+// demoSounds are telephone calls that a synthesizer spoke, compressed, with what was said in calls.json: see cmd/calls.
 //
 //go:embed calls
 var demoSounds embed.FS
@@ -67,7 +70,7 @@ const demoRulesBody = `Write what is said, as it is said, with capitals and punc
 
 // addCalls fills a project of sound: calls cut into what each side says, with what two versions of a recognizer heard in it.
 func (f *demoFill) addCalls(ctx context.Context) error {
-	turns, err := demoTurns()
+	turns, err := demoTurns("call-01.wav", "call-02.wav", "call-04.wav", "call-05.wav")
 	if err != nil {
 		return err
 	}
@@ -92,8 +95,8 @@ func (f *demoFill) addCalls(ctx context.Context) error {
 	return nil
 }
 
-// demoTurns are all turns of all calls.
-func demoTurns() (turns []*demoTurn, err error) {
+// demoTurns are all turns of these calls.
+func demoTurns(files ...string) (turns []*demoTurn, err error) {
 	raw, err := demoSounds.ReadFile("calls/calls.json")
 	if err != nil {
 		return nil, err
@@ -108,10 +111,26 @@ func demoTurns() (turns []*demoTurn, err error) {
 	for _, call := range calls {
 		for _, t := range call.Turns {
 			t.file = call.File
-			turns = append(turns, t)
+			if slices.Contains(files, t.file) {
+				turns = append(turns, t)
+			}
 		}
 	}
 	return turns, nil
+}
+
+// demoSound is the recording of a call.
+func demoSound(file string) (content []byte, err error) {
+	packed, err := demoSounds.Open("calls/" + file + ".gz")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, packed.Close()) }()
+	r, err := gzip.NewReader(packed)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return io.ReadAll(r)
 }
 
 // demoLine is the project of calls on its way.
@@ -173,7 +192,7 @@ func (c *demoLine) importCalls(ctx context.Context, turns []*demoTurn, purpose, 
 			continue
 		}
 		sent[t.file] = true
-		content, err := demoSounds.ReadFile("calls/" + t.file)
+		content, err := demoSound(t.file)
 		if err != nil {
 			return err
 		}

@@ -42,6 +42,8 @@ var soundsLike = map[string]string{
 	"charged": "charge", "meals": "meal", "bramwell": "bram well", "fairley": "fairly", "alleyne": "a lane", "thornbury": "thorn berry",
 	"marchetti": "mark eddy", "orchard": "or chard", "hanna": "hannah", "ruth": "roof", "samira": "some era", "gareth": "garrett", "eleanor": "eleven or",
 	"winston": "winter", "agnes": "acne is", "technician": "tech nation", "confirmation": "confrontation", "half": "have", "nine": "line",
+	"morag": "more egg", "joan": "john", "beryl": "barrel", "ashford": "as ford", "dunbar": "done bar", "harbour": "harper", "cricket": "ticket",
+	"swelling": "spelling", "tablets": "table its", "signature": "signal sure", "standby": "stand by", "sort": "short",
 }
 
 // plain is a word without capitals and marks.

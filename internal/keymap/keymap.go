@@ -102,6 +102,7 @@ var table = []Key{
 	{ID: "slower", Chord: "Ctrl ,", Label: "Slower", Group: "Sound", Modes: Write},
 	{ID: "faster", Chord: "Ctrl .", Label: "Faster", Group: "Sound", Modes: Write},
 	{ID: "loop", Chord: "Ctrl L", Label: "Play the selection over and over", Group: "Sound", Modes: Write},
+	{ID: "listen", Chord: "Alt H", Label: "Hear the next channel alone", Group: "Sound", Modes: Write},
 	{ID: "play-here", Chord: "Ctrl Shift Space", Label: "Play from the cursor", Group: "Sound", Modes: Write},
 	{ID: "hear-word", Chord: "Alt Enter", Label: "Hear the word at the cursor", Group: "Sound", Modes: Write},
 	{ID: "zoom-in-time", Chord: "Alt +", Also: []string{"Alt ="}, Label: "Show less of the time", Group: "Sound", Modes: timed},

@@ -34,6 +34,7 @@ export class Acts {
     this.on("faster", () => bench.player.pace(1));
     this.on("usual-speed", () => bench.player.setSpeed(1));
     this.on("loop", () => this.loop());
+    this.on("listen", () => bench.alone());
     this.on("play-here", () => this.playHere());
     this.on("hear-word", () => {
       const word = bench.wordAtCaret();

@@ -14,6 +14,7 @@ import { announce } from "../shared/notices";
 import { Scope } from "../shared/scope";
 import { Acts } from "./acts";
 import { askWider, soundReasons } from "./dialogs";
+import { Ears } from "./ears";
 import { Player } from "./player";
 import { type Caret, Script, type Span } from "./script";
 import { aroundRows, confidenceRow, faultRows, faultsOf, keyRows, momentRows, originRows, unitsOf } from "./side";
@@ -39,6 +40,7 @@ export class Bench implements TaskBench<Sound> {
   server: Server;
   task!: Task<Sound>;
   player!: Player;
+  ears!: Ears;
   script!: Script;
   text!: Text;
   wave!: Wave;
@@ -91,6 +93,7 @@ export class Bench implements TaskBench<Sound> {
     this.status.load(state);
     this.marks.load(state.marks, true);
     this.player = new Player(media.audio, sound.lead, sound.seconds, scope, (what) => this.heardMore(what));
+    this.ears = new Ears(media.audio, sound.channels, scope);
     this.player.setSpeed(Number(localStorage.getItem(speedKept) ?? 1) || 1);
     this.script = new Script(contentOf(state), sound.seconds, () => this.changed());
     this.timing = timing(this.script.parts, this.words());
@@ -105,6 +108,7 @@ export class Bench implements TaskBench<Sound> {
     void media.outline.then((outline) => this.drawn(outline, scope));
     this.task = new Task(scope, state, this);
     this.tagButtons();
+    this.showEars();
     this.refresh();
     this.heardMore("state");
   }
@@ -285,8 +289,12 @@ export class Bench implements TaskBench<Sound> {
 
   /** What is selected, in the text or else in the waveform. */
   chosen(): Span | null {
+    return this.chosenWords() ?? this.selection;
+  }
+
+  private chosenWords(): Span | null {
     const { segment, from, to } = this.script.caret;
-    return (from < to ? spanOf(this.timing.words, segment, from, to) : null) ?? this.selection;
+    return from < to ? spanOf(this.timing.words, segment, from, to) : null;
   }
 
   private pointed(caret: Caret, alone: boolean): void {
@@ -314,10 +322,28 @@ export class Bench implements TaskBench<Sound> {
     announce(channel === 0 ? "All channels" : `Channel ${channel}`);
   }
 
+  /** Hears the next channel alone. */
+  alone(): void {
+    if (this.sound.channels < 2) return announce("The recording has one channel");
+    this.ears.next();
+    this.showEars();
+    announce(this.ears.only === 0 ? "All channels are heard" : `Channel ${this.ears.only} is heard alone`);
+  }
+
+  private showEars(): void {
+    const { only } = this.ears;
+    this.part("listen").hidden = this.sound.channels < 2;
+    this.part("ears").textContent = only > 0 ? `Channel ${only}` : this.sound.channels === 2 ? "Both channels" : "All channels";
+    this.wave.only(only);
+  }
+
   mark(classId: number): void {
     const info = this.classes.find((c) => c.id === classId);
-    const span = this.chosen();
-    const done = this.script.mark(classId, span ?? { begin: 0, end: this.sound.seconds });
+    const words = this.chosenWords();
+    const span = words ?? this.selection;
+    // What somebody says on a channel of two is a moment of that channel.
+    const channel = words && this.sound.channels > 1 ? (this.script.parts[this.script.caret.segment]?.channel ?? 0) : 0;
+    const done = this.script.mark(classId, span ?? { begin: 0, end: this.sound.seconds }, channel);
     announce(`${info?.name ?? "Moment"} ${done}${span ? "" : ", whole"}`);
   }
 

@@ -39,6 +39,8 @@ export class Wave {
   private readonly host = element("div", { class: "host" });
   private readonly selected = element("div", { class: "sel", hidden: "" });
   private readonly cuts = element("div", { class: "cuts", "aria-hidden": "true" });
+  // Of two channels the first is drawn above the middle, the second below it.
+  private readonly halves = [1, 2].map((channel) => element("div", { class: "half", "aria-hidden": "true", hidden: "" }, element("span", {}, `Channel ${channel}`)));
   private readonly before = element("div", { class: "outside" });
   private readonly after = element("div", { class: "outside" });
   private readonly words = element("div", { class: "lane words", "aria-hidden": "true" });
@@ -65,7 +67,7 @@ export class Wave {
     const mini = element("div", { class: "mini" }, this.mini, this.window, this.miniHead);
     // What it draws is scrolled from here alone, and must not be a stop for the keyboard.
     this.host.inert = true;
-    this.plot.append(this.host, this.cuts, this.before, this.after, this.selected);
+    this.plot.append(this.host, ...this.halves, this.cuts, this.before, this.after, this.selected);
     root.replaceChildren(mini, this.axis, this.plot, this.words, this.moments, this.head);
     this.view.scrollTo(lead > 0 && this.view.to - this.view.from > this.view.width / this.view.scale ? -0.3 : -lead);
     scope.add(() => this.surfer?.destroy());
@@ -82,6 +84,7 @@ export class Wave {
   async draw(outline: Outline): Promise<void> {
     this.outline = outline;
     this.drawMini();
+    for (const half of this.halves) half.hidden = outline.peaks.length !== 2;
     const { default: Drawer } = await import("wavesurfer.js");
     if (this.scope.disposed) return;
     this.surfer = Drawer.create({
@@ -98,6 +101,11 @@ export class Wave {
     const themes = new MutationObserver(repaint);
     themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     this.scope.add(() => themes.disconnect());
+  }
+
+  /** Shows which channel is heard alone; 0 for all of them. */
+  only(channel: number): void {
+    this.halves.forEach((half, i) => half.classList.toggle("unheard", channel !== 0 && channel !== i + 1));
   }
 
   // A canvas takes colours as they are computed, not as they are named.
