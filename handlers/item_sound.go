@@ -47,7 +47,11 @@ func itemSound(item store.Item, classes []store.Class) *web.ItemSoundView {
 		names[c.ID] = c.Name
 	}
 	for _, m := range item.Truth {
-		v.Moments = append(v.Moments, web.ItemMomentView{Class: names[m.ClassID], Span: spanText(m.X, m.X+m.W)})
+		span := spanText(m.X, m.X+m.W)
+		if m.Y > 0 {
+			span += fmt.Sprintf(", channel %.0f", m.Y)
+		}
+		v.Moments = append(v.Moments, web.ItemMomentView{Class: names[m.ClassID], Span: span})
 	}
 	for _, h := range item.Sound.Hypotheses {
 		view := web.ItemHypothesisView{Model: cmp.Or(h.Model, "prefill of unnamed origin"), Words: h.Words, Text: h.Text}

@@ -95,10 +95,19 @@ func planPreviewView(p store.PlanPreview) web.PlanPreviewView {
 		v.Work = fmt.Sprintf("%s. How long that takes is known once %d answers here were timed.", hands, sampling.PaceLeast)
 		return v
 	}
-	_, low, high := p.Work()
-	v.Work = fmt.Sprintf("%s: %s to %s of work, at this project's pace of %.1f s for each second of sound, ±%.1f (n %d)",
-		hands, soundOf(low*3600), soundOf(high*3600), p.Pace.Ratio, (p.Pace.High-p.Pace.Low)/2, p.Pace.N)
+	v.Work = fmt.Sprintf("%s: %s of work, at this project's pace of %.1f s for each second of sound, ±%.1f (n %d)",
+		hands, workOf(p), p.Pace.Ratio, (p.Pace.High-p.Pace.Low)/2, p.Pace.N)
 	return v
+}
+
+// workOf is from how much to how much work a plan is; once, where both are written alike.
+func workOf(p store.PlanPreview) string {
+	_, low, high := p.Work()
+	least, most := soundOf(low*3600), soundOf(high*3600)
+	if least == most {
+		return "about " + most
+	}
+	return least + " to " + most
 }
 
 func histogramView(h store.PlanHistogram, csv string) web.PlanHistogramView {

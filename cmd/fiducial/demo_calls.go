@@ -87,7 +87,7 @@ func (f *demoFill) addCalls(ctx context.Context) error {
 		}
 	}
 	c := f.line(project)
-	for _, step := range []func(context.Context, []*demoTurn) error{c.writeRules, c.bringSounds, c.bringHypotheses, c.drawPlan, c.transcribe, c.decide, c.backdate} {
+	for _, step := range []func(context.Context, []*demoTurn) error{c.writeRules, c.bringSounds, c.bringHypotheses, c.drawPlan, c.transcribe, c.decide, c.backdate, c.report} {
 		if err := step(ctx, turns); err != nil {
 			return err
 		}
@@ -318,19 +318,20 @@ func (c *demoLine) drawPlan(ctx context.Context, _ []*demoTurn) error {
 	return c.until(ctx, plan.Number, `SELECT count(*) FROM plans WHERE project_id = $1 AND state = 'open'`)
 }
 
-// transcribe lets each labeler write down a part.
+// transcribe lets the labelers write down a part, one after another, so that each is beside each other one.
 func (c *demoLine) transcribe(ctx context.Context, _ []*demoTurn) error {
+	pens := map[string]*demoPen{}
 	for n, d := range demoPeople {
-		if d.habit == "" {
-			continue
+		if d.habit != "" {
+			pens[d.name] = newDemoPen(d.habit, uint64(n)+11)
 		}
-		pen := newDemoPen(d.habit, uint64(n)+11)
-		for range 14 {
-			err := c.write(ctx, d, pen)
-			if errors.Is(err, store.ErrQueueEmpty) {
-				break
+	}
+	for range 20 {
+		for _, d := range demoPeople {
+			if pens[d.name] == nil {
+				continue
 			}
-			if err != nil {
+			if err := c.write(ctx, d, pens[d.name]); err != nil && !errors.Is(err, store.ErrQueueEmpty) {
 				return err
 			}
 		}
@@ -401,6 +402,14 @@ func (c *demoLine) decide(ctx context.Context, _ []*demoTurn) error {
 		}
 	}
 	return nil
+}
+
+// report says what the plan has brought so far.
+func (c *demoLine) report(ctx context.Context, _ []*demoTurn) error {
+	if err := c.Store.AskForReport(ctx, c.admin(), c.slug, 1); err != nil {
+		return err
+	}
+	return c.until(ctx, 1, `SELECT count(*) FROM plans WHERE project_id = $1 AND reported_at IS NOT NULL`)
 }
 
 // backdate spreads the work over the days before, as that on the pictures.

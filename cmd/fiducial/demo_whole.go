@@ -46,6 +46,9 @@ func (f *demoFill) addWhole(ctx context.Context) error {
 	if err := c.writeShort(ctx, turns, demoPeople[0]); err != nil {
 		return err
 	}
+	if err := c.backdate(ctx, turns); err != nil {
+		return err
+	}
 	return c.beginLong(ctx, turns, demoPeople[1])
 }
 

@@ -10,6 +10,7 @@ import { openPalette } from "./palette";
 import { startPreferences } from "./preferences";
 import { Scope } from "./scope";
 import { openKeysSheet } from "./sheet";
+import { startTabs } from "./tabs";
 
 /** Lives as long as the page. */
 const page = new Scope();
@@ -19,6 +20,7 @@ startDialogs(page);
 startPreferences(page);
 startCopy(page);
 startDropzones();
+startTabs();
 
 /** The rail says which places there are, and which letter leads to each. */
 const places: KeyRow[] = [...document.querySelectorAll<HTMLAnchorElement>(".rail a[data-go]")].map((link) => ({

@@ -29,7 +29,8 @@ export function momentRows(classes: readonly ClassInfo[], moments: readonly Box[
       element("span", { class: "n faint" }, here.length === 0 ? "–" : ""),
     );
     const places = here.map((m) => place(m, info.name, seconds));
-    if (places.length < 2) return element("li", { class: "one" }, button, ...places.flatMap((p) => [...p.children]));
+    const beside = places.length < 2 && here.every((m) => m.y === 0); // with its channel a place needs a line of its own
+    if (beside) return element("li", { class: "one" }, button, ...places.flatMap((p) => [...p.children]));
     return element("li", {}, button, element("ul", { class: "places" }, ...places));
   });
 }
