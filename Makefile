@@ -119,7 +119,7 @@ install-python: can-install
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 >/dev/null
 
-# The demo's calls, anew. They are kept with the program, so that only who changes what is said in them needs the synthesizer.
+# The demo's calls, anew, in five minutes. They are kept with the program, so that only who changes what is said in them needs the synthesizer.
 .PHONY: calls
 calls: calls-tools
 	go run ./cmd/calls cmd/fiducial/calls
