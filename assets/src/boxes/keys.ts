@@ -102,6 +102,7 @@ export const table: readonly Key[] = [
   { id: "slower", chord: "Ctrl ,", label: "Slower", group: "Sound", scope: "page", modes: write },
   { id: "faster", chord: "Ctrl .", label: "Faster", group: "Sound", scope: "page", modes: write },
   { id: "loop", chord: "Ctrl L", label: "Play the selection over and over", group: "Sound", scope: "page", modes: write },
+  { id: "listen", chord: "Alt H", label: "Hear the next channel alone", group: "Sound", scope: "page", modes: write },
   { id: "play-here", chord: "Ctrl Shift Space", label: "Play from the cursor", group: "Sound", scope: "page", modes: write },
   { id: "hear-word", chord: "Alt Enter", label: "Hear the word at the cursor", group: "Sound", scope: "page", modes: write },
   { id: "zoom-in-time", chord: "Alt +", also: ["Alt ="], label: "Show less of the time", group: "Sound", scope: "page", modes: time },
