@@ -14,6 +14,7 @@ import (
 
 	"fiducial/internal/access"
 	"fiducial/internal/scoring"
+	"fiducial/internal/speech"
 	"fiducial/store"
 	"fiducial/web"
 	"fiducial/web/ui"
@@ -221,6 +222,9 @@ func cellLineView(c store.CellPage, l store.CellLine) web.CellLineView {
 	if l.Before != nil {
 		v.Before = lineSaid(c, *l.Before)
 	}
+	if c.Task == scoring.Speech {
+		v.SaidWords, v.BeforeWords = lineWords(c, l)
+	}
 	v.Change = changeWords(c, l)
 	switch {
 	case l.Kind != "":
@@ -238,6 +242,18 @@ func cellLineView(c store.CellPage, l store.CellLine) web.CellLineView {
 		v.Change = strings.TrimPrefix(mistakeWords[l.Kind]+", "+v.Change, "missed, ")
 	}
 	return v
+}
+
+// lineWords are what both combinations heard, word by word beside the truth.
+func lineWords(c store.CellPage, l store.CellLine) (now, before []web.CellWordView) {
+	n, truth := speech.ProjectNormalizer(c.Normalizer), l.Words.Text()
+	if l.Now.There {
+		now = cellSide("", truth, l.Now.Text, true, n).Words
+	}
+	if l.Before != nil && l.Before.There {
+		before = cellSide("", truth, l.Before.Text, true, n).Words
+	}
+	return now, before
 }
 
 // changeWords say how much a line moved, or how wrong it is.

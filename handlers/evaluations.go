@@ -288,9 +288,9 @@ func evaluationFacts(e *store.Evaluation) [][2]string {
 	if e.Labels == "today" {
 		labels = "of today"
 	}
-	facts := [][2]string{{"Datasets", strings.Join(e.Versions, ", ")}, {"Side", e.Split}, {"Labels", labels}, {"Words compared", "as by " + e.Normalizer}}
+	facts := [][2]string{{"Datasets", strings.Join(e.Versions, ", ")}, {"Split", e.Split}, {"Labels", labels}, {"Words compared", "as by " + e.Normalizer}}
 	if len(e.Baseline) > 0 {
-		facts = append(facts, [2]string{"Baseline", strings.Join(e.Baseline, " → ")})
+		facts = append(facts, [2]string{"Baseline", pathName(e.Baseline)})
 	}
 	facts = append(facts, [2]string{"Answered", fmt.Sprintf("%s of %s, %s of them known before", ui.Number(e.Answered()), ui.Number(e.Items), ui.Number(e.Reused))})
 	if e.Workflow != "" {
@@ -311,7 +311,7 @@ func (s *Server) fillEvaluation(r *http.Request, e store.Evaluation, v *web.Eval
 	}
 	for _, step := range steps {
 		view := web.EvaluationStepView{
-			Version: step.Version, Models: strings.Join(step.Models, " → "), State: step.State, Items: step.Items, Done: step.Done, Reused: step.Reused, Failed: step.Failed,
+			Version: step.Version, Models: pathName(step.Models), State: step.State, Items: step.Items, Done: step.Done, Reused: step.Reused, Failed: step.Failed,
 		}
 		if step.Cell != 0 {
 			view.Cell = cellHref(step.Cell)
@@ -360,11 +360,12 @@ func (s *Server) fillCells(r *http.Request, e store.Evaluation, v *web.Evaluatio
 	for i := range cells {
 		c := &cells[i]
 		view := web.EvaluationCellView{
-			Href: cellHref(c.ID), Version: c.VersionName(), Models: strings.Join(c.Models, " → "), Measure: c.Measure, Value: threeDecimals(c.Value),
-			Interval: threeDecimals(c.Low) + " to " + threeDecimals(c.High), Items: c.Items - c.Failed, Stale: c.Stale.Any(),
+			Href: cellHref(c.ID), Version: c.VersionName(), Models: pathName(c.Models), Measure: measureWord(c.Measure), Value: shown(c.Value),
+			Interval: intervalWords(c.Low, c.High), Items: c.Items - c.Failed, Stale: len(c.Stale.Models) > 0 || c.Stale.Erased > 0,
+			Baseline: len(e.Baseline) >= len(c.Models) && slices.Equal(c.Models, e.Baseline[:len(c.Models)]),
 		}
-		if d := c.Difference; d != nil && d.Value != nil {
-			view.Difference = fmt.Sprintf("%+.3f", *d.Value)
+		if d := c.Difference; d != nil && d.Value != nil && !view.Baseline { // another run may have compared it with something else
+			view.Difference, view.Margin = signed(*d.Value), marginOf(d.Low, d.High)
 			view.Tone, view.Verdict = runVerdict(c, chain.AlertDrop)
 		}
 		v.Cells = append(v.Cells, view)
@@ -372,20 +373,13 @@ func (s *Server) fillCells(r *http.Request, e store.Evaluation, v *web.Evaluatio
 	return nil
 }
 
-func threeDecimals(v *float64) string {
-	if v == nil {
-		return "–"
-	}
-	return strconv.FormatFloat(*v, 'f', 3, 64)
-}
-
 // runVerdict says what a difference to the baseline is worth.
 func runVerdict(c *store.Cell, limit float64) (ui.Tone, string) {
 	switch d := c.Difference; {
 	case c.Dropped(limit):
-		return ui.Bad, "real drop"
+		return ui.Bad, "really worse"
 	case !d.Real():
-		return ui.Neutral, "may be chance"
+		return ui.Neutral, "within noise"
 	case d.Better:
 		return ui.OK, "better"
 	default:

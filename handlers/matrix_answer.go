@@ -22,6 +22,10 @@ type verdicts struct {
 // judge finds the newest combination of models that was compared with the baseline, and what it does. Nil means that there is nothing to judge.
 func judge(m store.MatrixPage) *verdicts {
 	l := layoutOf(m)
+	paths := make(map[int64][]int64, len(m.Cells))
+	for i := range m.Cells {
+		paths[m.Cells[i].ID] = m.Cells[i].Path
+	}
 	for _, version := range m.Versions {
 		for _, row := range l.rows {
 			v := &verdicts{candidate: row, version: version}
@@ -31,8 +35,35 @@ func judge(m store.MatrixPage) *verdicts {
 			v.take(l.of(version.ID, row))
 			if len(m.Chain.Slots) > 1 {
 				for _, column := range l.columns {
-					v.take(l.of(version.ID, row.then(column)))
+					// Where what stands last is another too, it would not be the row that is judged.
+					if c := l.of(version.ID, row.then(column)); c != nil && c.Difference != nil && column.ends(paths[c.Difference.Baseline]) {
+						v.take(c)
+					}
 				}
+			}
+			if len(v.cells) > 0 {
+				return v
+			}
+		}
+		if v := judgeLast(l, version); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// judgeLast judges the newest of what stands last, behind what the baseline has before it: nil if nothing was measured there but the baseline.
+func judgeLast(l *matrixLayout, version store.MatrixVersion) *verdicts {
+	if len(l.m.Chain.Slots) < 2 {
+		return nil
+	}
+	columns := slices.SortedFunc(slices.Values(l.columns), func(a, b combination) int { return slices.Compare(b.path, a.path) })
+	for _, row := range l.rows {
+		for _, column := range columns {
+			whole := row.then(column)
+			v := &verdicts{candidate: column, version: version}
+			if row.begins(l.m.Baseline) && !slices.Equal(whole.path, l.m.Baseline) {
+				v.take(l.of(version.ID, whole))
 			}
 			if len(v.cells) > 0 {
 				return v

@@ -127,6 +127,11 @@ func (c combination) begins(path []int64) bool {
 	return len(path) >= len(c.path) && slices.Equal(c.path, path[:len(c.path)])
 }
 
+// ends tells whether the path ends with the combination.
+func (c combination) ends(path []int64) bool {
+	return len(path) >= len(c.path) && slices.Equal(c.path, path[len(path)-len(c.path):])
+}
+
 // matrixLayout is a matrix by the places of its cells.
 type matrixLayout struct {
 	m       store.MatrixPage
@@ -214,7 +219,7 @@ func (l *matrixLayout) panel(version store.MatrixVersion) web.MatrixPanelView {
 		}
 		for _, column := range l.columns {
 			whole := row.then(column)
-			r.Cells = append(r.Cells, l.cell(l.of(version.ID, whole), whole, r.Baseline))
+			r.Cells = append(r.Cells, l.cell(l.of(version.ID, whole), whole, slices.Equal(whole.path, l.m.Baseline)))
 		}
 		p.Rows = append(p.Rows, r)
 	}

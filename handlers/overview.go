@@ -22,6 +22,7 @@ const (
 	overviewPath   = "/overview"
 	alertsShown    = 5
 	runsOnOverview = 4
+	amountsTold    = 3
 )
 
 func (s *Server) overviewRoutes(r router) {
@@ -94,7 +95,7 @@ func (s *Server) overview(r *http.Request, actor store.Actor, chain int64) (v we
 		return v, err
 	}
 	for _, a := range alerts {
-		v.Alerts = append(v.Alerts, web.OverviewAlertView{Href: alertHref(a), Text: alertWords[a.Kind], At: a.RaisedAt})
+		v.Alerts = append(v.Alerts, web.OverviewAlertView{Href: alertHref(a), Text: a.Summary.Title(), At: a.RaisedAt})
 	}
 	judged := judge(m)
 	if judged == nil {
@@ -106,9 +107,6 @@ func (s *Server) overview(r *http.Request, actor store.Actor, chain int64) (v we
 	v.Trend, err = s.overviewTrend(r, actor, judged)
 	return v, err
 }
-
-// alertWords say what alerts are of.
-var alertWords = map[string]string{"drop": "A figure has really fallen", "missing": "A run is overdue", "bias": "A figure leans towards its model"}
 
 // runStates are the states of runs in words.
 var runStates = map[string]struct {
@@ -147,16 +145,38 @@ func overviewAnswer(m store.MatrixPage, v *verdicts) web.AnswerView {
 	if len(v.helped) == 0 && len(v.hurt) == 0 {
 		a.Parts = a.Parts[:1]
 		a.After = v.candidate.name() + " stays within noise of the baseline everywhere."
+	} else {
+		a.After = amounts(v, m)
 	}
 	return a
 }
 
-// compareRows are the cells of a candidate beside their baselines, those for the better first.
-func compareRows(v *verdicts, m store.MatrixPage) (rows []web.CompareRowView) {
-	values := map[int64]*float64{}
+// amounts say how far the figures moved that really did: what was hurt first.
+func amounts(v *verdicts, m store.MatrixPage) string {
+	values := valuesOf(m)
+	var parts []string
+	for _, c := range slices.Concat(v.hurt, v.helped) {
+		parts = append(parts, fmt.Sprintf("%s of %s %s → %s (%s %s)", measureWord(c.Measure), modelName(c.Models[len(c.Models)-1]),
+			shown(values[c.Difference.Baseline]), shown(c.Value), signed(*c.Difference.Value), marginOf(c.Difference.Low, c.Difference.High)))
+	}
+	if more := len(parts) - amountsTold; more > 0 {
+		parts = append(parts[:amountsTold], countedWords(more, "other", "others"))
+	}
+	return strings.Join(parts, "; ") + ", on " + v.version.Name() + "."
+}
+
+// valuesOf are the figures of cells by their ids.
+func valuesOf(m store.MatrixPage) map[int64]*float64 {
+	values := make(map[int64]*float64, len(m.Cells))
 	for i := range m.Cells {
 		values[m.Cells[i].ID] = m.Cells[i].Value
 	}
+	return values
+}
+
+// compareRows are the cells of a candidate beside their baselines, those for the better first.
+func compareRows(v *verdicts, m store.MatrixPage) (rows []web.CompareRowView) {
+	values := valuesOf(m)
 	reach := 1e-9
 	for _, c := range v.cells {
 		for _, end := range []*float64{c.Difference.Value, c.Difference.Low, c.Difference.High} {

@@ -61,16 +61,13 @@ func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, fill := range []func(*http.Request, *web.StartView) error{s.startErasures, s.startParts} {
+	if err := s.startEvaluations(r, chains, &v); err != nil { // what is wrong already stands before what runs out
+		return err
+	}
+	for _, fill := range []func(*http.Request, *web.StartView) error{s.startErasures, s.startParts, s.startCalendar} {
 		if err := fill(r, &v); err != nil {
 			return err
 		}
-	}
-	if err := s.startEvaluations(r, chains, &v); err != nil {
-		return err
-	}
-	if err := s.startCalendar(r, &v); err != nil {
-		return err
 	}
 	return render(w, r, http.StatusOK, web.StartPage(s.page(r, "Today"), v))
 }
@@ -129,7 +126,7 @@ func (s *Server) startEvaluations(r *http.Request, chains []store.OverviewChain,
 	}
 	for _, a := range alerts {
 		v.Todo = append(v.Todo, web.TodoView{
-			When: "since " + a.RaisedAt.UTC().Format("2 Jan"), Icon: "octagon-x", Tone: ui.Bad, Title: alertWords[a.Kind], Text: a.ChainName, Act: "Look", Href: alertHref(a),
+			When: "since " + a.RaisedAt.UTC().Format("2 Jan"), Icon: "octagon-x", Tone: ui.Bad, Title: a.Summary.Title(), Text: a.ChainName, Act: "Look", Href: alertHref(a),
 		})
 	}
 	for _, c := range chains[:min(len(chains), startChains)] {

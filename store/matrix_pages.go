@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/internal/alerts"
 )
 
 // MatrixPageQuery says which cells of a chain are asked for. What is zero is chosen as the newest run of the chain has it.
@@ -294,6 +295,7 @@ type OpenAlert struct {
 	Chain     int64
 	ChainName string
 	Cell      int64 // 0 for none
+	Summary   alerts.Alarm
 	RaisedAt  time.Time
 }
 
@@ -304,15 +306,15 @@ func (s *Store) OpenAlerts(ctx context.Context, actor Actor, chain int64, limit 
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT a.id, a.kind, h.id AS chain, h.name AS chain_name, coalesce(a.cell_id, 0) AS cell, a.raised_at FROM alerts a JOIN chains h ON h.id = a.chain_id
+		SELECT a.id, a.kind, h.id AS chain, h.name AS chain_name, coalesce(a.cell_id, 0) AS cell, a.summary, a.raised_at FROM alerts a JOIN chains h ON h.id = a.chain_id
 		WHERE (a.chain_id = @chain OR @chain = 0 AND h.archived_at IS NULL) AND a.state = 'open' AND (a.snoozed_until IS NULL OR a.snoozed_until < now()) AND `+seesAlert+`
 		ORDER BY a.id DESC LIMIT @limit`, actor.args(pgx.NamedArgs{"chain": chain, "limit": limit}))
 	if err != nil {
 		return nil, fmt.Errorf("open alerts: %w", err)
 	}
-	alerts, err := pgx.CollectRows(rows, pgx.RowToStructByName[OpenAlert])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[OpenAlert])
 	if err != nil {
 		return nil, fmt.Errorf("open alerts: %w", err)
 	}
-	return alerts, nil
+	return list, nil
 }
