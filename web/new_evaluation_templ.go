@@ -195,7 +195,7 @@ func NewEvaluationPage(page PageView, v NewEvaluationView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Select(ui.FieldView{Name: "split", Label: "Side", Value: v.Split, Error: v.Refused.For("split")}, []ui.Option{{Value: "test", Label: "test"}, {Value: "validation", Label: "validation"}, {Value: "training", Label: "training"}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Select(ui.FieldView{Name: "split", Label: "Split", Value: v.Split, Error: v.Refused.For("split")}, []ui.Option{{Value: "test", Label: "test"}, {Value: "validation", Label: "validation"}, {Value: "training", Label: "training"}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

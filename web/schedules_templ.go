@@ -437,7 +437,7 @@ func scheduleForm(v SchedulesView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Select(ui.FieldView{Name: "split", Label: "Side", Value: v.New.Split, Required: true, Error: v.New.Refused.For("split")}, []ui.Option{{Value: "test", Label: "test"}, {Value: "validation", Label: "validation"}, {Value: "training", Label: "training"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Select(ui.FieldView{Name: "split", Label: "Split", Value: v.New.Split, Required: true, Error: v.New.Refused.For("split")}, []ui.Option{{Value: "test", Label: "test"}, {Value: "validation", Label: "validation"}, {Value: "training", Label: "training"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
