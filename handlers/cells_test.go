@@ -95,9 +95,24 @@ func TestOverviewIsShared(t *testing.T) {
 	}
 	admin.get("/overview/1").shows("opened 1 time")
 	admin.post("/overview/links/1/revoke").to("/overview/1#share")
-	stranger.get("/shared/" + url.PathEscape(secret)).want(http.StatusNotFound)
+	stranger.get("/shared/"+url.PathEscape(secret)).want(http.StatusNotFound).shows("This link opens nothing any more", "Ask whoever gave it to you")
 	stranger.get("/shared/fidshare_nothing").want(http.StatusNotFound)
 	s.member(access.Viewer, 1).get("/overview/1").want(http.StatusOK).lacks("Make a link")
+}
+
+// Where only what stands last is another than the baseline has, that is what the overview judges; it says how much, and the matrix marks the
+// baseline alone as such.
+func TestOverviewJudgesWhatStandsLast(t *testing.T) {
+	t.Parallel()
+	s := newMatrixSite(t, 1, 2, 1)
+	if _, err := s.pool.Exec(t.Context(), `
+		INSERT INTO cell_differences (cell_id, baseline_id, measure, value, low, high, p, adjusted, items, gained, lost)
+		SELECT c.id, b.id, 'macro_f1', 0.1, 0.05, 0.15, 0.01, 0.02, 374, 14, 41 FROM cells c, cells b WHERE c.path = '{1,3}' AND b.path = '{1,2}'`); err != nil {
+		t.Fatal(err)
+	}
+	admin := s.browser(access.Admin)
+	admin.get("/overview/1").want(http.StatusOK).shows("Yes.", "task-02 1.0", "better than the baseline.", "F1 of task-02 1.0", "(+0.100 ±0.050), on care-test@1.")
+	admin.get("/matrix/1").shows("+0.100 ±0.050 to the baseline, better", ", the baseline")
 }
 
 // A link stops working when whoever made it may not share any more.

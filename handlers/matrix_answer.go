@@ -128,6 +128,13 @@ func matrixAnswer(m store.MatrixPage) (a web.AnswerView) {
 	case len(v.helped) == 0 && len(v.hurt) == 0:
 		part("changes nothing that could not be chance.", ui.Neutral, false)
 		return a
+	case len(v.cells) == 1 && namesOf(v.cells) == v.candidate.name():
+		part("is", ui.Neutral, false)
+		if len(v.helped) > 0 {
+			part("better than the baseline.", ui.OK, true)
+		} else {
+			part("worse than the baseline.", ui.Bad, false)
+		}
 	case len(v.helped) > 0 && len(v.hurt) > 0:
 		part("helps", ui.Neutral, false)
 		part(namesOf(v.helped), ui.OK, true)

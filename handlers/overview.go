@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -321,6 +322,9 @@ func (s *Server) showShared(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("X-Robots-Tag", "noindex")
 	chain, reader, until, err := s.Store.Shared(r.Context(), chi.URLParam(r, "secret"))
+	if errors.Is(err, store.ErrNotFound) {
+		return &httpError{http.StatusNotFound, "This link opens nothing any more: its time is over, or it was taken back. Ask whoever gave it to you for a new one.", err}
+	}
 	if err != nil {
 		return err
 	}
