@@ -207,7 +207,8 @@ func TestWhereEachRoleBegins(t *testing.T) {
 	s.member(access.Viewer, 1).get("/").to("/overview")
 	admin := s.browser(access.Admin)
 	admin.get("/").to("/start")
-	s.exec(`INSERT INTO alerts (kind, chain_id, cell_id, key, summary) SELECT 'drop', 1, min(id), 'one', '{}' FROM cells`)
-	admin.get("/start").want(http.StatusOK).shows("One thing wants you today", "A figure has really fallen", "Care line", "Nothing expires in this time")
+	s.exec(`INSERT INTO alerts (kind, chain_id, cell_id, key, summary) SELECT 'drop', 1, min(id), 'one',
+		'{"kind": "drop", "models": ["asr-en@5.1"], "version": "care-test@1", "measure": "wer"}' FROM cells`)
+	admin.get("/start").want(http.StatusOK).shows("One thing wants you today", "Word error rate of asr-en@5.1 on care-test@1 became worse", "Care line", "Nothing expires in this time")
 	newSite(t).browser(access.Viewer).get("/").to("/projects")
 }
