@@ -15,7 +15,8 @@ export interface Words {
 
 /** picture hands out a chart as a PNG file: with its title and measure above and the names of its lines below, as it has neither on a slide. */
 export async function picture(drawn: uPlot, words: Words): Promise<void> {
-  const blob = await new Promise<Blob | null>((done) => paint(drawn, words)?.toBlob(done, "image/png") ?? done(null));
+  const canvas = paint(drawn, words);
+  const blob = await new Promise<Blob | null>((done) => (canvas === null ? done(null) : canvas.toBlob(done, "image/png")));
   if (blob === null) return;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
