@@ -96,7 +96,7 @@ func (s *Server) overview(r *http.Request, actor store.Actor, chain int64) (v we
 		return v, err
 	}
 	for _, a := range alerts {
-		v.Alerts = append(v.Alerts, web.OverviewAlertView{Href: alertHref(a), Text: a.Summary.Title(), At: a.RaisedAt})
+		v.Alerts = append(v.Alerts, web.OverviewAlertView{Href: alertHref(a), Text: capitalized(a.Summary.Title()), At: a.RaisedAt})
 	}
 	judged := judge(m)
 	if judged == nil {

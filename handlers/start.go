@@ -126,7 +126,7 @@ func (s *Server) startEvaluations(r *http.Request, chains []store.OverviewChain,
 	}
 	for _, a := range alerts {
 		v.Todo = append(v.Todo, web.TodoView{
-			When: "since " + a.RaisedAt.UTC().Format("2 Jan"), Icon: "octagon-x", Tone: ui.Bad, Title: a.Summary.Title(), Text: a.ChainName, Act: "Look", Href: alertHref(a),
+			When: "since " + a.RaisedAt.UTC().Format("2 Jan"), Icon: "octagon-x", Tone: ui.Bad, Title: capitalized(a.Summary.Title()), Text: a.ChainName, Act: "Look", Href: alertHref(a),
 		})
 	}
 	for _, c := range chains[:min(len(chains), startChains)] {
