@@ -141,7 +141,7 @@ func TestShownIsKept(t *testing.T) {
 		p.types(" please")
 		p.saved()
 		p.keys("Control+Enter")
-		eventually(t, server, "2 edits of 5 words", `SELECT coalesce(max(v.edits || ' edits of ' || v.words || ' words'), '') FROM hypothesis_views v JOIN items i ON i.id = v.item_id
+		eventually(t, server, "1 of 5 words", `SELECT coalesce(max(v.edits || ' of ' || v.words || ' words'), '') FROM hypothesis_views v JOIN items i ON i.id = v.item_id
 			JOIN projects p ON p.id = i.project_id WHERE p.slug = $1 AND i.begins = 9 AND v.annotation_id IS NOT NULL`, f.slug)
 	}
 }
@@ -164,9 +164,14 @@ func TestBlindIsShownNothing(t *testing.T) {
 	p.transcribe(f.slug)
 	eventually(t, server, 2, heldSQL, f.slug)
 	for _, begins := range []int{5, 9} {
-		var whole, state string
+		var whole string
 		p.evaluate(`document.documentElement.outerHTML`, &whole)
-		p.evaluate(`fetch(location.pathname + "/state").then(r => r.text())`, &state)
+		answer, err := p.Evaluate(`fetch(location.pathname + "/state").then(r => r.text())`)
+		p.must(err)
+		state, ok := answer.(string)
+		if !ok || !strings.Contains(state, `"mode":"blind"`) {
+			t.Fatalf("the state of the task is %v", answer)
+		}
 		if p.written() != "" || strings.Contains(whole+state, firstHeard) || strings.Contains(whole+state, secondHeard) {
 			t.Fatalf("a blind labeler is shown what was heard: %s", state)
 		}

@@ -268,7 +268,7 @@ func TestZoomInReview(t *testing.T) {
 	p.press("Show more of the time")
 	shown("after the other button", false)
 
-	p.must(p.Locator("[data-part=wave]").Hover())
+	p.must(p.Locator("[data-part=wave]").Hover(playwright.LocatorHoverOptions{Position: &playwright.Position{X: 20, Y: 20}})) // where the moment begins
 	p.must(p.Keyboard().Down("Control"))
 	p.must(p.Mouse().Wheel(0, -100))
 	p.must(p.Mouse().Wheel(0, -100))
