@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"fiducial/internal/access"
@@ -40,9 +41,38 @@ func TestAnItemOfSoundShowsWhatWasSaidAndHeard(t *testing.T) {
 	if src := second.attribute("src", "/media/"); src != fmt.Sprintf("/media/items/%d/sound#t=2,4", u.Items[1]) {
 		t.Errorf("the player plays %s, with what comes before it", src)
 	}
-	admin.get("/projects/calls/items").want(http.StatusOK).shows("calls/0001.wav#0-2", "0:02.00", "hello there").lacks("yellow there")
+	list := admin.get("/projects/calls/items").want(http.StatusOK).shows("calls/0001.wav#0-2", "0:02.00", "hello there").lacks("yellow there")
+	if n := strings.Count(list.Body.String(), `class="wave-line"`); n != 2 {
+		t.Errorf("of two utterances %d are drawn", n)
+	}
 	if _, err := s.pool.Exec(t.Context(), `UPDATE items SET state = 'broken', fault = 'It was cut off.' WHERE id = $1`, u.Items[1]); err != nil {
 		t.Fatal(err)
 	}
 	admin.get(fmt.Sprintf("/items/%d", u.Items[1])).want(http.StatusOK).shows("The recording cannot be used", "It was cut off.", "No sound to play")
+}
+
+// The queue draws what its labeler holds, where the sound is at hand.
+func TestQueueDrawsWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	storetest.Speech(t, s.pool, s.bucket, 1, 2, 1)
+	labeler := s.browser(access.Labeler)
+	run := func(sql string) {
+		t.Helper()
+		if _, err := s.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drawn := func(want int) {
+		t.Helper()
+		if n := strings.Count(labeler.get("/queue").want(http.StatusOK).Body.String(), `class="wave-line"`); n != want {
+			t.Errorf("%d are drawn, want %d", n, want)
+		}
+	}
+	run(`INSERT INTO members (project_id, person_id) SELECT p.id, q.id FROM projects p, people q ON CONFLICT DO NOTHING`)
+	drawn(0)
+	labeler.send(http.MethodPost, "/label/next", map[string]string{"project": "calls"}).want(http.StatusOK)
+	drawn(1)
+	run(`DELETE FROM recording_assets WHERE kind = 'peaks'`)
+	drawn(0)
 }
