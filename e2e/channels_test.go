@@ -31,10 +31,10 @@ func twoTones() []byte {
 		at := float64(i) / rate
 		for channel, tone := range []float64{firstTone, secondTone} {
 			loud := 0.1 + 0.6*math.Abs(float64(1-channel)-at/toneSeconds)
-			b = little.AppendUint16(b, uint16(int16(math.Round(32767*loud*math.Sin(2*math.Pi*tone*at))))) //nolint:gosec // a sample has a sign
+			b = little.AppendUint16(b, uint16(int16(math.Round(32767*loud*math.Sin(2*math.Pi*tone*at)))))
 		}
 	}
-	little.PutUint32(b[4:], uint32(len(b)-8)) //nolint:gosec // some seconds
+	little.PutUint32(b[4:], uint32(len(b)-8))
 	return b
 }
 
