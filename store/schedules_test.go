@@ -118,7 +118,7 @@ func TestAScheduleRestsAndGoesOn(t *testing.T) {
 	if err := o.RunSchedules(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.ReleaseModel(t.Context(), store.System(), "finder", "2"); err != nil {
+	if _, err := o.ReleaseModel(t.Context(), store.System(), "finder", "7"); err != nil {
 		t.Fatal(err)
 	}
 	if n := o.one(`SELECT (SELECT count(*) FROM evaluations) + (SELECT count(*) FROM river_job WHERE kind = 'run_schedule')`); n != 0 {
