@@ -43,7 +43,7 @@ func (w *writeAccess) Work(ctx context.Context, job *river.Job[jobargs.WriteAcce
 	}
 	const reason = "Writing it failed again and again. The server's log says why; ask again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailAccess(ctx, request.ID, reason) },
-		"access request failed", slog.Int64("request", request.ID))
+		slog.Int64("request", request.ID))
 }
 
 // accessWriting is an archive of what is held on its way.

@@ -33,5 +33,5 @@ func (w *attributeCells) Work(ctx context.Context, job *river.Job[jobargs.Attrib
 	err := w.store.AttributeCells(ctx, job.Args.AttributionID)
 	const reason = "Dividing the difference failed again and again. The server's log says why; ask for it again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailAttribution(ctx, job.Args.AttributionID, reason) },
-		"attributing failed", slog.Int64("attribution", job.Args.AttributionID))
+		slog.Int64("attribution", job.Args.AttributionID))
 }

@@ -20,7 +20,7 @@ func (w *drawAudit) Work(ctx context.Context, job *river.Job[jobargs.DrawAudit])
 	err := w.store.FillAudit(ctx, job.Args.AuditID)
 	const reason = "Drawing failed again and again. The server's log says why; start the audit again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailAudit(ctx, job.Args.AuditID, reason) },
-		"drawing failed", slog.Int64("audit", job.Args.AuditID))
+		slog.Int64("audit", job.Args.AuditID))
 }
 
 // reportAudit measures what a blind audit has found so far.

@@ -23,7 +23,7 @@ func (w *settleBatch) Work(ctx context.Context, job *river.Job[jobargs.SettleBat
 	err := w.store.SettleBatch(ctx, job.Args.BatchID)
 	const reason = "This failed again and again, and what is left waits for review. The server's log says why."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailSettling(ctx, job.Args.BatchID, reason) },
-		"settling failed", slog.Int64("batch", job.Args.BatchID))
+		slog.Int64("batch", job.Args.BatchID))
 }
 
 // drawRound draws a round and makes its batches.
@@ -39,7 +39,7 @@ func (w *drawRound) Work(ctx context.Context, job *river.Job[jobargs.DrawRound])
 	err := w.store.DrawRound(ctx, job.Args.RoundID)
 	const reason = "Drawing failed again and again. The server's log says why; open the round again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailRound(ctx, job.Args.RoundID, reason) },
-		"drawing failed", slog.Int64("round", job.Args.RoundID))
+		slog.Int64("round", job.Args.RoundID))
 }
 
 // refreshBatches lets the states of batches follow while nobody looks at them, so that their owners are told.

@@ -21,13 +21,13 @@ func givesUp(ctx context.Context, job *rivertype.JobRow) bool {
 	return ctx.Err() == nil && job.Attempt >= datasetAttempts
 }
 
-// orGiveUp returns what became of a job. One that failed as often as is worth a try is ended: said and of go to the log, and fail notes it
-// for people. As long as that cannot be noted the job is tried again, so that nothing seems to be under way that nobody is at.
-func (d deps) orGiveUp(ctx context.Context, job *rivertype.JobRow, err error, fail func() error, said string, of ...any) error {
+// orGiveUp returns what became of a job. One that failed as often as is worth a try is ended: what it was about goes to the log, and
+// fail notes it for people. As long as that cannot be noted the job is tried again, so that nothing seems to be under way that nobody is at.
+func (d deps) orGiveUp(ctx context.Context, job *rivertype.JobRow, err error, fail func() error, of ...any) error {
 	if err == nil || !givesUp(ctx, job) {
 		return err
 	}
-	d.log.ErrorContext(ctx, said, append(of, slog.Any("error", err))...)
+	d.log.ErrorContext(ctx, "a job failed again and again", append(of, slog.String("job", job.Kind), slog.Any("error", err))...)
 	if failed := fail(); failed != nil {
 		return errors.Join(err, failed)
 	}
@@ -47,7 +47,7 @@ func (w *freezeVersion) Work(ctx context.Context, job *river.Job[jobargs.FreezeV
 	err := w.store.FillVersion(ctx, job.Args.VersionID)
 	const reason = "Freezing failed again and again. The server's log says why; freeze again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailVersion(ctx, job.Args.VersionID, reason) },
-		"freeze failed", slog.Int64("version", job.Args.VersionID))
+		slog.Int64("version", job.Args.VersionID))
 }
 
 // verifyVersion checks one dataset version.
@@ -62,7 +62,7 @@ func (w *verifyVersion) Timeout(*river.Job[jobargs.VerifyVersion]) time.Duration
 func (w *verifyVersion) Work(ctx context.Context, job *river.Job[jobargs.VerifyVersion]) error {
 	err := w.store.RunVerification(ctx, job.Args.VerificationID)
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailVerification(ctx, job.Args.VerificationID) },
-		"verification failed", slog.Int64("verification", job.Args.VerificationID))
+		slog.Int64("verification", job.Args.VerificationID))
 }
 
 // diffVersions works out what two dataset versions differ in.
@@ -80,7 +80,7 @@ func (w *diffVersions) Work(ctx context.Context, job *river.Job[jobargs.DiffVers
 		return nil
 	}
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailDiff(ctx, job.Args.DiffID) },
-		"comparing versions failed", slog.Int64("diff", job.Args.DiffID))
+		slog.Int64("diff", job.Args.DiffID))
 }
 
 // previewRebuild works out what rebuilding a dataset version would change.

@@ -36,7 +36,7 @@ func TestAJobIsGivenUpOnceThatIsNoted(t *testing.T) {
 		err := d.orGiveUp(c.ctx, &rivertype.JobRow{Attempt: c.attempt}, c.err, func() error {
 			noted = true
 			return c.failed
-		}, "it failed", slog.Int64("thing", 1))
+		}, slog.Int64("thing", 1))
 		_, ended := errors.AsType[*river.JobCancelError](err)
 		if noted != c.noted || ended != c.ended || !errors.Is(err, c.err) && c.err != nil || c.err == nil && err != nil {
 			t.Errorf("%s: noted %v, ended %v, %v", name, noted, ended, err)

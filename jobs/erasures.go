@@ -37,7 +37,7 @@ func (w *erase) Work(ctx context.Context, job *river.Job[jobargs.Erase]) error {
 	err := w.store.RunErasure(ctx, job.Args.ErasureID)
 	const reason = "It failed again and again. The server's log says why; run it again when that is mended. What was erased stays erased."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailErasure(ctx, job.Args.ErasureID, reason) },
-		"erasure failed", slog.Int64("erasure", job.Args.ErasureID))
+		slog.Int64("erasure", job.Args.ErasureID))
 }
 
 // watchErasures sees to it that no erasure is forgotten.

@@ -35,7 +35,7 @@ func (w *runChunk) Work(ctx context.Context, job *river.Job[jobargs.RunChunk]) e
 		return river.JobSnooze(busyPause)
 	}
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.giveUp(ctx, job.Args.StepID, job.Args.Number) },
-		"asking a model failed", slog.Int64("step", job.Args.StepID), slog.Int("chunk", job.Args.Number))
+		slog.Int64("step", job.Args.StepID), slog.Int("chunk", job.Args.Number))
 }
 
 // giveUp counts all as failed that a chunk has no output of, so that its run goes on.
@@ -62,7 +62,7 @@ func (w *scoreStep) Work(ctx context.Context, job *river.Job[jobargs.ScoreStep])
 	err := w.store.ScoreStep(ctx, job.Args.StepID)
 	const reason = "Scoring failed again and again. The server's log says why; try again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailEvaluationOf(ctx, job.Args.StepID, reason) },
-		"scoring failed", slog.Int64("step", job.Args.StepID))
+		slog.Int64("step", job.Args.StepID))
 }
 
 // compareEvaluation compares cells with their baselines.
@@ -78,7 +78,7 @@ func (w *compareEvaluation) Work(ctx context.Context, job *river.Job[jobargs.Com
 	err := w.store.CompareEvaluation(ctx, job.Args.EvaluationID)
 	const reason = "Comparing with the baseline failed again and again. The server's log says why; try again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailEvaluation(ctx, job.Args.EvaluationID, reason) },
-		"comparing cells failed", slog.Int64("evaluation", job.Args.EvaluationID))
+		slog.Int64("evaluation", job.Args.EvaluationID))
 }
 
 // sweepOutputs deletes outputs whose time is up.

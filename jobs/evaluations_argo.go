@@ -41,7 +41,7 @@ func (w *submitEvaluation) Work(ctx context.Context, job *river.Job[jobargs.Subm
 	}
 	const reason = "Argo did not take the evaluation, again and again. The product's log says why; try again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailEvaluation(ctx, id, reason) },
-		"Argo could not be told of an evaluation", slog.Int64("evaluation", id))
+		slog.Int64("evaluation", id))
 }
 
 // follow submits the workflow unless it was, and looks how far it is; goesOn tells that it has to be looked at again.

@@ -23,7 +23,7 @@ func (w *drawPlan) Work(ctx context.Context, job *river.Job[jobargs.DrawPlan]) e
 	err := w.store.FillPlan(ctx, job.Args.PlanID)
 	const reason = "Drawing failed again and again. The server's log says why; draw the plan again when that is mended."
 	return w.orGiveUp(ctx, job.JobRow, err, func() error { return w.store.FailPlan(ctx, job.Args.PlanID, reason) },
-		"drawing failed", slog.Int64("plan", job.Args.PlanID))
+		slog.Int64("plan", job.Args.PlanID))
 }
 
 // reportPlan measures what a plan has brought so far.

@@ -28,12 +28,14 @@ func TestLookupsOfARunNeedNoStatistics(t *testing.T) {
 		lookups int
 	}{
 		"outputs": {
-			`SELECT o.text FROM ` + outputTables, pgx.NamedArgs{"items": 0, "inputs": 0, "model": 0, "configuration": 0},
-			`bigint[], bytea[], bigint, bytea`, `'{1}', '{x}', 1, 'x'`, 8,
+			sql:   `SELECT o.text FROM ` + outputTables,
+			args:  pgx.NamedArgs{"items": 0, "inputs": 0, "model": 0, "configuration": 0},
+			types: `bigint[], bytea[], bigint, bytea`, values: `'{1}', '{x}', 1, 'x'`, lookups: 8,
 		},
 		"lines": {
-			walkedLines + `l.position BETWEEN @first AND @last`, pgx.NamedArgs{"today": 0, "version": 0, "first": 0, "last": 0},
-			`boolean, bigint, integer, integer`, `false, 1, 0, 63`, 9,
+			sql:   walkedLines + `l.position BETWEEN @first AND @last`,
+			args:  pgx.NamedArgs{"today": 0, "version": 0, "first": 0, "last": 0},
+			types: `boolean, bigint, integer, integer`, values: `false, 1, 0, 63`, lookups: 9,
 		},
 	} {
 		sql, _, err := c.args.RewriteQuery(t.Context(), conn.Conn(), c.sql, nil)
