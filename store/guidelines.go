@@ -157,7 +157,8 @@ func (s *Store) attachExamples(ctx context.Context, list []Definition) error {
 	return nil
 }
 
-// AddClass makes a class in the first free slot. key is "0" to "9" or "", and must be free.
+// AddClass makes a class in the first free slot. key is "0" to "9" and must be free; "" takes the first that is, or
+// none where all are taken.
 func (s *Store) AddClass(ctx context.Context, actor Actor, project int64, name, key string) (id int64, err error) {
 	if err := actor.may(access.EditGuideline); err != nil {
 		return 0, err
@@ -175,7 +176,11 @@ func (s *Store) AddClass(ctx context.Context, actor Actor, project int64, name, 
 	return id, err
 }
 
-// addClass holds the project's row, so that two classes never take one slot. Rows that refer to the
+// freeKey is the first digit that no class of project $1 has, or nothing.
+const freeKey = `coalesce((SELECT digit FROM unnest(string_to_array('1234567890', NULL)) WITH ORDINALITY AS d (digit, position)
+	WHERE NOT EXISTS (SELECT FROM classes k WHERE k.project_id = $1 AND k.key = digit AND k.retired_at IS NULL) ORDER BY position LIMIT 1), '')`
+
+// addClass holds the project's row, so that two classes never take one slot or one key. Rows that refer to the
 // project do not wait for it.
 func addClass(ctx context.Context, tx pgx.Tx, project int64, name, key string) (id int64, err error) {
 	if name = strings.TrimSpace(name); name == "" {
@@ -186,7 +191,7 @@ func addClass(ctx context.Context, tx pgx.Tx, project int64, name, key string) (
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO classes (project_id, name, key, slot)
-		SELECT $1, $2, $3, coalesce(max(slot) + 1, 0) FROM classes WHERE project_id = $1
+		SELECT $1, $2, coalesce(nullif($3, ''), `+freeKey+`), coalesce(max(slot) + 1, 0) FROM classes WHERE project_id = $1
 		RETURNING id`, project, name, key).Scan(&id)
 	return id, classError(err)
 }

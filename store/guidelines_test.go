@@ -156,6 +156,28 @@ func TestDraftIsNeverOverwritten(t *testing.T) {
 	}
 }
 
+// A class that nobody gave a key gets the first that is free, and none once all ten are taken.
+func TestClassWithoutAKeyGetsTheFirstFreeOne(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	for i := range 12 {
+		b.addClass(t, "Defect "+strconv.Itoa(i), "")
+	}
+	classes, err := b.st.Classes(t.Context(), store.System(), b.project.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]int{}
+	for _, c := range classes {
+		keys[c.Key]++
+	}
+	for _, digit := range "1234567890" {
+		if keys[string(digit)] != 1 {
+			t.Errorf("%d classes have the key %c: %v", keys[string(digit)], digit, keys)
+		}
+	}
+}
+
 func TestClassRules(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)

@@ -74,17 +74,9 @@ func (b *importBatch) noteClasses(ctx context.Context) error {
 	return nil
 }
 
-// addClass adds a class to the defect book, under the first digit that is free.
+// addClass adds a class to the defect book.
 func (b *importBatch) addClass(ctx context.Context, name string) (id int64, err error) {
-	var key string
-	err = b.tx.QueryRow(ctx, `
-		SELECT coalesce((SELECT digit FROM unnest(string_to_array('1234567890', NULL)) WITH ORDINALITY AS d (digit, position)
-			WHERE NOT EXISTS (SELECT FROM classes c WHERE c.project_id = $1 AND c.key = digit AND c.retired_at IS NULL)
-			ORDER BY position LIMIT 1), '')`, b.run.ProjectID).Scan(&key)
-	if err != nil {
-		return 0, fmt.Errorf("add class: %w", err)
-	}
-	if id, err = addClass(ctx, b.tx, b.run.ProjectID, norm.NFC.String(name), key); err != nil {
+	if id, err = addClass(ctx, b.tx, b.run.ProjectID, norm.NFC.String(name), ""); err != nil {
 		return 0, err
 	}
 	return id, audit(ctx, b.tx, System(), auditEvent{

@@ -503,11 +503,11 @@ func addClassDialog(v GuidelineView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "name", Label: "Name", Value: v.AddName, Required: true, Placeholder: "Scratch"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "name", Label: "Name", Value: v.AddName, Required: true, Placeholder: "Scratch", Attrs: templ.Attributes{"autofocus": true}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "key", Label: "Key", Value: v.AddKey, Help: "One digit, pressed to choose the class in the workbench.", Attrs: templ.Attributes{"maxlength": "1", "inputmode": "numeric", "pattern": "[0-9]"}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "key", Label: "Key", Value: v.AddKey, Help: "One digit, pressed to choose the class in the workbench. Left empty it is the first that is free.", Attrs: templ.Attributes{"maxlength": "1", "inputmode": "numeric", "pattern": "[0-9]"}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
