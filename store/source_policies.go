@@ -159,6 +159,14 @@ func shortens(before, after *int) bool { return after != nil && (before == nil |
 
 func sameDays(a, b *int) bool { return a == b || a != nil && b != nil && *a == *b }
 
+// same reports whether two policies say the same, whatever the order of their lists.
+func (p Policy) same(other Policy) bool {
+	names := func(list []string) []string { return slices.Sorted(slices.Values(list)) }
+	kinds := func(list []DestinationKind) []DestinationKind { return slices.Sorted(slices.Values(list)) }
+	return sameDays(p.RetentionDays, other.RetentionDays) && p.ExpiryAction == other.ExpiryAction && slices.Equal(kinds(p.OpenTo), kinds(other.OpenTo)) &&
+		slices.Equal(names(p.Consumers), names(other.Consumers)) && slices.Equal(names(p.Models), names(other.Models))
+}
+
 // UpdateSource renames a source and sets its policy. A changed retention holds for new imports at once; a job moves the dates
 // of the items that are there. It returns ErrConflict when somebody else changed the source since edit.Version, and
 // ErrUnconfirmed when a retention is shortened without having been confirmed.
@@ -185,6 +193,9 @@ func (s *Store) UpdateSource(ctx context.Context, actor Actor, edit SourceEdit) 
 }
 
 func (s *Store) updateSource(ctx context.Context, tx pgx.Tx, actor Actor, before Source, edit SourceEdit) (change SourceChange, err error) {
+	if edit.Name == before.Name && edit.Policy.same(before.Policy) { // nothing for the history
+		return SourceChange{SourceID: edit.ID, Version: before.Version, State: "done"}, nil
+	}
 	if edit.ExpiryAction != before.ExpiryAction {
 		if err := edit.fits(ctx, tx); err != nil {
 			return change, err
