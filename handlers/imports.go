@@ -114,6 +114,13 @@ func (s *Server) importForm(r *http.Request, project store.Project, values web.I
 		values.Format = store.FormatImages
 	}
 	form := web.ImportForm{Kind: project.Kind, Action: path, API: apiBase + path, Values: values, Errors: faults, AcceptsTruth: project.AcceptsTruth}
+	if r.Method == http.MethodGet {
+		classes, err := s.Store.Classes(r.Context(), actorOf(r), project.ID)
+		if err != nil {
+			return form, err
+		}
+		form.Values.AddClasses = len(classes) == 0 // nothing could come in without
+	}
 	sources, err := s.Store.Sources(r.Context(), actorOf(r))
 	if err != nil {
 		return form, err

@@ -125,6 +125,7 @@ island("[data-upload]", (host, scope) => {
     event.preventDefault();
     if (chosen.size === 0) {
       toast("warn", "Choose or drop the files to import first.");
+      form.querySelector<HTMLElement>('input[type="file"]')?.focus();
       return;
     }
     const button = form.querySelector<HTMLButtonElement>(".main-act");
