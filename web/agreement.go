@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +10,11 @@ import (
 // RulesFormView is the part of a project's settings that says what becomes of answers that agree, or do not.
 type RulesFormView struct {
 	LooseLimit, AcceptAbove, LookShare, AskBelow, OverlapMost string
+}
+
+// refuses tells whether one of these fields was refused.
+func (v RulesFormView) refuses(r Refusal) bool {
+	return slices.Contains([]string{"loose_limit", "accept_above", "look_share", "ask_below", "overlap_most"}, r.Field)
 }
 
 // EstimateView is a measure with the middle 95 % of what a bootstrap gave, and the number of what it is a mean of. Value is
