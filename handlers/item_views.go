@@ -45,6 +45,9 @@ func itemView(item store.Item, classes []store.Class, role access.Role) web.Item
 		})
 	}
 	for _, e := range item.History {
+		if e.What == "imported" && item.State == "redacted" {
+			e.What = "redacted"
+		}
 		v.History = append(v.History, itemEvent(e, names))
 	}
 	if v.Sound = itemSound(item, classes); v.Sound != nil && item.State == awaitingMedia {
@@ -80,6 +83,7 @@ func itemNames(item store.Item, hidden bool) map[int64]string {
 // itemEvents are what can happen to an item, in words.
 var itemEvents = map[string]struct{ word, icon string }{
 	"imported":  {"imported", "upload"},
+	"redacted":  {"kept, masked", "shield-check"},
 	"claimed":   {"handed out", "inbox"},
 	"submitted": {"answered", "check"},
 	"skipped":   {"skipped", "skip-forward"},
@@ -132,7 +136,11 @@ func itemFacts(item store.Item) []web.ProjectFact {
 		add("File", item.FileName)
 	}
 	add("Group", item.Group)
-	add("Imported", item.ImportedAt.UTC().Format("2 Jan 2006, 15:04"))
+	brought := "Imported"
+	if item.State == "redacted" {
+		brought = "Kept since"
+	}
+	add(brought, item.ImportedAt.UTC().Format("2 Jan 2006, 15:04"))
 	if item.CapturedAt != nil {
 		add("Captured", item.CapturedAt.UTC().Format("2 Jan 2006, 15:04"))
 	}

@@ -65,6 +65,9 @@ func (s *Server) fillVersionLineage(r *http.Request, version store.DatasetVersio
 	}
 	for _, t := range taken {
 		row := web.TakenRow{Erasure: t.Erasure, Kind: t.Kind, Lines: t.Lines, At: orZero(t.ErasedAt)}
+		if actorOf(r).Allowed(access.ReadRetention) {
+			row.Href = erasurePath(t.Erasure)
+		}
 		v.Lineage.Taken = append(v.Lineage.Taken, row)
 	}
 	return nil

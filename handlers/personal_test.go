@@ -120,7 +120,7 @@ func TestRedactionIsFound(t *testing.T) {
 	if href := page.attribute("href", "/items/"); href != kept {
 		t.Errorf("the redaction is said to be %q", href)
 	}
-	admin.get(kept).want(http.StatusOK).shows("A redaction", "grüß dich [name] now").lacks("maria", "No sound to play", "What models heard", "gold item")
+	admin.get(kept).want(http.StatusOK).shows("A redaction", "grüß dich [name] now", "kept, masked", "Kept since").lacks("maria", "Nobody has answered yet", "It was played", "No sound to play", "What models heard", "gold item")
 	admin.get("/projects/calls/items?state=redacted").want(http.StatusOK).shows("grüß dich [name] now", "redaction")
 	admin.get(fmt.Sprintf("/retention/erasures/%d", done.Erasures[0])).want(http.StatusOK).shows("One transcript stays masked")
 	s.browser(access.Labeler).get(gone).lacks("a redaction of its words")

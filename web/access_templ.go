@@ -87,7 +87,7 @@ func AccessListPage(page PageView, v AccessListView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page\"><div class=\"stack\"><div class=\"title\"><h1>Access requests</h1><p>Customers and labelers may ask what is held on them. An archive waits a week to be taken away, then it is deleted.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page\"><div class=\"stack\"><div class=\"title\"><h1>Access requests</h1><p>Customers and labelers may ask what is held on them: press <i>What is held</i> on the page of a <a href=\"/retention/sources\">source</a> or of a person. An archive waits a week to be taken away, then it is deleted.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
