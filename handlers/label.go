@@ -128,7 +128,11 @@ func (s *Server) openBook(r *http.Request, work store.Work) (title string, defin
 	if b.classes, err = s.Store.Classes(r.Context(), actorOf(r), b.project.ID); err != nil {
 		return "", nil, err
 	}
-	title = fmt.Sprintf("v%d, %d classes", b.project.GuidelineVersion, len(work.Classes))
+	title = "not published yet, "
+	if b.project.GuidelineVersion > 0 {
+		title = fmt.Sprintf("v%d, ", b.project.GuidelineVersion)
+	}
+	title += counted(len(work.Classes), "class", "classes")
 	for _, c := range b.classes {
 		if len(work.Classes) > 0 && c.ID == work.Classes[0].ID {
 			view, err := s.definitionView(r, b, c)

@@ -112,7 +112,7 @@ func (s *Server) startParts(r *http.Request, v *web.StartView) error {
 		}
 		v.Todo = append(v.Todo, web.TodoView{
 			When: untilWords(f.BelowWeek.Sub(v.Today)), Icon: "calendar-clock", Tone: ui.Warn, Title: fmt.Sprintf("%s v%d falls below its size", f.Dataset, f.Number),
-			Text: fmt.Sprintf("%s%d items of %d frozen, %d expire.", part, f.Items, f.Frozen, f.Expiring), Act: "Look", Href: with(retentionPath, nil, "dataset", f.Dataset) + "#parts",
+			Text: fmt.Sprintf("%s%d of %d frozen items are left, %d expire.", part, f.Items, f.Frozen, f.Expiring), Act: "Look", Href: with(retentionPath, nil, "dataset", f.Dataset) + "#parts",
 		})
 	}
 	return nil

@@ -859,7 +859,7 @@ func pauseDialog(r FigureRow) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "reason", ID: "reason-" + r.Person, Label: "Why", Required: true, Help: "They read this.", Attrs: templ.Attributes{"maxlength": "2000", "autocomplete": "off"}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldView{Name: "reason", ID: "reason-" + r.Person, Label: "Why", Required: true, Help: "They read this.", Attrs: templ.Attributes{"maxlength": "2000", "autocomplete": "off", "autofocus": true}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -105,9 +105,9 @@ func (v QueueView) summary() string {
 		left += p.Left
 		switch {
 		case p.More:
-			more = "more than "
+			more = "More than "
 		case p.Rough && more == "":
-			more = "up to "
+			more = "Up to "
 		}
 	}
 	said := "Nothing is left to claim"

@@ -1537,7 +1537,7 @@ func reviewFaults(v ReviewView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 123, "</select></label> <label class=\"ask\"><span class=\"vh\">Note to the labeler</span> <input class=\"field\" name=\"note\" placeholder=\"Note to the labeler\" maxlength=\"2000\" autocomplete=\"off\"></label><ol class=\"pinned\" data-review-marks aria-label=\"Reasons so far\"></ol></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 123, "</select></label> <label class=\"ask\"><span class=\"vh\">Note to the labeler</span> <input class=\"field\" name=\"note\" placeholder=\"Note: Enter pins it, Ctrl Enter sends back\" maxlength=\"2000\" autocomplete=\"off\"></label><ol class=\"pinned\" data-review-marks aria-label=\"Reasons so far\"></ol></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
