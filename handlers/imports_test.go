@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/html"
 
 	"fiducial/internal/access"
 	"fiducial/store"
@@ -81,6 +84,34 @@ func TestAnImportNeedsNoScript(t *testing.T) {
 	b.get("/imports/1").want(http.StatusOK).shows("Cancelled")
 	b.post("/imports/1/cancel").to("/imports/1")
 	b.get("/imports/1").shows("This import has ended already.")
+}
+
+// Into an empty defect book nothing labeled could come unless the import adds classes, so that its form begins with that.
+func TestAFirstImportAddsClasses(t *testing.T) {
+	t.Parallel()
+	s, admin := importSite(t)
+	ticked := func() bool {
+		for n := range admin.get("/projects/strip/imports").want(http.StatusOK).nodes() {
+			if n.Data == "input" && slices.Contains(n.Attr, html.Attribute{Key: "name", Val: "add_classes"}) {
+				return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "checked" })
+			}
+		}
+		t.Fatal("the form does not ask")
+		return false
+	}
+	if !ticked() {
+		t.Error("labels of a first import are refused")
+	}
+	project, err := s.Project(t.Context(), store.System(), "strip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddClass(t.Context(), store.System(), project.ID, "Scratch", ""); err != nil {
+		t.Fatal(err)
+	}
+	if ticked() {
+		t.Error("a defect book that has classes is filled unasked")
+	}
 }
 
 func TestAnUploadThatStoppedSaysHowToGoOn(t *testing.T) {
