@@ -193,7 +193,7 @@ func (s *Store) UpdateSource(ctx context.Context, actor Actor, edit SourceEdit) 
 }
 
 func (s *Store) updateSource(ctx context.Context, tx pgx.Tx, actor Actor, before Source, edit SourceEdit) (change SourceChange, err error) {
-	if edit.Name == before.Name && edit.Policy.same(before.Policy) { // nothing for the history
+	if edit.Name == before.Name && edit.same(before.Policy) { // nothing for the history
 		return SourceChange{SourceID: edit.ID, Version: before.Version, State: "done"}, nil
 	}
 	if edit.ExpiryAction != before.ExpiryAction {

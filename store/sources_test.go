@@ -90,7 +90,7 @@ func TestPolicies(t *testing.T) {
 		}
 		got := strings.Join(open, ",") + "/" + strings.Join(now.Consumers, ",") + "/" + strings.Join(now.Models, ",")
 		version := source.Version
-		if !now.Policy.same(source.Policy) {
+		if !now.same(source.Policy) {
 			version++
 		}
 		if !refused && got != tt.want || now.Version != version {

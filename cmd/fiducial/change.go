@@ -114,7 +114,7 @@ func (c *changeWithdrawCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := server.call(ctx, http.MethodDelete, fmt.Sprintf("/changes/%d", c.ID), nil, nil); err != nil {
+	if err := server.remove(ctx, fmt.Sprintf("/changes/%d", c.ID)); err != nil {
 		return err
 	}
 	return c.printAnswer(std, idAnswer{ID: c.ID}, fmt.Sprintf("change %d is off the timeline", c.ID))

@@ -93,7 +93,7 @@ func (p *problemError) Error() string {
 
 // get reads path, below /api/v1, into out.
 func (c *client) get(ctx context.Context, path string, out any) error {
-	return c.call(ctx, http.MethodGet, path, nil, out)
+	return c.send(ctx, http.MethodGet, path, http.Header{}, nil, decodeInto(out))
 }
 
 // post sends in as JSON and reads the answer into out. It is sent under an idempotency key, so that a
@@ -112,9 +112,9 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 	}
 }
 
-// call sends body, or nothing, and reads the answer into out unless that is nil.
-func (c *client) call(ctx context.Context, method, path string, body io.Reader, out any) error {
-	return c.send(ctx, method, path, http.Header{}, body, decodeInto(out))
+// remove deletes what is at path.
+func (c *client) remove(ctx context.Context, path string) error {
+	return c.send(ctx, http.MethodDelete, path, http.Header{}, nil, decodeInto(nil))
 }
 
 // errNoServer means that nothing listens at that address.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 )
 
@@ -88,7 +87,7 @@ func (c *goldRemoveCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	path := fmt.Sprintf("/projects/%s/gold/%d", url.PathEscape(c.Project), c.Item)
-	if err := server.call(ctx, http.MethodDelete, path, nil, nil); err != nil {
+	if err := server.remove(ctx, path); err != nil {
 		return err
 	}
 	return c.printAnswer(std, map[string]int64{"item": c.Item}, fmt.Sprintf("item %d is no gold item any more", c.Item))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -163,7 +162,7 @@ func (c *scheduleRemoveCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := server.call(ctx, http.MethodDelete, c.path(), nil, nil); err != nil {
+	if err := server.remove(ctx, c.path()); err != nil {
 		return err
 	}
 	return c.printAnswer(std, idAnswer{ID: c.ID}, fmt.Sprintf("schedule %d is removed", c.ID))

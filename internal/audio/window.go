@@ -3,6 +3,7 @@ package audio
 import (
 	"errors"
 	"io"
+	"math"
 )
 
 // Window is the outline of a stretch of sound in as many points as a page has room for: the lowest and the highest sample of each, from
@@ -114,7 +115,7 @@ func (w *Window) Amounts() []byte {
 	for _, peaks := range w.Peaks {
 		for i := range amounts {
 			low, high := int(peaks[2*i]), int(peaks[2*i+1])
-			amounts[i] = byte(max(int(amounts[i]), -low, high))
+			amounts[i] = byte(min(max(int(amounts[i]), -low, high), math.MaxInt8)) //nolint:gosec // 0 to 127
 		}
 	}
 	return amounts
