@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"fiducial/internal/access"
@@ -41,7 +42,7 @@ func TestARunIsStartedFollowedAndStopped(t *testing.T) {
 	reviewer.post("/evaluations", "chain", "1", "versions", "calls@1").want(http.StatusUnprocessableEntity).shows("Choose a version for the slot asr")
 	reviewer.post("/evaluations", "chain", "1", "models-0", model, "versions", "calls@1", "split", "training").want(http.StatusUnprocessableEntity).shows("nothing on its training side")
 	reviewer.post("/evaluations", "chain", "1", "models-0", model, "versions", "calls@1", "title", "Before the release").to("/evaluations/1")
-	reviewer.get("/evaluations/1").want(http.StatusOK).shows("Before the release", "waiting", "0 of 3", "Stop it", model)
+	reviewer.get("/evaluations/1").want(http.StatusOK).shows("Before the release", "waiting", "0 of 3", "Stop it", strings.ReplaceAll(model, "@", " "))
 	viewer.get("/evaluations").want(http.StatusOK).lacks("Start an evaluation", "New chain")
 	reviewer.post("/evaluations/1/cancel").to("/evaluations/1")
 	reviewer.post("/evaluations/1/cancel").want(http.StatusBadRequest).shows("has ended")

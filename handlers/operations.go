@@ -13,12 +13,18 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"fiducial/assets"
 )
 
-// operationRoutes are for orchestrators.
+// operationRoutes are for orchestrators and for browsers themselves.
 func (s *Server) operationRoutes(r chi.Router) {
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	r.Get("/readyz", s.ready)
+	// Beside a file that is no page, browsers ask for the icon under this name.
+	r.Get("/favicon.ico", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, assets.URL("mark.svg"), http.StatusFound)
+	})
 }
 
 // ready answers 200 when the database and the object store answer.

@@ -23,7 +23,7 @@ var openToEverybody = []string{
 }
 
 // unregistered lists what is served without an action: for orchestrators, and our own built files.
-var unregistered = []string{"/healthz", "/readyz", "/assets/*"}
+var unregistered = []string{"/healthz", "/readyz", "/favicon.ico", "/assets/*"}
 
 var parameter = regexp.MustCompile(`\{[^}]+\}`)
 
@@ -162,7 +162,7 @@ func TestEveryAnswerKeepsTheContentPolicy(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	id, _ := s.person(access.Admin)
-	paths := []string{"/healthz", "/nothing-here", "/assets/nothing-here"}
+	paths := []string{"/healthz", "/favicon.ico", "/nothing-here", "/assets/nothing-here"}
 	for _, r := range s.server.RegisteredRoutes() {
 		if r.Method == http.MethodGet {
 			paths = append(paths, address(r.Pattern))

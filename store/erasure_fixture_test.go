@@ -172,7 +172,7 @@ func (g *grave) record(tb testing.TB, b *buried) {
 	g.exec(tb, `INSERT INTO recording_silences (recording_id, begins, ends) VALUES ($1, 0.5, 0.6)`, b.recording)
 	g.exec(tb, `UPDATE items SET recording_id = $2, begins = 0, ends = 1 WHERE id = $1`, b.item, b.recording)
 	g.exec(tb, `INSERT INTO item_sounds (item_id, recording_version, sha256) VALUES ($1, 1, sha256('x'))`, b.item)
-	g.exec(tb, `INSERT INTO item_waves (item_id, recording_version, amounts) VALUES ($1, 1, '\x01')`, b.item)
+	g.exec(tb, `INSERT INTO item_waves (item_id, recording_version, amounts) VALUES ($1, 1, $2)`, b.item, []byte(b.canary))
 }
 
 // plan has the item chosen by a plan of its own.

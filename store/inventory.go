@@ -93,7 +93,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"item_texts", []string{"item_id", "external_key", "file_name", "metadata", "project_id"}, OfItem, ByItemRewritten},
 		{"item_salts", []string{"item_id", "salt"}, OfItem, ByItemRewritten},
 		{"item_sounds", []string{"item_id", "recording_version", "sha256"}, OfItem, ByItem},
-		{"item_waves", []string{"item_id", "recording_version", "amounts"}, OfItem, ByItem},
+		{"item_waves", []string{"item_id", "recording_version", "amounts"}, OfItem, ByItemRewritten},
 		{"assets", []string{"item_id", "kind", "content_type", "bytes", "sha256", "width", "height", "facts", "created_at"}, OfItem, ByItem},
 		{"media_reads", []string{"at", "person_id", "token_id", "item_id", "kind"}, OfNobody, ""},
 		{"models", []string{"id", "name", "kind", "created_at", "description"}, OfNobody, ""},

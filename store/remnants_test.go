@@ -152,6 +152,10 @@ func (a *aviary) release(t *testing.T) {
 			}
 		}
 	}
+	for _, version := range []string{"canary-item_waves.amounts.former", "canary-item_waves.amounts"} {
+		a.exec(t, `UPDATE item_waves SET amounts = convert_to($1::text || '-' || ctid::text, 'UTF8')`, version)
+		a.placed[version] = true
+	}
 	a.placeObjects(t)
 	a.exec(t, `ANALYZE`)
 	for _, salt := range queryStructs[struct{ Salt []byte }](t, a.Pool, `SELECT salt FROM item_salts`) {

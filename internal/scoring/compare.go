@@ -27,10 +27,10 @@ func Compare(sheet, baseline Sheet, o Options) Difference {
 }
 
 // ComparePairs sets a sheet beside a baseline of another version: pairs are the positions of the same item in either. A pair that one of
-// them has no output for is passed over. Sheets of different tasks have no difference. What the measures are sure of is drawn from the
+// them has no output for is passed over. Sheets of different tasks, or of classes none of which they share, have no difference. What the measures are sure of is drawn from the
 // groups, both sheets' lines together.
 func ComparePairs(sheet, baseline Sheet, pairs [][2]int, o Options) Difference {
-	if sheet.Task != baseline.Task {
+	if !alike(&sheet, &baseline) {
 		return Difference{}
 	}
 	baseline = inClasses(baseline, &sheet)
@@ -48,6 +48,23 @@ func ComparePairs(sheet, baseline Sheet, pairs [][2]int, o Options) Difference {
 	}
 	d.move(&sheet, &baseline, both)
 	return d
+}
+
+// alike says whether two sheets measure the same: who tells moods apart is no better or worse than who finds questions.
+func alike(a, b *Sheet) bool {
+	if a.Task != b.Task || a.Task == Speech {
+		return a.Task == b.Task
+	}
+	classes := b.asked()
+	return slices.Equal(a.asked(), classes) || slices.ContainsFunc(a.asked(), func(name string) bool { return slices.Contains(classes, name) })
+}
+
+// asked are the classes that a model was asked for: of labels all but the last, which is none of them.
+func (s *Sheet) asked() []string {
+	if s.Task == Label && len(s.Classes) > 0 {
+		return s.Classes[:len(s.Classes)-1]
+	}
+	return s.Classes
 }
 
 // pairUp returns the places of both lines of the pairs that both have an output for.

@@ -291,3 +291,27 @@ func TestNormalizersDiffer(t *testing.T) {
 		t.Error("another normalizer is the default")
 	}
 }
+
+// Who tells moods apart is no better or worse than who finds questions; a class more is no other question.
+func TestOnlyWhatMeasuresTheSameIsCompared(t *testing.T) {
+	t.Parallel()
+	of := func(task scoring.Task, classes ...string) scoring.Sheet {
+		return scoring.Sheet{Task: task, Classes: classes, Scores: []scoring.Score{{Failed: true}}}
+	}
+	for _, tt := range []struct {
+		name string
+		a, b scoring.Sheet
+		want bool
+	}{
+		{"moods", of(scoring.Label, "good", "bad", "none"), of(scoring.Label, "good", "bad", "none"), true},
+		{"a mood more", of(scoring.Label, "good", "bad", "mixed", "none"), of(scoring.Label, "good", "bad", "none"), true},
+		{"moods and questions", of(scoring.Label, "good", "bad", "none"), of(scoring.Label, "question", "none"), false},
+		{"spans of others", of(scoring.Spans, "good"), of(scoring.Spans, "question"), false},
+		{"words, marked otherwise", of(scoring.Speech, "good"), of(scoring.Speech, "question"), true},
+		{"label and labels", of(scoring.Label, "good", "none"), of(scoring.Labels, "good"), false},
+	} {
+		if d := scoring.Compare(tt.a, tt.b, noDraws); (len(d.Measures) > 0) != tt.want {
+			t.Errorf("%s: %d measures", tt.name, len(d.Measures))
+		}
+	}
+}
