@@ -156,7 +156,7 @@ func AuditsPage(page PageView, v AuditsView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(v.Rows) == 0 {
-				templ_7745c5c3_Err = ui.Empty("Nobody has audited this version", "An audit of 100 lines tells a share of wrong labels of 5 % to within about 4 points either way.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Empty("Nobody has audited this version", "An audit of 100 lines tells a share of wrong labels of 5 % to within about 4 points either way.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
