@@ -403,6 +403,8 @@ func hoursMinutes(ms int64) string {
 	switch {
 	case d < time.Second:
 		return ""
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:
 		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
 	}
