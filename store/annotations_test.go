@@ -366,7 +366,9 @@ func TestStandingAnswersAreFoundByIndex(t *testing.T) {
 	pool := storetest.Pool(t)
 	var plan []string
 	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), `SET LOCAL enable_seqscan = off`); err != nil { // it may be known that the table is empty
+		// Whether a vacuum has seen the empty table is chance; here it has not, and any index would do once it has.
+		_, err := tx.Exec(t.Context(), `UPDATE pg_class SET relpages = 0, reltuples = -1 WHERE oid = 'annotations'::regclass`)
+		if err != nil {
 			return err
 		}
 		rows, err := tx.Query(t.Context(), `EXPLAIN SELECT FROM annotations an WHERE an.task_id = 1 AND an.person_id = 2 AND `+counts)
