@@ -134,11 +134,7 @@ func (s *Server) askFor(w http.ResponseWriter, r *http.Request, n store.NewAcces
 }
 
 func (s *Server) showAccess(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	request, err := s.Store.AccessRequest(r.Context(), actorOf(r), id)
+	request, err := asked(r, "id", s.Store.AccessRequest)
 	if err != nil {
 		return err
 	}

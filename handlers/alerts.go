@@ -30,14 +30,14 @@ const (
 func (s *Server) alertRoutes(r router) {
 	r.get(alertsPath, access.ReadEvaluations, s.listAlerts)
 	r.get(alertsPath+"/{id}", access.ReadEvaluations, s.showAlert)
-	r.post(alertsPath+"/{id}/acknowledge", access.SettleAlerts, s.settle(s.Store.AcknowledgeAlert, "It stays here, and is quiet until it is closed."))
-	r.post(alertsPath+"/{id}/close", access.SettleAlerts, s.settle(s.Store.CloseAlert, "It is closed."))
+	r.post(alertsPath+"/{id}/acknowledge", access.SettleAlerts, s.acted("id", s.Store.AcknowledgeAlert, "It stays here, and is quiet until it is closed.", alertsPath+"/{id}"))
+	r.post(alertsPath+"/{id}/close", access.SettleAlerts, s.acted("id", s.Store.CloseAlert, "It is closed.", alertsPath+"/{id}"))
 	r.post(alertsPath+"/{id}/snooze", access.SettleAlerts, s.snoozeAlert)
 	r.post(alertsPath+"/{id}/send", access.SettleAlerts, s.sendAlertAgain)
 	r.get(channelsPath, access.EditChains, s.listChannels)
 	r.post(channelsPath, access.EditChains, s.addChannel)
 	r.post(channelsPath+"/{id}/runs", access.EditChains, s.setChannelRuns)
-	r.post(channelsPath+"/{id}/remove", access.EditChains, s.removeChannel)
+	r.post(channelsPath+"/{id}/remove", access.EditChains, s.acted("id", s.Store.RemoveAlertChannel, "The channel is closed.", channelsPath))
 }
 
 func alertPath(id int64) string { return fmt.Sprintf("%s/%d", alertsPath, id) }
@@ -94,11 +94,7 @@ func (s *Server) listAlerts(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showAlert(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	alert, err := s.Store.Alert(r.Context(), actorOf(r), id)
+	alert, err := asked(r, "id", s.Store.Alert)
 	if err != nil {
 		return err
 	}
@@ -218,21 +214,6 @@ func sendingFault(fault string) string {
 	return callFaults[fault]
 }
 
-// settle returns a handler that does something about an alert, and says so.
-func (s *Server) settle(do func(ctx context.Context, actor store.Actor, id int64) error, said string) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		id, err := pathID(r, "id")
-		if err != nil {
-			return err
-		}
-		if err := do(r.Context(), actorOf(r), id); err != nil {
-			return err
-		}
-		s.flash(r, said)
-		return seeOther(w, r, alertPath(id))
-	}
-}
-
 func (s *Server) snoozeAlert(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r, "id")
 	if err != nil {
@@ -330,17 +311,5 @@ func (s *Server) setChannelRuns(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.flash(r, map[bool]string{true: "The channel is told of each finished run, too.", false: "The channel takes alerts alone."}[runs])
-	return seeOther(w, r, channelsPath)
-}
-
-func (s *Server) removeChannel(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	if err := s.Store.RemoveAlertChannel(r.Context(), actorOf(r), id); err != nil {
-		return err
-	}
-	s.flash(r, "The channel is closed.")
 	return seeOther(w, r, channelsPath)
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/go-chi/chi/v5"
-
 	"fiducial/internal/access"
 	"fiducial/store"
 	"fiducial/web"
@@ -29,17 +27,8 @@ func auditsPath(v store.DatasetVersion) string {
 	return fmt.Sprintf("%s/%s/%d/audits", datasetsPath, v.Dataset, v.Number)
 }
 
-// askedVersion is the dataset version that the path names.
-func (s *Server) askedVersion(r *http.Request) (store.DatasetVersion, error) {
-	number, err := pathID(r, "number")
-	if err != nil {
-		return store.DatasetVersion{}, err
-	}
-	return s.Store.DatasetVersion(r.Context(), actorOf(r), chi.URLParam(r, "dataset"), int(number))
-}
-
 func (s *Server) showAudits(w http.ResponseWriter, r *http.Request) error {
-	version, err := s.askedVersion(r)
+	version, err := s.version(r)
 	if err != nil {
 		return err
 	}
@@ -129,7 +118,7 @@ func auditShareView(s store.AuditShare) web.AuditShareView {
 }
 
 func (s *Server) startAudit(w http.ResponseWriter, r *http.Request) error {
-	version, err := s.askedVersion(r)
+	version, err := s.version(r)
 	if err != nil {
 		return err
 	}
@@ -150,7 +139,7 @@ func (s *Server) startAudit(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) askForAuditReport(w http.ResponseWriter, r *http.Request) error {
-	version, err := s.askedVersion(r)
+	version, err := s.version(r)
 	if err != nil {
 		return err
 	}

@@ -21,11 +21,7 @@ func (s *Server) cellRoutes(r router) {
 }
 
 func (s *Server) cellOf(r *http.Request) (store.CellPage, error) {
-	id, err := pathID(r, "cell")
-	if err != nil {
-		return store.CellPage{}, err
-	}
-	return s.Store.CellPage(r.Context(), actorOf(r), id)
+	return asked(r, "cell", s.Store.CellPage)
 }
 
 // cellCrumbs lead from the evaluations through the chain to the cell, and on to last.

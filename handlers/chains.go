@@ -79,11 +79,7 @@ func (s *Server) addChain(w http.ResponseWriter, r *http.Request) error {
 
 // askedChain is the chain that the path names.
 func (s *Server) askedChain(r *http.Request) (store.Chain, error) {
-	id, err := pathID(r, "chain")
-	if err != nil {
-		return store.Chain{}, err
-	}
-	return s.Store.Chain(r.Context(), actorOf(r), id)
+	return asked(r, "chain", s.Store.Chain)
 }
 
 func (s *Server) showChain(w http.ResponseWriter, r *http.Request) error {

@@ -31,10 +31,10 @@ func (s *Server) changeRoutes(r router) {
 	r.get(changesPath+"/{id}", access.ReadEvaluations, s.showChange)
 	r.get(changesPath+"/{id}/edit", access.WriteChanges, s.showChangeForm)
 	r.post(changesPath+"/{id}/edit", access.WriteChanges, s.editChange)
-	r.post(changesPath+"/{id}/remove", access.WriteChanges, s.removeChange)
+	r.post(changesPath+"/{id}/remove", access.WriteChanges, s.acted("id", s.Store.RemoveChange, "It is off the timeline.", changesPath))
 	r.get(hooksPath, access.EditChains, s.listHooks)
 	r.post(hooksPath, access.EditChains, s.addHook)
-	r.post(hooksPath+"/{id}/revoke", access.EditChains, s.revokeHook)
+	r.post(hooksPath+"/{id}/revoke", access.EditChains, s.acted("id", s.Store.RevokeHook, "The hook is closed. What it told stays.", hooksPath))
 	calls := router{r.With(s.clientIP(), s.limit("hook", hookCallsAtMost, keyByIP)), s}
 	calls.post("/hooks/{id}", public, s.hookCalled)
 }
@@ -161,11 +161,7 @@ func (s *Server) addChange(w http.ResponseWriter, r *http.Request) error {
 
 // changeToEdit is the change of the address, if who asks may edit it.
 func (s *Server) changeToEdit(r *http.Request) (store.Change, error) {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return store.Change{}, err
-	}
-	change, err := s.Store.Change(r.Context(), actorOf(r), id)
+	change, err := asked(r, "id", s.Store.Change)
 	if err == nil && !change.MayEdit(actorOf(r)) {
 		err = store.ErrDenied
 	}
@@ -212,28 +208,12 @@ func (s *Server) editChange(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showChange(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	change, err := s.Store.Change(r.Context(), actorOf(r), id)
+	change, err := asked(r, "id", s.Store.Change)
 	if err != nil {
 		return err
 	}
 	page := s.page(r, change.Title, ui.Crumb{Label: "Changes", Href: changesPath}, ui.Crumb{Label: change.Title})
 	return render(w, r, http.StatusOK, web.ChangePage(page, timelineRow(r, change)))
-}
-
-func (s *Server) removeChange(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	if err := s.Store.RemoveChange(r.Context(), actorOf(r), id); err != nil {
-		return err
-	}
-	s.flash(r, "It is off the timeline.")
-	return seeOther(w, r, changesPath)
 }
 
 func (s *Server) hookAddress(r *http.Request, id int64) string {
@@ -269,18 +249,6 @@ func (s *Server) addHook(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.renderHooks(w, r, http.StatusOK, web.HooksView{Secret: secret, Address: s.hookAddress(r, id)})
-}
-
-func (s *Server) revokeHook(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	if err := s.Store.RevokeHook(r.Context(), actorOf(r), id); err != nil {
-		return err
-	}
-	s.flash(r, "The hook is closed. What it told stays.")
-	return seeOther(w, r, hooksPath)
 }
 
 // hookCalled takes what another system posts. Nobody is signed in: the signature is all that counts.

@@ -31,7 +31,7 @@ func (s *Server) consumerRoutes(r router) {
 	r.post(consumersPath+"/{id}/end", access.KeepConsumers, s.endConsumer)
 	r.get("/consumer-notices/{id}", access.ReadDatasets, s.showConsumerNotice)
 	r.post("/consumer-notices/{id}/confirm", access.ReadDatasets, s.confirmNotice)
-	r.post("/consumer-notices/{id}/tell", access.KeepConsumers, s.tellAgain)
+	r.post("/consumer-notices/{id}/tell", access.KeepConsumers, s.acted("id", s.Store.TellAgain, "It is called again.", "/consumer-notices/{id}"))
 	r.get("/confirm/{id}/{mark}", public, s.showConfirm)
 	r.post("/confirm/{id}/{mark}", public, s.confirmByLink)
 }
@@ -278,11 +278,7 @@ func (s *Server) endConsumer(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showConsumerNotice(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	notice, err := s.Store.ConsumerNotice(r.Context(), actorOf(r), id)
+	notice, err := asked(r, "id", s.Store.ConsumerNotice)
 	if err != nil {
 		return err
 	}
@@ -316,28 +312,12 @@ func (s *Server) renderNotice(w http.ResponseWriter, r *http.Request, notice sto
 }
 
 func (s *Server) confirmNotice(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	notice, err := s.Store.ConfirmNotice(r.Context(), actorOf(r), id)
+	notice, err := asked(r, "id", s.Store.ConfirmNotice)
 	if err != nil {
 		return err
 	}
 	s.flash(r, "Confirmed: the copy is deleted.")
 	return seeOther(w, r, noticePath(notice.ID))
-}
-
-func (s *Server) tellAgain(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	if err := s.Store.TellAgain(r.Context(), actorOf(r), id); err != nil {
-		return err
-	}
-	s.flash(r, "It is called again.")
-	return seeOther(w, r, noticePath(id))
 }
 
 // showConfirm is the page of a signed link: whoever has it needs no account.

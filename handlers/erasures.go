@@ -191,11 +191,7 @@ func typedList(r *http.Request) ([]erasure.Named, error) {
 }
 
 func (s *Server) erasureIn(r *http.Request) (store.Erasure, error) {
-	id, err := pathID(r, "erasure")
-	if err != nil {
-		return store.Erasure{}, err
-	}
-	return s.Store.Erasure(r.Context(), actorOf(r), id)
+	return asked(r, "erasure", s.Store.Erasure)
 }
 
 func (s *Server) showErasure(w http.ResponseWriter, r *http.Request) error {

@@ -247,11 +247,7 @@ func (s *Server) startEvaluation(w http.ResponseWriter, r *http.Request) error {
 
 // askedEvaluation is the run that the path names.
 func (s *Server) askedEvaluation(r *http.Request) (store.Evaluation, error) {
-	id, err := pathID(r, "evaluation")
-	if err != nil {
-		return store.Evaluation{}, err
-	}
-	return s.Store.Evaluation(r.Context(), actorOf(r), id)
+	return asked(r, "evaluation", s.Store.Evaluation)
 }
 
 func (s *Server) showEvaluation(w http.ResponseWriter, r *http.Request) error {

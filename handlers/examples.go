@@ -48,11 +48,7 @@ func (s *Server) removeExample(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) exampleCrop(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "example")
-	if err != nil {
-		return err
-	}
-	object, err := s.Store.ExampleCrop(r.Context(), actorOf(r), id)
+	object, err := asked(r, "example", s.Store.ExampleCrop)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 
 func (s *Server) invitationRoutes(r router) {
 	r.post("/admin/invitations", access.ManagePeople, s.invite)
-	r.post("/admin/invitations/{invitation}/revoke", access.ManagePeople, s.revokeInvitation)
+	r.post("/admin/invitations/{invitation}/revoke", access.ManagePeople, s.acted("invitation", s.Store.RevokeInvitation, "The link is withdrawn.", "/admin/people"))
 	limited := router{r.With(small, s.clientIP(), s.limit("invitation", 20, keyByIP)), s}
 	limited.get("/invitation/{secret}", public, s.showInvitation)
 	limited.post("/invitation/{secret}", public, s.acceptInvitation)
@@ -89,18 +89,6 @@ func invitationRows(invitations []store.Invitation) []web.InvitationRow {
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-func (s *Server) revokeInvitation(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "invitation")
-	if err != nil {
-		return err
-	}
-	if err := s.Store.RevokeInvitation(r.Context(), actorOf(r), id); err != nil {
-		return err
-	}
-	s.flash(r, "The link is withdrawn.")
-	return seeOther(w, r, "/admin/people")
 }
 
 // linkEnded says why a link no longer works, and what to do.

@@ -305,11 +305,7 @@ func (s *Server) shareOverview(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) revokeShare(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	chain, err := s.Store.RevokeShare(r.Context(), actorOf(r), id)
+	chain, err := asked(r, "id", s.Store.RevokeShare)
 	if err != nil {
 		return err
 	}

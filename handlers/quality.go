@@ -454,11 +454,7 @@ func rejectionView(k store.Rejection) web.RejectionView {
 }
 
 func (s *Server) faultCrop(w http.ResponseWriter, r *http.Request) error {
-	mark, err := pathID(r, "mark")
-	if err != nil {
-		return err
-	}
-	object, err := s.Store.FaultCrop(r.Context(), actorOf(r), mark)
+	object, err := asked(r, "mark", s.Store.FaultCrop)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,12 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5"
@@ -56,6 +58,30 @@ func pathID(r *http.Request, name string) (int64, error) {
 		return 0, fmt.Errorf("%s in the path: %w", name, store.ErrNotFound)
 	}
 	return id, nil
+}
+
+// asked is the thing whose number the path names.
+func asked[T any](r *http.Request, name string, find func(ctx context.Context, actor store.Actor, id int64) (T, error)) (thing T, err error) {
+	id, err := pathID(r, name)
+	if err != nil {
+		return thing, err
+	}
+	return find(r.Context(), actorOf(r), id)
+}
+
+// acted returns a handler that does something about the thing whose number the path names, says so, and goes to page, which may name it too.
+func (s *Server) acted(name string, do func(ctx context.Context, actor store.Actor, id int64) error, said, page string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id, err := pathID(r, name)
+		if err != nil {
+			return err
+		}
+		if err := do(r.Context(), actorOf(r), id); err != nil {
+			return err
+		}
+		s.flash(r, said)
+		return seeOther(w, r, strings.ReplaceAll(page, "{"+name+"}", strconv.FormatInt(id, 10)))
+	}
 }
 
 // seeOther sends the browser to path after a change.

@@ -261,11 +261,7 @@ type modelHeard struct {
 
 // showModels shows what models heard on an item, and keeps that it was shown.
 func (s *Server) showModels(w http.ResponseWriter, r *http.Request) error {
-	item, err := pathID(r, "item")
-	if err != nil {
-		return err
-	}
-	list, err := s.Store.RevealHypotheses(r.Context(), actorOf(r), item)
+	list, err := asked(r, "item", s.Store.RevealHypotheses)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -18,9 +17,9 @@ const schedulesPath = "/schedules"
 func (s *Server) scheduleRoutes(r router) {
 	r.get(schedulesPath, access.ReadEvaluations, s.listSchedules)
 	r.post(schedulesPath, access.EditChains, s.addSchedule)
-	r.post(schedulesPath+"/{id}/pause", access.EditChains, s.changeSchedule(s.Store.PauseSchedule, "The schedule rests. It starts nothing until it is resumed."))
-	r.post(schedulesPath+"/{id}/resume", access.EditChains, s.changeSchedule(s.Store.ResumeSchedule, "The schedule goes on."))
-	r.post(schedulesPath+"/{id}/stop", access.EditChains, s.changeSchedule(s.Store.StopSchedule, "The schedule is stopped. What it started stays."))
+	r.post(schedulesPath+"/{id}/pause", access.EditChains, s.acted("id", s.Store.PauseSchedule, "The schedule rests. It starts nothing until it is resumed.", schedulesPath))
+	r.post(schedulesPath+"/{id}/resume", access.EditChains, s.acted("id", s.Store.ResumeSchedule, "The schedule goes on.", schedulesPath))
+	r.post(schedulesPath+"/{id}/stop", access.EditChains, s.acted("id", s.Store.StopSchedule, "The schedule is stopped. What it started stays.", schedulesPath))
 }
 
 func scheduleRow(x store.Schedule) web.ScheduleRow {
@@ -93,19 +92,4 @@ func (s *Server) addSchedule(w http.ResponseWriter, r *http.Request) error {
 // words are those of a text, which commas or spaces part.
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
-}
-
-// changeSchedule returns a handler that does something about a schedule, and says so.
-func (s *Server) changeSchedule(do func(ctx context.Context, actor store.Actor, id int64) error, said string) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		id, err := pathID(r, "id")
-		if err != nil {
-			return err
-		}
-		if err := do(r.Context(), actorOf(r), id); err != nil {
-			return err
-		}
-		s.flash(r, said)
-		return seeOther(w, r, schedulesPath)
-	}
 }

@@ -107,11 +107,7 @@ func typedDays(typed string) *int {
 }
 
 func (s *Server) source(r *http.Request) (store.Source, error) {
-	id, err := pathID(r, "source")
-	if err != nil {
-		return store.Source{}, err
-	}
-	return s.Store.Source(r.Context(), actorOf(r), id)
+	return asked(r, "source", s.Store.Source)
 }
 
 func (s *Server) showSource(w http.ResponseWriter, r *http.Request) error {

@@ -14,7 +14,7 @@ import (
 func (s *Server) tokenRoutes(r router) {
 	r.get("/admin/tokens", access.ManageTokens, s.listTokens)
 	r.post("/admin/tokens", access.ManageTokens, s.addToken)
-	r.post("/admin/tokens/{token}/revoke", access.ManageTokens, s.revokeToken)
+	r.post("/admin/tokens/{token}/revoke", access.ManageTokens, s.acted("token", s.Store.RevokeToken, "The token is revoked. Whatever used it is refused from now on.", "/admin/tokens"))
 }
 
 func (s *Server) listTokens(w http.ResponseWriter, r *http.Request) error {
@@ -102,16 +102,4 @@ func newToken(form web.NewTokenView) (store.NewToken, error) {
 		n.ExpiresAt = day.AddDate(0, 0, 1)
 	}
 	return n, nil
-}
-
-func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "token")
-	if err != nil {
-		return err
-	}
-	if err := s.Store.RevokeToken(r.Context(), actorOf(r), id); err != nil {
-		return err
-	}
-	s.flash(r, "The token is revoked. Whatever used it is refused from now on.")
-	return seeOther(w, r, "/admin/tokens")
 }
