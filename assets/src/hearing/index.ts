@@ -1,22 +1,31 @@
 // The reviewer's desk for an utterance: words chosen one by one, moments, decisions by key, the next item already there.
 import "./hearing.css";
 import { Keys } from "../boxes/keys";
+import { Decisions } from "../review/decisions";
+import { keep, offerKept } from "../review/kept";
+import { refuse } from "../review/refusal";
 import { island } from "../shared/islands";
 import { announce } from "../shared/notices";
 import type { Scope } from "../shared/scope";
 import { Commands } from "./commands";
-import { Decisions } from "./decisions";
 import { groundOf } from "./ground";
-import { keep, type Kept, offerKept, refuse } from "./kept";
 import { showModels } from "./models";
 import { Moments } from "./moments";
 import { indexOf, nextOpen, type Place, placesOf, spanOf, stepped } from "./places";
 import { part, Player } from "./player";
-import { Reasons } from "./reasons";
+import { type Mark, Reasons } from "./reasons";
 import { Spoken } from "./spoken";
 import { type Segment, type State, stateOf, type Thing } from "./state";
+import type { Taken } from "./taken";
 import { acceptWord, type Made, verdictOf } from "./verdict";
 import { Wording } from "./wording";
+
+/** What is kept of an item that somebody else decided first. */
+interface Left {
+  readonly texts: readonly string[];
+  readonly taken: readonly Taken[];
+  readonly marks: readonly Mark[];
+}
 
 class Desk {
   private readonly state: State;
@@ -46,13 +55,13 @@ class Desk {
       pick: (thing) => this.choose({ thing }),
     });
     const head = (): number | null => (this.player.placed ? this.player.time : null);
-    this.reasons = new Reasons(root, scope, () => groundOf(state, this.chosen, head()), { send: () => void this.reject(), refuse: (text) => refuse(root, scope, text) });
+    this.reasons = new Reasons(root, scope, () => groundOf(state, this.chosen, head()), { send: () => void this.reject(), refuse: (text) => this.refuse(text) });
     this.start();
     this.listen();
     root.dataset["ready"] = "";
     this.decisions = new Decisions(root, scope, (why) => this.keep(why));
     this.changed();
-    offerKept(root, scope, this.decisions.address, (mine) => this.takeUp(mine));
+    offerKept(root, scope, this.decisions.address, (made) => this.takeUp(made as Left));
     if (state.saw) this.showModels();
     part(root, "stage").focus({ preventScroll: true });
   }
@@ -301,7 +310,7 @@ class Desk {
     }
     this.choose(null);
     this.onward();
-    refuse(this.root, this.scope, `${open === 1 ? "One place needs" : `${open} places need`} a judgment still: take a variant by its number, m for what most have, or e to write.`);
+    this.refuse(`${open === 1 ? "One place needs" : `${open} places need`} a judgment still: take a variant by its number, m for what most have, or e to write.`);
   }
 
   private reject(): void {
@@ -309,7 +318,13 @@ class Desk {
     const problem = reasons.begun || reasons.marks.length === 0 ? reasons.pin() : "";
     if (problem === "") return void this.decisions.send("rejected", { annotation: this.base || (this.state.answers[0]?.id ?? 0), marks: reasons.marks });
     reasons.open();
-    refuse(this.root, this.scope, problem);
+    this.refuse(problem);
+  }
+
+  private refuse(text: string): void {
+    refuse(this.root, this.scope, text, (over, end) => {
+      for (const type of ["input", "click"] as const) over.on(this.root, type, end);
+    });
   }
 
   private openDiscard(): void {
@@ -321,10 +336,11 @@ class Desk {
   // ---- what somebody else's decision left undone
 
   private keep(why: string): void {
-    keep(this.decisions.address, { why, texts: this.words.texts, taken: this.moments.taken, marks: this.reasons.marks });
+    const left: Left = { texts: this.words.texts, taken: this.moments.taken, marks: this.reasons.marks };
+    keep(this.decisions.address, why, left);
   }
 
-  private takeUp(mine: Kept): void {
+  private takeUp(mine: Left): void {
     this.words.set(null, mine.texts);
     this.moments.restore(mine.taken);
     this.reasons.restore(mine.marks);

@@ -2,7 +2,7 @@
 import { element } from "../shared/dom";
 import { emit } from "../shared/events";
 import { announce } from "../shared/notices";
-import { post } from "./decisions";
+import { post } from "../review/decisions";
 import { part } from "./player";
 
 /** Asks what models heard, which the server keeps, and shows it once. */

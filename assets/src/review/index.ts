@@ -2,41 +2,34 @@
 import type { BoxWorkbench } from "../boxes/index";
 import type { OverlayInfo, State } from "../boxes/contract";
 import { type Box, newId, same } from "../boxes/model";
-import { element, icon } from "../shared/dom";
-import { emit, listen } from "../shared/events";
-import { island, sweepIslands } from "../shared/islands";
+import { listen } from "../shared/events";
+import { island } from "../shared/islands";
 import { announce } from "../shared/notices";
 import type { Scope } from "../shared/scope";
-import { forget, keep, type Kept, keptFor } from "./kept";
-import { fetchPage, show, type Waiting } from "./next";
+import { Decisions } from "./decisions";
+import { keep, offerKept } from "./kept";
+import type { Mark } from "./marks";
 import { Reasons } from "./reasons";
+import { refuse } from "./refusal";
 import { matchingOf, Several, stateOf } from "./several";
 
-// The next item is fetched once the reviewer has settled on this one.
-const prefetchAfter = 600;
-const refusalStays = 8000;
-
-interface Decided {
-  readonly word: string;
-  readonly name: string;
-  readonly labelers: string;
-  readonly undo: string;
-  readonly next: string;
+/** What is kept of an item that somebody else decided first. */
+interface Left {
+  /** Of the answers as they were then: other ones have other objects. */
+  readonly matching: string;
+  readonly boxes: readonly Box[];
+  readonly judged: readonly string[];
+  readonly marks: readonly Mark[];
 }
-
-/** What was decided last, on whichever item: it can be taken back from the next one. */
-let last: Decided | null = null;
 
 class Desk {
   private readonly state: State;
   private readonly several: Several | null;
   private readonly reasons: Reasons;
-  private readonly opened = performance.now();
+  private readonly decisions: Decisions;
   private base: number;
   /** The boxes that the decision goes out from: the answer's, or the truth's. */
   private taken: readonly Box[];
-  private busy = false;
-  private coming: Promise<Waiting | null> | null = null;
 
   constructor(
     private readonly root: BoxWorkbench,
@@ -58,15 +51,14 @@ class Desk {
         },
         className: (id) => this.state.classes.find((c) => c.id === id)?.name ?? "",
       },
-      () => void this.reject(),
+      () => this.reject(),
     );
     root.dataset["ready"] = "";
+    this.decisions = new Decisions(root, scope, (why) => this.keep(why));
     this.bindKeys();
     this.listen();
-    this.showLast();
     this.changed();
-    this.offerKept();
-    scope.after(prefetchAfter, () => void this.next());
+    offerKept(root, scope, this.decisions.address, (made) => this.takeUp(made as Left));
   }
 
   private part<T extends HTMLElement>(selector: string): T | null {
@@ -75,10 +67,10 @@ class Desk {
 
   private bindKeys(): void {
     const { root } = this;
-    root.bind("approve", () => void this.approve());
+    root.bind("approve", () => this.approve());
     if (this.part('input[name="fault"]')) root.bind("reject", () => this.reasons.open());
     root.bind("discard", () => this.openDiscard());
-    root.bind("undo-decision", () => void this.takeBack());
+    root.bind("undo-decision", () => void this.decisions.takeBack());
     if (!this.several && this.state.overlays.length > 0) root.bind("take", (_, digit) => this.takeNth(Number(digit)));
   }
 
@@ -160,10 +152,10 @@ class Desk {
     const act = e.target instanceof Element ? e.target.closest<HTMLElement>("[data-review-act]")?.dataset["reviewAct"] : undefined;
     if (act === undefined) return;
     e.preventDefault();
-    if (act === "approve") void this.approve();
-    if (act === "reject") void this.reject();
+    if (act === "approve") this.approve();
+    if (act === "reject") this.reject();
     if (act === "discard") this.openDiscard();
-    if (act === "throw") void this.discard();
+    if (act === "throw") this.decide("discarded", { note: this.part<HTMLInputElement>('input[name="discard_note"]')?.value ?? "" });
     if (act === "leave-out") this.several?.leaveOut();
   }
 
@@ -171,7 +163,7 @@ class Desk {
     if (e.target instanceof HTMLFormElement && e.target.id === "review-form") e.preventDefault();
   }
 
-  private approve(): Promise<void> {
+  private approve(): void {
     if (this.truth && !this.amended) return this.decide("approved", {});
     const open = this.several?.open ?? [];
     if (open[0]) {
@@ -181,7 +173,7 @@ class Desk {
     return this.several || this.amended || this.empty ? this.decide("amended", { boxes: this.root.boxes }) : this.decide("approved", {});
   }
 
-  private reject(): Promise<void> {
+  private reject(): void {
     const problem = this.reasons.begun || this.reasons.marks.length === 0 ? this.reasons.pin() : "";
     if (problem === "") return this.decide("rejected", { marks: this.reasons.marks });
     this.reasons.open();
@@ -194,140 +186,36 @@ class Desk {
     this.part<HTMLInputElement>('input[name="discard_note"]')?.focus();
   }
 
-  private discard(): Promise<void> {
-    return this.decide("discarded", { note: this.part<HTMLInputElement>('input[name="discard_note"]')?.value ?? "" });
+  private refuse(text: string): void {
+    refuse(this.root, this.scope, text, (over, end) => {
+      for (const type of ["boxes:change", "boxes:choose"] as const) listen(over, this.root, type, end);
+      over.on(this.root, "keydown", end);
+    });
   }
 
-  // Says over the image why nothing was decided, until something is done.
-  private refuse(text: string): Promise<void> {
-    const region = this.part('[data-part="notice"]');
-    const note = element("div", { class: "note info", role: "status" }, icon("info"), element("p", {}, text));
-    region?.replaceChildren(note);
-    const over = this.scope.child();
-    const end = (): void => {
-      over.dispose();
-      note.remove();
-    };
-    over.after(refusalStays, end);
-    for (const type of ["boxes:change", "boxes:choose"] as const) listen(over, this.root, type, end);
-    over.on(this.root, "keydown", end);
-    return Promise.resolve();
-  }
-
-  private async decide(decision: string, more: object): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    this.root.classList.add("sending");
-    const body = { version: Number(this.root.dataset["version"]), decision, annotation: this.base, activeMs: Math.round(performance.now() - this.opened), ...more };
-    try {
-      const answer = await post(this.root.dataset["action"] ?? "", body);
-      if (answer.ok) await this.goOn((await answer.json()) as Decided);
-      else await this.failed(answer);
-    } catch {
-      emit(this.root, "notice", { tone: "bad", text: "The server cannot be reached. Nothing was decided; try again when the connection is back." });
-    } finally {
-      this.busy = false;
-      this.root.classList.remove("sending");
-    }
-  }
-
-  private async failed(answer: Response): Promise<void> {
-    const fault = (await answer.json().catch(() => ({}))) as { detail?: string };
-    const text = fault.detail ?? "The server could not do this. Nothing was changed; try again.";
-    if (answer.status !== 409) return emit(this.root, "notice", { tone: "bad", text });
-    keep(this.address, { why: text, matching: this.signature, boxes: this.root.boxes, judged: this.several?.judgedIds ?? [], marks: this.reasons.marks });
-    const now = await fetchPage(location.href, this.scope.signal);
-    if (now) swap(now);
+  private decide(decision: string, more: object): void {
+    void this.decisions.send(decision, { annotation: this.base, ...more });
   }
 
   // ---- what somebody else's decision left undone
-
-  private get address(): string {
-    return this.root.dataset["action"] ?? "";
-  }
 
   /** Tells one set of answers from another. */
   private get signature(): string {
     return this.root.querySelector("#review-matching")?.textContent ?? "";
   }
 
-  private offerKept(): void {
-    const mine = keptFor(this.address);
-    const region = this.part('[data-part="notice"]');
-    if (!mine || !region) return;
-    const again = element("button", { type: "button", class: "btn" }, "Take mine up again");
-    const drop = element("button", { type: "button", class: "btn bare" }, "Leave it");
-    const done = (): void => {
-      forget(this.address);
-      region.replaceChildren();
-      this.part('[data-part="stage"]')?.focus({ preventScroll: true });
-    };
-    this.scope.on(again, "click", () => {
-      this.takeUp(mine);
-      done();
-    });
-    this.scope.on(drop, "click", done);
-    const text = element("p", {}, element("b", {}, "Your decision was not stored. "), `${mine.why} What you had drawn is kept.`);
-    region.replaceChildren(element("div", { class: "note warn", role: "alert" }, icon("triangle-alert"), text, element("span", { class: "row end" }, again, drop)));
+  private keep(why: string): void {
+    const left: Left = { matching: this.signature, boxes: this.root.boxes, judged: this.several?.judgedIds ?? [], marks: this.reasons.marks };
+    keep(this.decisions.address, why, left);
   }
 
-  private takeUp(mine: Kept): void {
+  private takeUp(mine: Left): void {
     if (mine.matching === this.signature) {
       if (this.several) this.several.restore(mine.boxes, mine.judged);
       else this.root.replace(mine.boxes, "Taken up again");
       this.reasons.restore(mine.marks);
     } else this.root.replace(mine.boxes.map((b) => ({ ...b, id: newId() })), "Taken up again");
   }
-
-  private next(): Promise<Waiting | null> {
-    this.coming ??= fetchPage(this.root.dataset["next"] ?? "", this.scope.signal).catch(() => null);
-    return this.coming;
-  }
-
-  private async goOn(done: Decided): Promise<void> {
-    last = done;
-    forget(this.address);
-    announce(`${done.name}: ${done.word}${done.labelers === "" ? "" : `. The answers were those of ${done.labelers}`}`);
-    const ready = await this.next();
-    if (ready) return swap(ready);
-    // What was not there some seconds ago may be by now.
-    location.assign(done.next);
-  }
-
-  // ---- taking back
-
-  private showLast(): void {
-    const place = this.part("[data-review-last]");
-    if (!place || !last) return;
-    const undo = element("button", { type: "button", class: "btn bare" }, icon("undo-2"), "Undo ", element("kbd", {}, "u"));
-    this.scope.on(undo, "click", () => void this.takeBack());
-    const whose = last.labelers === "" ? [] : [element("span", { class: "faint whose", title: last.labelers }, last.labelers)];
-    place.replaceChildren(element("span", {}, `${last.word}: ${last.name}`), ...whose, undo);
-    place.hidden = false;
-  }
-
-  private async takeBack(): Promise<void> {
-    if (!last) return announce("Nothing was decided yet on this page");
-    const answer = await post(last.undo, {}).catch(() => null);
-    const said = (await answer?.json().catch(() => ({}))) as { item?: string; detail?: string } | undefined;
-    if (!answer?.ok || said?.item === undefined) {
-      return emit(this.root, "notice", { tone: "warn", text: said?.detail ?? "The server cannot be reached. Nothing was taken back." });
-    }
-    last = null;
-    const page = await fetchPage(said.item, this.scope.signal).catch(() => null);
-    if (page) swap(page);
-    else location.assign(said.item);
-  }
-}
-
-function swap(page: Waiting): void {
-  show(page);
-  sweepIslands();
-  document.querySelector<HTMLElement>('[data-part="stage"]')?.focus({ preventScroll: true });
-}
-
-function post(address: string, body: object): Promise<Response> {
-  return fetch(address, { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(body) });
 }
 
 void customElements.whenDefined("box-workbench").then(() => {

@@ -1,11 +1,11 @@
-// What is sent to the server: a decision, and what takes the last one back; and the next item, which is fetched meanwhile.
-import { fetchPage, show, type Waiting } from "../review/next";
+// What a reviewer's desk sends to the server: a decision, and what takes the last one back; and the next item, which is fetched meanwhile.
 import { element, icon } from "../shared/dom";
 import { emit } from "../shared/events";
 import { sweepIslands } from "../shared/islands";
 import { announce } from "../shared/notices";
 import type { Scope } from "../shared/scope";
 import { dropKept } from "./kept";
+import { fetchPage, show, type Waiting } from "./next";
 
 // The next item is fetched once the reviewer has settled on this one.
 const prefetchAfter = 600;
@@ -110,6 +110,7 @@ export class Decisions {
 function swap(page: Waiting): void {
   show(page);
   sweepIslands();
+  document.querySelector<HTMLElement>('[data-part="stage"]')?.focus({ preventScroll: true });
 }
 
 export function post(address: string, body: object): Promise<Response> {
