@@ -337,7 +337,7 @@ func TestLeastSureQuarterIsWorstOnRealSpeech(t *testing.T) {
 	}
 	report := p.plan(t, plan.Number).Report
 	t.Log(report.Sentence)
-	if least, most := report.Quarters[0], report.Quarters[3]; least.Low <= most.High || !strings.HasSuffix(report.Sentence, "what the model gets wrong.") {
+	if least, most := report.Quarters[0], report.Quarters[3]; !least.Sure() || !most.Sure() || *least.Low <= *most.High || !strings.HasSuffix(report.Sentence, "what the model gets wrong.") {
 		t.Errorf("the least sure quarter: %+v, the surest: %+v", least, most)
 	}
 	// As a plain edit distance over the files counts them.

@@ -227,19 +227,22 @@ type planReportCommand struct {
 
 // planRate is a word error rate as the server tells it.
 type planRate struct {
-	Of    int     `json:"of"`
-	WER   float64 `json:"wer"`
-	Low   float64 `json:"low"`
-	High  float64 `json:"high"`
-	Items int     `json:"items"`
-	Words int     `json:"words"`
+	Of    int      `json:"of"`
+	WER   float64  `json:"wer"`
+	Low   *float64 `json:"low"`
+	High  *float64 `json:"high"`
+	Items int      `json:"items"`
+	Words int      `json:"words"`
 }
 
 func (r planRate) String() string {
 	if r.Words == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.3f (%.3f to %.3f, n %d)", r.WER, r.Low, r.High, r.Items)
+	if r.Low == nil || r.High == nil {
+		return fmt.Sprintf("%.3f (n %d, too few calls for an interval)", r.WER, r.Items)
+	}
+	return fmt.Sprintf("%.3f (%.3f to %.3f, n %d)", r.WER, *r.Low, *r.High, r.Items)
 }
 
 type planReportAnswer struct {

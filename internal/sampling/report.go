@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"fiducial/internal/interval"
 	"fiducial/internal/speech"
 )
 
@@ -31,30 +32,38 @@ func (s *Scored) cluster() [2]int64 {
 	return [2]int64{0, s.Item}
 }
 
-// Rate is the word error rate of some utterances, with the interval that holds the real one in 95 of 100 cases. It is not defined,
-// and all of it 0, where they hold no word.
+// Rate is the word error rate of some utterances, with the interval that holds the real one in 95 of 100 cases: none where they are of too
+// few calls. It is not defined, and all of it 0, where they hold no word.
 type Rate struct {
-	Of     int64   `json:"of"` // which stratum, decile or source
-	WER    float64 `json:"wer"`
-	Low    float64 `json:"low"`
-	High   float64 `json:"high"`
-	Items  int     `json:"items"`
-	Words  int     `json:"words"`
-	Errors int     `json:"errors"`
+	Of     int64    `json:"of"` // which stratum, decile or source
+	WER    float64  `json:"wer"`
+	Low    *float64 `json:"low,omitempty"`
+	High   *float64 `json:"high,omitempty"`
+	Items  int      `json:"items"`
+	Calls  int      `json:"calls"` // that they are of, an utterance of none for itself
+	Words  int      `json:"words"`
+	Errors int      `json:"errors"`
 }
 
 // Defined reports whether there was a word to measure by.
 func (r Rate) Defined() bool { return r.Words > 0 }
 
-// Margin is half of the interval's width.
-func (r Rate) Margin() float64 { return (r.High - r.Low) / 2 }
+// Sure reports whether there is an interval.
+func (r Rate) Sure() bool { return r.Low != nil && r.High != nil }
+
+// Margin is half of the interval's width, 0 without one.
+func (r Rate) Margin() float64 {
+	if !r.Sure() {
+		return 0
+	}
+	return (*r.High - *r.Low) / 2
+}
 
 // rateSamples is how many samples an interval is from.
 const rateSamples = 1000
 
-// RateOf measures some utterances: the errors of all over the words of all. Its interval is the middle 95 % of what samples of
-// their clusters give (the percentile bootstrap of Efron and Tibshirani 1993); the same utterances give the same. Where every
-// sample is free of errors, or there is one cluster alone, the interval says nothing of how sure that is, and is from 0 to 1.
+// RateOf measures some utterances: the errors of all over the words of all. Its interval is from samples of their calls, as package
+// interval has it; the same utterances give the same.
 func RateOf(list []Scored) Rate {
 	rate := Rate{Items: len(list)}
 	sums := map[[2]int64]*[2]float64{}
@@ -70,6 +79,7 @@ func RateOf(list []Scored) Rate {
 		rate.Errors += list[i].Counts.Errors()
 		rate.Words += list[i].Counts.Reference()
 	}
+	rate.Calls = len(order)
 	if rate.Words == 0 {
 		return rate
 	}
@@ -79,14 +89,16 @@ func RateOf(list []Scored) Rate {
 	for i, key := range order {
 		clusters[i] = *sums[key]
 	}
-	rate.Low, rate.High = interval(clusters)
+	if rate.Errors == 0 && rate.Calls >= interval.Fewest {
+		rate.Low, rate.High = new(0.0), new(interval.Share(rate.Calls))
+	} else if low, high, ok := interval.Of(draws(clusters), rate.Calls); ok {
+		rate.Low, rate.High = new(max(0, low)), new(high)
+	}
 	return rate
 }
 
-func interval(clusters [][2]float64) (low, high float64) {
-	if len(clusters) < 2 {
-		return 0, 1
-	}
+// draws are the rates of samples of clusters, each of as many as there are.
+func draws(clusters [][2]float64) []float64 {
 	random := rand.New(rand.NewPCG(20261126, uint64(len(clusters)))) //nolint:gosec // a sample that can be drawn again, not a secret
 	values := make([]float64, 0, rateSamples)
 	for range rateSamples {
@@ -100,15 +112,7 @@ func interval(clusters [][2]float64) (low, high float64) {
 			values = append(values, errors/words)
 		}
 	}
-	if len(values) == 0 {
-		return 0, 1
-	}
-	slices.Sort(values)
-	low, high = values[int(0.025*float64(len(values)))], values[min(int(0.975*float64(len(values))), len(values)-1)]
-	if high == 0 {
-		return 0, 1
-	}
-	return low, high
+	return values
 }
 
 // RatesBy measures utterances by what each is of, in the order of that.
@@ -165,15 +169,20 @@ func QuarterSentence(quarters []Rate) string {
 	least, most := quarters[0], quarters[3]
 	said := fmt.Sprintf("The least sure quarter has a WER of %s, the surest %s (utterances of four words and more).", figure(least), figure(most))
 	switch {
-	case least.Low > most.High:
+	case !least.Sure() || !most.Sure():
+		return fmt.Sprintf("%s They are of fewer than %d calls, too few to say whether that is more than chance.", said, interval.Fewest)
+	case *least.Low > *most.High:
 		return said + " Confidence finds what the model gets wrong."
-	case least.High < most.Low:
+	case *least.High < *most.Low:
 		return said + " The surest are worse: confidence misleads here."
 	}
 	return said + " The difference is within what chance makes."
 }
 
 func figure(r Rate) string {
+	if !r.Sure() {
+		return fmt.Sprintf("%.3f (n %d)", r.WER, r.Items)
+	}
 	return fmt.Sprintf("%.3f ±%.3f (n %d)", r.WER, r.Margin(), r.Items)
 }
 
