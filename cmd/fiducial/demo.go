@@ -112,6 +112,7 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"calls", fill.addCalls},
 		{"whole calls", fill.addWhole},
 		{"evaluations", fill.addEvaluations},
+		{"arrival", fill.dateArrival},
 	}
 	for _, step := range steps {
 		if err := step.do(ctx); err != nil {

@@ -37,6 +37,22 @@ func (f *demoFill) limitTime(ctx context.Context) error {
 	return f.untilForetold(ctx)
 }
 
+// dateArrival puts what was imported before all that was done with it, by a day for each project as a whole. What it is kept for counts from
+// the day that limitTime gave it, or from today.
+func (f *demoFill) dateArrival(ctx context.Context) error {
+	_, err := f.Pool.Exec(ctx, `
+		WITH late AS (
+			SELECT p.id, max(i.imported_at) - least(
+				(SELECT min(a.claimed_at) FROM assignments a WHERE a.project_id = p.id), (SELECT min(b.created_at) FROM batches b WHERE b.project_id = p.id),
+				(SELECT min(l.created_at) FROM plans l WHERE l.project_id = p.id), (SELECT min(r.created_at) FROM rounds r WHERE r.project_id = p.id)) AS by
+			FROM projects p JOIN items i ON i.project_id = p.id GROUP BY p.id
+		), moved AS (SELECT id, by + interval '1 day' AS by FROM late WHERE by > interval '0'),
+		came AS (UPDATE items i SET imported_at = i.imported_at - w.by FROM moved w WHERE i.project_id = w.id),
+		told AS (UPDATE imports m SET created_at = m.created_at - w.by, finished_at = m.finished_at - w.by FROM moved w WHERE m.project_id = w.id)
+		UPDATE truths u SET created_at = u.created_at - w.by FROM imports m JOIN moved w ON w.id = m.project_id WHERE m.id = u.import_id`)
+	return err
+}
+
 // shorten sets the retention of a source in the way everybody does, so that its history tells of it.
 func (f *demoFill) shorten(ctx context.Context, name string, days int) error {
 	sources, err := f.Store.Sources(ctx, f.admin())
