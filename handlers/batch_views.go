@@ -244,8 +244,11 @@ func (s *Server) batchItems(r *http.Request, b store.Batch, v *web.BatchView) er
 		items = items[:batchItemsAPage]
 		v.Next = with(r.URL.Path, query, "after", placeText(items[batchItemsAPage-1].Place())) + "#items"
 	}
+	waves := wavesOf(s, r, items, func(i store.BatchItem) int64 { return soundIf(i.Sound, i.ID) })
 	for _, item := range items {
-		v.Rows = append(v.Rows, batchRow(item, v.Remove != "", access.Allows(actorOf(r).Role, access.Review)))
+		row := batchRow(item, v.Remove != "", access.Allows(actorOf(r).Role, access.Review))
+		row.Wave = waves[item.ID]
+		v.Rows = append(v.Rows, row)
 	}
 	return nil
 }
@@ -279,6 +282,9 @@ func batchRow(item store.BatchItem, removable, reviews bool) web.BatchRow {
 	}
 	if row.Name == "" {
 		row.Name = fmt.Sprintf("item %d", item.ID)
+	}
+	if item.Thumb {
+		row.Thumb = itemMediaHref(item.ID, "thumb")
 	}
 	row.Tone, row.Word = itemState(item.State, item.TaskState)
 	if item.Score != nil {

@@ -37,6 +37,8 @@ func (s *Server) importRoutes(r router) {
 	r.post("/imports/{import}/cancel", access.Import, s.cancelImport)
 }
 
+func importsPath(slug string) string { return "/projects/" + slug + "/imports" }
+
 func (s *Server) showImports(w http.ResponseWriter, r *http.Request) error {
 	return s.renderImports(w, r, http.StatusOK, web.ImportValues{VOCBase: "1", Per: store.PerRecording}, nil)
 }
@@ -57,7 +59,7 @@ func (s *Server) renderImports(w http.ResponseWriter, r *http.Request, status in
 		return err
 	}
 	v := web.ImportsView{Tabs: projectTabs(r, project, "imports", -1)}
-	path := "/projects/" + project.Slug + "/imports"
+	path := importsPath(project.Slug)
 	if len(imports) > importsPerPage {
 		imports = imports[:importsPerPage]
 		v.Older = fmt.Sprintf("%s?before=%d", path, imports[len(imports)-1].ID)
@@ -100,7 +102,7 @@ func (s *Server) importRows(r *http.Request, imports []store.Import) ([]web.Impo
 func importHref(id int64) string { return fmt.Sprintf("/imports/%d", id) }
 
 func (s *Server) importForm(r *http.Request, project store.Project, values web.ImportValues, faults map[string]string) (web.ImportForm, error) {
-	path := "/projects/" + project.Slug + "/imports"
+	path := importsPath(project.Slug)
 	if values.Purpose == "" && project.AcceptsTruth {
 		values.Purpose = store.PurposeTruth
 	} else if values.Purpose == "" {
@@ -281,7 +283,7 @@ func (s *Server) importView(r *http.Request) (v web.ImportView, i store.Import, 
 		return v, i, err
 	}
 	return web.ImportView{
-		ID: i.ID, Back: "/projects/" + i.Project + "/imports", Items: "/projects/" + i.Project + "/items", Format: i.Format, Purpose: i.Purpose, Model: i.Model, Source: i.Source,
+		ID: i.ID, Back: importsPath(i.Project), Items: "/projects/" + i.Project + "/items", Format: i.Format, Purpose: i.Purpose, Model: i.Model, Source: i.Source,
 		Kind: i.Kind, Options: importOptions(i), State: i.State, Error: i.Error, At: i.CreatedAt, Expected: i.Expected, DryRun: i.Options.DryRun,
 		Files: progress.Files, Complete: progress.Complete, Bytes: progress.Bytes, Received: progress.Received,
 		Added: counts.Added, Changed: counts.Changed, Unchanged: counts.Unchanged, Refused: counts.Refused, Lost: counts.Lost,

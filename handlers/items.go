@@ -84,7 +84,7 @@ func (s *Server) listItems(w http.ResponseWriter, r *http.Request) error {
 		v.BatchOfAll = v.Batch + "?" + choiceQuery(query).Encode()
 	}
 	if access.Allows(actorOf(r).Role, access.Import) {
-		v.Import = projectPath(project) + "/imports"
+		v.Import = importsPath(project.Slug)
 	}
 	return render(w, r, http.StatusOK, web.ItemsPage(s.projectPage(r, project, project.Name+" items", ui.Crumb{Label: "Items"}), v))
 }

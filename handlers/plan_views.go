@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fiducial/internal/interval"
 	"fiducial/internal/sampling"
 	"fiducial/store"
 	"fiducial/web"
@@ -176,8 +177,10 @@ func planFacts(plan store.SamplingPlan) []web.ProjectFact {
 func wordRateView(name string, r sampling.Rate) web.WordRateView {
 	v := web.WordRateView{Name: name, Items: r.Items, Words: r.Words}
 	if r.Defined() {
-		v.Value, v.Margin = figure(r.WER), figure(r.Margin())
-		v.Level, v.Low, v.High = 100*min(r.WER, 1), 100*min(r.Low, 1), 100*min(r.High, 1)
+		v.Value, v.Level = figure(r.WER), 100*min(r.WER, 1)
+	}
+	if r.Sure() {
+		v.Margin, v.Low, v.High = figure(r.Margin()), 100*min(*r.Low, 1), 100*min(*r.High, 1)
 	}
 	return v
 }
@@ -187,7 +190,7 @@ func (s *Server) reportView(r *http.Request, plan store.SamplingPlan) (*web.Plan
 	report, path := plan.Report, planPath(plan.Slug, plan.Number)
 	v := &web.PlanReportView{
 		Items: report.Items, Of: report.Of, Sound: soundOf(report.Seconds), Normalizer: report.Normalizer, Sentence: report.Sentence,
-		RatesCSV: path + "/rates.csv", WordsCSV: path + "/words.csv", JSON: path + "/report.json",
+		RatesCSV: path + "/rates.csv", WordsCSV: path + "/words.csv", JSON: path + "/report.json", Fewest: interval.Fewest,
 	}
 	if plan.Reported != nil {
 		v.At = *plan.Reported
@@ -235,6 +238,26 @@ func (s *Server) planTerms(r *http.Request, plan store.SamplingPlan) ([]web.Plan
 	return views, nil
 }
 
+// tilesOfPlan is how many utterances a plan's page shows of what it chose.
+const tilesOfPlan = 24
+
+// planChosen are tiles of what a plan chose, the least sure first.
+func (s *Server) planChosen(r *http.Request, plan store.SamplingPlan) ([]web.PlanTile, error) {
+	chosen, err := s.Store.PlanChosen(r.Context(), actorOf(r), plan, tilesOfPlan)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]store.ItemLine, len(chosen))
+	for i, c := range chosen {
+		lines[i] = c.ItemLine
+	}
+	tiles := make([]web.PlanTile, len(chosen))
+	for i, thumb := range s.itemThumbs(r, lines) {
+		tiles[i] = web.PlanTile{ItemThumb: thumb, Sure: strconv.FormatFloat(float64(chosen[i].Confidence), 'f', 2, 64), Control: chosen[i].Control}
+	}
+	return tiles, nil
+}
+
 // rateRows is every rate of a report as a table.
 func rateRows(report *store.PlanReport, v *web.PlanReportView) [][]string {
 	rows := [][]string{{"by", "of", "wer", "low", "high", "utterances", "words", "errors"}}
@@ -242,7 +265,10 @@ func rateRows(report *store.PlanReport, v *web.PlanReportView) [][]string {
 		for i, r := range rates {
 			cells := []string{by, views[i].Name, "", "", ""}
 			if r.Defined() {
-				cells = []string{by, views[i].Name, exact(r.WER), exact(r.Low), exact(r.High)}
+				cells[2] = exact(r.WER)
+			}
+			if r.Sure() {
+				cells[3], cells[4] = exact(*r.Low), exact(*r.High)
 			}
 			rows = append(rows, append(cells, strconv.Itoa(r.Items), strconv.Itoa(r.Words), strconv.Itoa(r.Errors)))
 		}

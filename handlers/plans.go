@@ -134,6 +134,9 @@ func (s *Server) renderNewPlan(w http.ResponseWriter, r *http.Request, status in
 	if v.Model == "" && len(models) > 0 {
 		v.Model = models[0]
 	}
+	if access.Allows(actorOf(r).Role, access.Import) {
+		v.Import = importsPath(project.Slug)
+	}
 	if v.Fields.Owners, err = s.ownerOptions(r, project.ID); err != nil {
 		return err
 	}
@@ -202,6 +205,9 @@ func (s *Server) showPlan(w http.ResponseWriter, r *http.Request) error {
 	}
 	path := planPath(plan.Slug, plan.Number)
 	v := web.PlanView{SamplingPlanRow: planRow(plan), Slug: plan.Slug, Facts: planFacts(plan), Histogram: histogramView(plan.Histogram, path+"/histogram.csv"), Left: planLeft(plan.Histogram)}
+	if v.Chosen, err = s.planChosen(r, plan); err != nil {
+		return err
+	}
 	if access.Allows(actorOf(r).Role, access.EditBatches) && plan.State == store.PlanOpen {
 		v.Again = path + "/report"
 	}

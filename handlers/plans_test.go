@@ -47,12 +47,26 @@ func TestPlanFromPreviewToReport(t *testing.T) {
 	if err := s.ReportPlan(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	reviewer.get("/projects/calls/plans/1").want(http.StatusOK).shows("20 of 20 transcribed", "The least sure quarter has a WER of", "novelty", "2 new words", "Calls")
+	reviewer.get("/projects/calls/plans/1").want(http.StatusOK).shows("20 of 20 transcribed", "The least sure quarter has a WER of", "novelty", "2 new words", "Calls",
+		"What it took", "confidence 0.00", "All 20")
 	reviewer.get("/projects/calls/plans/1/rates.csv").want(http.StatusOK).shows("by,of,wer,low,high,utterances,words,errors", "source,Calls,")
 	reviewer.get("/projects/calls/plans/1/words.csv").want(http.StatusOK).shows("word novelty,2,20")
 	reviewer.get("/projects/calls/plans/1/report.json").want(http.StatusOK).shows(`"items":20`)
 	reviewer.get("/projects/calls/plans").want(http.StatusOK).shows("of 20 answered", "Unsure ones")
 	s.browser(access.Reviewer).get("/projects/calls/plans/1").want(http.StatusNotFound)
+}
+
+// Before a model has heard anything the form leads to where hypotheses come in, if that is theirs to do.
+func TestPlanWithoutHypotheses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	u := storetest.Speech(t, s.pool, s.bucket, 1, 2, 1)
+	admin := s.browser(access.Admin)
+	page := admin.get("/projects/calls/plans/new").want(http.StatusOK).shows("No model has heard anything here", "Import hypotheses")
+	admin.get(page.attribute("href", "/projects/calls/imports")).want(http.StatusOK)
+	id, _ := s.person(access.Reviewer)
+	s.exec(`INSERT INTO members (project_id, person_id) VALUES ($1, $2)`, u.Project, id)
+	s.browserOf(id).get("/projects/calls/plans/new").want(http.StatusOK).lacks("Import hypotheses")
 }
 
 func TestPlansOverTheAPI(t *testing.T) {

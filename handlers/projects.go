@@ -209,7 +209,7 @@ func (s *Server) showProject(w http.ResponseWriter, r *http.Request) error {
 		v.Review = "/review?project=" + project.Slug
 	}
 	if access.Allows(role, access.Import) {
-		v.Import = projectPath(project) + "/imports"
+		v.Import = importsPath(project.Slug)
 	}
 	return render(w, r, http.StatusOK, web.ProjectPage(s.page(r, project.Name, projectsCrumb, ui.Crumb{Label: project.Name}), v))
 }

@@ -156,7 +156,9 @@ func (b *browser) do(method, path string, form url.Values, headers ...string) an
 			b.cookies[c.Name] = c
 		}
 	}
-	return answer{w, b.site.t}
+	a := answer{w, b.site.t}
+	b.wantLiveLinks(path, a)
+	return a
 }
 
 // want fails unless the answer has this status, and returns it.

@@ -127,6 +127,34 @@ func (s *Store) Plan(ctx context.Context, actor Actor, slug string, number int) 
 	return plans[0], nil
 }
 
+// PlanItem is an utterance that a plan took.
+type PlanItem struct {
+	ItemLine
+
+	Confidence float32
+	Control    bool // at random
+}
+
+// PlanChosen lists what a plan took, what its model was least sure of first, at most so many. The plan came from a method that checked who
+// asks.
+func (s *Store) PlanChosen(ctx context.Context, actor Actor, plan SamplingPlan, limit int) ([]PlanItem, error) {
+	if err := actor.may(access.ReadItems); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT `+itemLineColumns+`, l.confidence, l.arm = 'control' AS control
+		FROM plan_items l JOIN items i ON i.id = l.item_id LEFT JOIN item_texts x ON x.item_id = i.id LEFT JOIN tasks t ON t.item_id = i.id
+		WHERE l.plan_id = $1 ORDER BY l.confidence, l.item_id LIMIT $2`, plan.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("utterances of plan %d: %w", plan.ID, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[PlanItem])
+	if err != nil {
+		return nil, fmt.Errorf("utterances of plan %d: %w", plan.ID, err)
+	}
+	return list, nil
+}
+
 // NewPlan is what a plan needs. A Seed of 0 means any; without Modes they are the project's own way of beginning, for as many
 // labelers as it asks.
 type NewPlan struct {
