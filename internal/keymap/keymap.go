@@ -96,7 +96,7 @@ var table = []Key{
 	{ID: "hear-write", Chord: "e", Label: "Write in the text", Group: "Review of sound", Modes: Hear},
 	{ID: "hear-models", Chord: "y", Label: "Show what models heard", Group: "Review of sound", Modes: Hear},
 	{ID: "hear-leave", Chord: "Escape", Label: "Let the place go, or leave the text", Group: "Review of sound", Modes: Hear},
-	{ID: "play", Chord: "Ctrl Space", Also: []string{"F8"}, Label: "Play or pause", Group: "Sound", Modes: Write},
+	{ID: "play", Chord: "Ctrl Space", Also: []string{"F8"}, Label: "Play or pause; it goes on 1\u00a0s before", Group: "Sound", Modes: Write},
 	{ID: "back", Chord: "Ctrl B", Also: []string{"F7"}, Label: "Back by 2\u00a0s", Group: "Sound", Modes: Write},
 	{ID: "ahead", Chord: "Ctrl Shift B", Also: []string{"F9"}, Label: "On by 2\u00a0s", Group: "Sound", Modes: Write},
 	{ID: "slower", Chord: "Ctrl ,", Label: "Slower", Group: "Sound", Modes: Write},

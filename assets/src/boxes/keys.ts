@@ -96,7 +96,7 @@ export const table: readonly Key[] = [
   { id: "hear-models", chord: "y", label: "Show what models heard", group: "Review of sound", scope: "canvas", modes: hear },
   { id: "hear-leave", chord: "Escape", label: "Let the place go, or leave the text", group: "Review of sound", scope: "canvas", modes: hear },
 
-  { id: "play", chord: "Ctrl Space", also: ["F8"], label: "Play or pause", group: "Sound", scope: "page", modes: write },
+  { id: "play", chord: "Ctrl Space", also: ["F8"], label: "Play or pause; it goes on 1\u00a0s before", group: "Sound", scope: "page", modes: write },
   { id: "back", chord: "Ctrl B", also: ["F7"], label: "Back by 2\u00a0s", group: "Sound", scope: "page", modes: write },
   { id: "ahead", chord: "Ctrl Shift B", also: ["F9"], label: "On by 2\u00a0s", group: "Sound", scope: "page", modes: write },
   { id: "slower", chord: "Ctrl ,", label: "Slower", group: "Sound", scope: "page", modes: write },

@@ -5,12 +5,16 @@ import type { Span } from "./script";
 
 export const speeds = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2] as const;
 
+/** How far before the place where it was stopped it goes on, in seconds: a word is cut in two by stopping. */
+export const again = 1;
+
 /** What became different: the play head, or whether and how it plays. */
 export type Told = (what: "time" | "state") => void;
 
 export class Player {
   private loopSpan: Span | null = null;
   private stopAt: number | null = null;
+  private stopped = false; // by hand, and the head is still there
   private cancel = (): void => {};
 
   constructor(
@@ -81,13 +85,19 @@ export class Player {
     if (loopSpan && (time < loopSpan.begin || time >= loopSpan.end)) this.seek(loopSpan.begin);
     else if (this.audio.ended || Math.abs(time - this.seconds) < 0.02) this.seek(0);
     // What follows the utterance is played only for whoever goes there.
+    this.stopped = false;
     this.stopAt = !loopSpan && this.time < this.seconds - 0.02 ? this.seconds : null;
     void this.audio.play().catch(() => this.told("state"));
   }
 
+  /** Stops, or goes on a moment before where it was stopped, unless the head was moved. */
   toggle(): void {
-    if (this.playing) this.audio.pause();
-    else this.play();
+    if (this.playing) {
+      this.stopped = true;
+      return this.audio.pause();
+    }
+    if (this.stopped && !this.loopSpan && this.time > 0 && !this.audio.ended) this.seek(Math.max(0, this.time - again));
+    this.play();
   }
 
   pause(): void {
@@ -96,6 +106,7 @@ export class Player {
 
   seek(time: number): void {
     this.audio.currentTime = Math.max(0, time + this.lead);
+    this.stopped = false;
     if (this.stopAt !== null && time >= this.stopAt) this.stopAt = null;
     this.told("time");
   }
