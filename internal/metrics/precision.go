@@ -3,7 +3,9 @@ package metrics
 import "math"
 
 // recallPoints are where precision is read off: 0, 0.01, … 1.
-var recallPoints = spaced(0, 1, 101)
+var recallPoints = spaced(0, 1, points)
+
+const points = 101
 
 // recall is the share of the objects that were found at a threshold among the surest most detections of each image.
 func (c *detectedClass) recall(size, threshold, most int) float64 {
