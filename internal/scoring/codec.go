@@ -71,8 +71,9 @@ func Decode(blocks [][]byte) (Sheet, error) {
 		if err != nil {
 			return Sheet{}, fmt.Errorf("block %d: %w", k, err)
 		}
-		if k == 0 {
+		if k == 0 { // most often all are as full as the first
 			sheet = part
+			sheet.Scores = slices.Grow(sheet.Scores, len(sheet.Scores)*(len(blocks)-1))
 			continue
 		}
 		if part.Task != sheet.Task || !slices.Equal(part.Classes, sheet.Classes) {
