@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -27,8 +28,21 @@ type scanPersonal struct {
 	river.WorkerDefaults[jobargs.ScanPersonal]
 	deps
 
-	presidio *presidio // nil unless one is configured
+	presidio            *presidio // nil unless one is configured
+	running             sync.Mutex
+	rulesAt, presidioAt scanPosition
 }
+
+// scanPosition is how far a detector has come in this process. Most runs look at the truths behind it alone, so that what they cost does not grow with
+// all that there are. The first run looks at all, for another version of a detector reads them anew; and so does one in a quarter of
+// an hour: decisions are undone, sources opened to models, and what was begun earlier may be there later.
+type scanPosition struct {
+	runs  int // since all were looked at
+	after int64
+}
+
+// runsToAll is how many runs there are from one that looks at all truths to the next.
+const runsToAll = 45
 
 // truthsAtOnce is how many truths are read before their findings are kept.
 const truthsAtOnce = 200
@@ -37,11 +51,13 @@ const truthsAtOnce = 200
 func (w *scanPersonal) Timeout(*river.Job[jobargs.ScanPersonal]) time.Duration { return -1 }
 
 func (w *scanPersonal) Work(ctx context.Context, _ *river.Job[jobargs.ScanPersonal]) error {
-	err := w.scan(ctx, store.ScanWanted{Detector: pii.Detector}, byRules)
+	w.running.Lock()
+	defer w.running.Unlock()
+	err := w.scanNew(ctx, &w.rulesAt, store.ScanWanted{Detector: pii.Detector}, byRules)
 	if err != nil || w.presidio == nil {
 		return err
 	}
-	if err := w.scan(ctx, store.ScanWanted{Detector: presidioDetector, Model: presidioModel}, w.presidio.find); err != nil {
+	if err := w.scanNew(ctx, &w.presidioAt, store.ScanWanted{Detector: presidioDetector, Model: presidioModel}, w.presidio.find); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -51,12 +67,34 @@ func (w *scanPersonal) Work(ctx context.Context, _ *river.Job[jobargs.ScanPerson
 	return nil
 }
 
+// scanNew reads the truths behind a detector's position or, when it is time, all that it has not read.
+func (w *scanPersonal) scanNew(ctx context.Context, at *scanPosition, wanted store.ScanWanted, find finder) error {
+	if at.runs > 0 {
+		wanted.After = at.after
+	}
+	newest, err := w.store.NewestTruth(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.scan(ctx, wanted, find); err != nil {
+		return err
+	}
+	if at.runs == 0 {
+		at.after = newest
+	}
+	at.runs = (at.runs + 1) % runsToAll
+	return nil
+}
+
+// finder finds personal data in a text.
+type finder func(ctx context.Context, text string) ([]pii.Finding, error)
+
 func byRules(_ context.Context, text string) ([]pii.Finding, error) { return pii.Find(text), nil }
 
 // scan reads the truths that are wanted, until none is left that was not read.
-func (d deps) scan(ctx context.Context, wanted store.ScanWanted, find func(context.Context, string) ([]pii.Finding, error)) error {
-	for after := int64(0); ; {
-		truths, err := d.store.UnscannedTruths(ctx, wanted, after, truthsAtOnce)
+func (d deps) scan(ctx context.Context, wanted store.ScanWanted, find finder) error {
+	for {
+		truths, err := d.store.UnscannedTruths(ctx, wanted, truthsAtOnce)
 		if err != nil || len(truths) == 0 {
 			return err
 		}
@@ -70,7 +108,7 @@ func (d deps) scan(ctx context.Context, wanted store.ScanWanted, find func(conte
 			if err := d.store.KeepScan(ctx, t, wanted.Detector, found); err != nil {
 				return err
 			}
-			after = t.Truth
+			wanted.After = t.Truth
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
@@ -24,8 +25,12 @@ import (
 
 func (s *shelf) scanPersonal(t *testing.T, address string) {
 	t.Helper()
-	worker := &scanPersonal{deps: s.deps, presidio: newPresidio(address)}
-	if err := worker.Work(t.Context(), &river.Job[jobargs.ScanPersonal]{JobRow: &rivertype.JobRow{Attempt: 1}}); err != nil {
+	(&scanPersonal{deps: s.deps, presidio: newPresidio(address)}).run(t)
+}
+
+func (w *scanPersonal) run(t *testing.T) {
+	t.Helper()
+	if err := w.Work(t.Context(), &river.Job[jobargs.ScanPersonal]{JobRow: &rivertype.JobRow{Attempt: 1}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -73,6 +78,45 @@ func TestNewTruthIsScannedOnce(t *testing.T) {
 	}
 	s.scanPersonal(t, "")
 	if found := s.findings(t, "", ""); len(found) != 1 || said(found[0]) != "maria" {
+		t.Errorf("%+v", found)
+	}
+}
+
+// Only truths that are new since all were looked at are looked at, until it is time for all again.
+func TestScanGoesOnBehindItsPosition(t *testing.T) {
+	t.Parallel()
+	s, u := newSoundShelf(t, 3, 1)
+	scanned := func() (list []int64) {
+		rows, err := s.pool.Query(t.Context(), `SELECT item_id FROM personal_scans ORDER BY item_id`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	worker := &scanPersonal{deps: s.deps}
+	s.say(t, u.Items[0], speech.Transcript{{End: 4, Text: "my name is maria lopez"}})
+	worker.run(t)
+	// As if another version of the detector had read it.
+	if _, err := s.pool.Exec(t.Context(), `UPDATE personal_scans SET detector = 'rules@0'`); err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range u.Items[1:] {
+		s.say(t, item, speech.Transcript{{End: 4, Text: "this is david speaking"}})
+		worker.run(t)
+	}
+	if got := scanned(); !slices.Equal(got, u.Items) {
+		t.Errorf("%d were scanned, want each of %d once", got, u.Items)
+	}
+	for range runsToAll - 2 {
+		worker.run(t)
+	}
+	if got := scanned(); !slices.Equal(got, append([]int64{u.Items[0]}, u.Items...)) {
+		t.Errorf("%d were scanned once it was time for all, want the first twice", got)
+	}
+	if found := s.findings(t, pii.Name, ""); len(found) != 3 {
 		t.Errorf("%+v", found)
 	}
 }

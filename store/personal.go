@@ -36,10 +36,19 @@ type UnscannedTruth struct {
 type ScanWanted struct {
 	Detector, Model string
 	Version         int64
+	After           int64 // the truth that those which are wanted come after, 0 for all
 }
 
-// UnscannedTruths returns at most limit truths that a detector has not read, of those after one.
-func (s *Store) UnscannedTruths(ctx context.Context, w ScanWanted, after int64, limit int) ([]UnscannedTruth, error) {
+// NewestTruth is the newest truth that there is, 0 if there is none.
+func (s *Store) NewestTruth(ctx context.Context) (id int64, err error) {
+	if err := s.pool.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM truths`).Scan(&id); err != nil {
+		return 0, fmt.Errorf("newest truth: %w", err)
+	}
+	return id, nil
+}
+
+// UnscannedTruths returns at most limit truths that a detector has not read, in their order.
+func (s *Store) UnscannedTruths(ctx context.Context, w ScanWanted, limit int) ([]UnscannedTruth, error) {
 	which := `t.current AND $5::bigint = 0`
 	if w.Version != 0 {
 		which = `EXISTS (SELECT FROM dataset_lines l WHERE l.version_id = $5 AND l.item_id = t.item_id AND l.truth_id = t.id)`
@@ -51,7 +60,7 @@ func (s *Store) UnscannedTruths(ctx context.Context, w ScanWanted, after int64, 
 		JOIN transcripts tr ON tr.item_id = t.item_id AND tr.kind = 'truth' AND tr.of_id = t.id
 		WHERE `+which+` AND t.id > $3 AND NOT EXISTS (SELECT FROM personal_scans z WHERE z.truth_id = t.id AND z.detector = $1)
 		  AND ($2 = '' OR 'models' = ANY (s.open_to) OR EXISTS (SELECT FROM source_destinations d WHERE d.source_id = s.id AND d.kind = 'models' AND d.name = $2))
-		ORDER BY t.id LIMIT $4`, w.Detector, w.Model, after, limit, w.Version)
+		ORDER BY t.id LIMIT $4`, w.Detector, w.Model, w.After, limit, w.Version)
 	if err != nil {
 		return nil, fmt.Errorf("truths to scan: %w", err)
 	}
