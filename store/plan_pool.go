@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,12 +58,12 @@ func (s *Store) planPool(ctx context.Context, project, version int64) ([]samplin
 	readings, ctx := errgroup.WithContext(ctx)
 	readings.Go(func() error {
 		return s.eachRaw(ctx, readSound, project, func(v [][]byte) {
-			sound = append(sound, soundItem{rawInt64(v[0]), rawInt64(v[1]), rawSeconds(v[2], v[3]), rawDays(v[4], now)})
+			sound = append(doubling(sound), soundItem{rawInt64(v[0]), rawInt64(v[1]), rawSeconds(v[2], v[3]), rawDays(v[4], now)})
 		})
 	})
 	readings.Go(func() error {
 		return s.eachRaw(ctx, readHeard, version, func(v [][]byte) {
-			heard = append(heard, heardItem{rawInt64(v[0]), rawFloat32(v[1]), rawInt32(v[2])})
+			heard = append(doubling(heard), heardItem{rawInt64(v[0]), rawFloat32(v[1]), rawInt32(v[2])})
 		})
 	})
 	readings.Go(func() error {
@@ -72,6 +73,14 @@ func (s *Store) planPool(ctx context.Context, project, version int64) ([]samplin
 		return nil, fmt.Errorf("utterances to choose from: %w", err)
 	}
 	return joinPool(sound, heard, taken), nil
+}
+
+// doubling makes room in a full list for as many as it has: append would grow by a quarter, and copy far more of a million.
+func doubling[T any](list []T) []T {
+	if len(list) < cap(list) {
+		return list
+	}
+	return slices.Grow(list, max(1024, len(list)))
 }
 
 // joinPool puts together what is in both of the first two and not in the third; all are in the order of the items.

@@ -430,42 +430,6 @@ func (d *draw) capped(list []candidate, sources map[int64]int) []candidate {
 	return kept
 }
 
-// control draws the control of so many chosen ones from all, whatever their confidence and source.
-func (d *draw) control(chosen int) []int32 {
-	n := shareOf(d.Control, chosen)
-	if n == 0 {
-		return nil
-	}
-	var pool []int32
-	for i := range d.strata {
-		pool = append(pool, d.strata[i].of...)
-	}
-	control := d.firstLots(pool, n)
-	for _, place := range control {
-		d.taken[place] = true
-	}
-	return control
-}
-
-// firstLots are those of the pool with the n lowest lots. Another seed than that of ties keeps the two draws apart; a bound that
-// hardly ever fails spares sorting all of a large pool.
-func (d *draw) firstLots(pool []int32, n int) []int32 {
-	seed := int64(mix(uint64(d.Seed))) //nolint:gosec // bits, not quantities
-	if bound := (float64(n) + 10*math.Sqrt(float64(n)) + 100) / float64(len(pool)); bound < 1 {
-		limit := uint64(bound * math.MaxUint64)
-		few := make([]int32, 0, 2*n+200)
-		for _, place := range pool {
-			if lot(seed, d.all[place].Item) <= limit {
-				few = append(few, place)
-			}
-		}
-		if len(few) >= n {
-			pool = few
-		}
-	}
-	return d.drawn(seed, pool, n)
-}
-
 func (d *draw) pick(place int32, control bool) {
 	u := &d.all[place]
 	at := d.StratumOf(d.length(u))
