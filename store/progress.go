@@ -105,21 +105,21 @@ func (s *Store) Waiting(ctx context.Context, actor Actor) (w Waiting, err error)
 	return w, nil
 }
 
+// sumCounts replaces the changes of one count in a table by their sum. What has no changes since is not written again.
+const sumCounts = `
+	WITH gone AS (DELETE FROM %[1]s WHERE ctid = ANY (ARRAY(
+		SELECT unnest(array_agg(ctid)) FROM %[1]s GROUP BY %[2]s HAVING count(*) > 1 OR sum(change) = 0)) RETURNING %[2]s, change)
+	INSERT INTO %[1]s (%[2]s, change) SELECT %[2]s, sum(change) FROM gone GROUP BY %[2]s HAVING sum(change) <> 0`
+
 // SumCounts replaces the changes of every project's, class's and source's counts by their sums.
 func (s *Store) SumCounts(ctx context.Context) error {
-	for _, sum := range []string{
-		`WITH gone AS (DELETE FROM project_counts RETURNING project_id, counted, state, change)
-		INSERT INTO project_counts
-		SELECT project_id, counted, state, sum(change) FROM gone GROUP BY project_id, counted, state HAVING sum(change) <> 0`,
-		`WITH gone AS (DELETE FROM label_counts RETURNING class_id, definition_version, counted, change)
-		INSERT INTO label_counts
-		SELECT class_id, definition_version, counted, sum(change) FROM gone GROUP BY class_id, definition_version, counted HAVING sum(change) <> 0`,
-		`WITH gone AS (DELETE FROM retention_counts RETURNING project_id, source_id, week, change)
-		INSERT INTO retention_counts
-		SELECT project_id, source_id, week, sum(change) FROM gone GROUP BY project_id, source_id, week HAVING sum(change) <> 0`,
+	for _, counts := range [...]struct{ table, of string }{
+		{"project_counts", "project_id, counted, state"},
+		{"label_counts", "class_id, definition_version, counted"},
+		{"retention_counts", "project_id, source_id, week"},
 	} {
-		if _, err := s.pool.Exec(ctx, sum); err != nil {
-			return fmt.Errorf("sum counts: %w", err)
+		if _, err := s.pool.Exec(ctx, fmt.Sprintf(sumCounts, counts.table, counts.of)); err != nil {
+			return fmt.Errorf("sum %s: %w", counts.table, err)
 		}
 	}
 	return nil

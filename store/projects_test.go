@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"fiducial/internal/access"
@@ -130,6 +131,31 @@ func TestProgressIsWhatCountingGives(t *testing.T) {
 			rt.Fatalf("got %+v, want %+v", got[f.project.ID], want)
 		}
 	})
+}
+
+// Summing up writes what changed, and nothing else: sources with a hundred weeks each are many rows.
+func TestSumCountsLeavesSums(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, storetest.Pool(t), 0, 4, 1)
+	f.exec(t, `UPDATE items SET retain_until = now() + make_interval(weeks => id::int % 3) WHERE id % 2 = 0`)
+	sum := func() (places []string) {
+		if err := f.SumCounts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := f.pool.Query(t.Context(), `
+			SELECT 'project' || ctid FROM project_counts UNION ALL SELECT 'label' || ctid FROM label_counts UNION ALL SELECT 'source' || ctid FROM retention_counts ORDER BY 1`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if places, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			t.Fatal(err)
+		}
+		return places
+	}
+	before := sum()
+	if after := sum(); len(before) == 0 || !slices.Equal(before, after) {
+		t.Errorf("without any change the counts at %v were written again at %v", before, after)
+	}
 }
 
 func TestRetainUntil(t *testing.T) {
