@@ -141,7 +141,7 @@ type matrixLayout struct {
 }
 
 func (l *matrixLayout) of(version int64, c combination) *store.MatrixCell {
-	return l.at[fmt.Sprint(version, c.path)]
+	return l.at[store.PlaceOf(version, c.path)]
 }
 
 func layoutOf(m store.MatrixPage) *matrixLayout {
@@ -149,7 +149,7 @@ func layoutOf(m store.MatrixPage) *matrixLayout {
 	rows, columns := map[string]bool{}, map[int64]bool{}
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		l.at[fmt.Sprint(c.Version, c.Path)] = c
+		l.at[store.PlaceOf(c.Version, c.Path)] = c
 		if len(c.Path) != len(m.Chain.Slots) {
 			continue
 		}
@@ -158,7 +158,7 @@ func layoutOf(m store.MatrixPage) *matrixLayout {
 		if len(m.Chain.Slots) == 1 {
 			row = whole
 		}
-		if key := fmt.Sprint(row.path); !rows[key] {
+		if key := store.PlaceOf(0, row.path); !rows[key] {
 			rows[key] = true
 			l.rows = append(l.rows, row)
 		}

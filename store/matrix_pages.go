@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -192,7 +193,7 @@ func (s *Store) matrixCells(ctx context.Context, actor Actor, q MatrixPageQuery,
 	}
 	at := make(map[string]int, len(cells))
 	for i, c := range cells {
-		at[placeOf(c.Version, c.Path)] = i
+		at[PlaceOf(c.Version, c.Path)] = i
 		m.Cells = append(m.Cells, MatrixCell{Cell: c})
 	}
 	//nolint:rowserrcheck // ForEachRow checks it
@@ -209,7 +210,7 @@ func (s *Store) matrixCells(ctx context.Context, actor Actor, q MatrixPageQuery,
 	}
 	var c MatrixCell
 	_, err = pgx.ForEachRow(rows, []any{&c.Version, &c.Path, &c.State, &c.Changed}, func() error {
-		if i, measured := at[placeOf(c.Version, c.Path)]; measured {
+		if i, measured := at[PlaceOf(c.Version, c.Path)]; measured {
 			m.Cells[i].State = c.State
 			if m.Labels == "frozen" {
 				m.Cells[i].Changed = c.Changed
@@ -227,8 +228,14 @@ func (s *Store) matrixCells(ctx context.Context, actor Actor, q MatrixPageQuery,
 	return s.nameVoids(ctx, m.Cells[len(cells):])
 }
 
-// placeOf tells the combinations of a matrix apart.
-func placeOf(version int64, path []int64) string { return fmt.Sprint(version, path) }
+// PlaceOf tells the combinations on the versions of a matrix apart.
+func PlaceOf(version int64, path []int64) string {
+	place := binary.BigEndian.AppendUint64(make([]byte, 0, 64), uint64(version)) //nolint:gosec // the same bits
+	for _, id := range path {
+		place = binary.BigEndian.AppendUint64(place, uint64(id)) //nolint:gosec // the same bits
+	}
+	return string(place)
+}
 
 // nameVoids gives combinations that were not measured the names of their models.
 func (s *Store) nameVoids(ctx context.Context, voids []MatrixCell) error {
