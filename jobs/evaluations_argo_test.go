@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,6 +26,7 @@ import (
 type conductor struct {
 	*httptest.Server
 
+	mu        sync.Mutex // of what follows
 	phases    map[string]string
 	manifests map[string]argo.Workflow
 	refuses   bool
@@ -36,15 +38,20 @@ func newConductor(t *testing.T) *conductor {
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/api/v1/workflows/lab"), "/")
 		name, act, _ := strings.Cut(name, "/")
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		switch {
 		case c.refuses:
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case r.Method == http.MethodPost:
-			var body struct{ Workflow argo.Workflow }
+			var body struct {
+				Workflow      argo.Workflow
+				SubmitOptions struct{ Name string } // of a template
+			}
 			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 				t.Error(err)
 			}
-			if name = body.Workflow.Metadata.Name; c.phases[name] != "" {
+			if name = body.Workflow.Metadata.Name + body.SubmitOptions.Name; c.phases[name] != "" {
 				w.WriteHeader(http.StatusConflict)
 				return
 			}
@@ -55,12 +62,26 @@ func newConductor(t *testing.T) *conductor {
 		case act == "terminate":
 			c.phases[name] = "Failed"
 			_, _ = io.WriteString(w, `{}`)
+		case act == "log":
+			_, _ = io.WriteString(w, `{"result":{"content":"model loaded"}}`)
 		default:
-			_, _ = fmt.Fprintf(w, `{"status":{"phase":%q}}`, c.phases[name])
+			_, _ = fmt.Fprintf(w, `{"status":{"phase":%q,"nodes":{"pod":{"type":"Pod","phase":"Running","daemoned":true,"podIP":"127.0.0.1"}}}}`, c.phases[name])
 		}
 	}))
 	t.Cleanup(c.Close)
 	return c
+}
+
+// running lists the workflows that have not ended.
+func (c *conductor) running() (names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, phase := range c.phases {
+		if phase == "Running" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // conducted is a store with an evaluation of two steps that Argo is to run.

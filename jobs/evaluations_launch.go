@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"fiducial/jobs/launcher"
 	"fiducial/jobs/modelserver"
 	"fiducial/store"
+	"fiducial/store/blob"
 )
 
 // launches are the model servers that this process has started for runs. Each lives as long as its run.
@@ -77,12 +79,13 @@ func (l *launches) find(key launchKey) (one *launch, mine bool) {
 func (l *launches) start(ctx context.Context, c *store.Chunk, one *launch) {
 	defer close(one.ready)
 	key := launchKey{c.Evaluation, c.Server.VersionID}
-	id, err := l.store.BeginLaunch(ctx, key.model, key.evaluation, l.worker)
+	workflow := launcher.WorkflowName(c.Server)
+	id, err := l.store.BeginLaunch(ctx, key.model, key.evaluation, l.worker, workflow)
 	if err != nil {
 		l.failed(key, one, err)
 		return
 	}
-	started, written, err := l.launcher.Start(ctx, c.Server)
+	started, written, err := l.launcher.Start(ctx, c.Server, workflow)
 	if err != nil {
 		said := "It could not be started."
 		if fault := models.FaultOf(err); fault != nil && fault.Detail != "" {
@@ -145,4 +148,23 @@ func (l *launches) end(ctx context.Context, id int64, state, said string, writte
 	if err = errors.Join(err, noted); err != nil {
 		l.log.WarnContext(ctx, "the log of a model server is not kept", slog.Int64("launch", id), slog.Any("error", err))
 	}
+}
+
+// StopLost ends the model servers in the cluster whose process is gone that had started them. One that cannot be ended is tried again by the next
+// call.
+func StopLost(ctx context.Context, st *store.Store, blobs *blob.Bucket, cfg Config) error {
+	lost, err := st.LostLaunches(ctx)
+	if err != nil || len(lost) == 0 {
+		return err
+	}
+	l := launches{deps: deps{store: st, blobs: blobs, log: cfg.Log}, worker: cfg.Name, launcher: cfg.Launcher}
+	for _, launch := range lost {
+		written, stopped := l.launcher.StopLost(ctx, launch.Workflow)
+		if stopped != nil {
+			err = errors.Join(err, fmt.Errorf("workflow %s: %w", launch.Workflow, stopped))
+			continue
+		}
+		l.end(ctx, launch.ID, store.LaunchStopped, "The process that had started it was gone, so another one ended it.", written)
+	}
+	return err
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"fiducial/internal/models"
+	"fiducial/jobs/argo"
+	"fiducial/jobs/launcher"
 	"fiducial/store"
 	"fiducial/store/blob"
 	"fiducial/store/storetest"
@@ -28,6 +30,21 @@ const workerEnv = "FIDUCIAL_TEST_WORKER"
 type workerNeeds struct {
 	Name, Server, Database string
 	Bucket                 blob.Config
+	Argo                   string // its address, if there is one
+}
+
+func (n workerNeeds) config(tb testing.TB, workers int) Config {
+	tb.Helper()
+	config := Config{Name: n.Name, Workers: workers, Models: loopback, Log: slog.New(slog.DiscardHandler), SoftStop: time.Second}
+	if n.Argo == "" {
+		return config
+	}
+	client, err := argo.New(argo.Config{URL: n.Argo, Namespace: "lab"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	config.Launcher = launcher.Launcher{Argo: client, Policy: loopback, FollowEvery: 5 * time.Millisecond}
+	return config
 }
 
 // TestAsAWorker is no test: another one starts it as a process of its own, to be killed.
@@ -57,14 +74,19 @@ func TestAsAWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	startWorker(t, pool, st, bucket, needs.Name, 2)
+	startWorkerAs(t, pool, st, bucket, needs.config(t, 2))
 	<-t.Context().Done()
 }
 
 // startWorker works jobs in this process until the test ends.
 func startWorker(tb testing.TB, pool *pgxpool.Pool, st *store.Store, bucket *blob.Bucket, name string, workers int) (stop func()) {
 	tb.Helper()
-	config := RiverConfig(st, bucket, Config{Name: name, Workers: workers, Models: loopback, Log: slog.New(slog.DiscardHandler), SoftStop: time.Second})
+	return startWorkerAs(tb, pool, st, bucket, workerNeeds{Name: name}.config(tb, workers))
+}
+
+func startWorkerAs(tb testing.TB, pool *pgxpool.Pool, st *store.Store, bucket *blob.Bucket, working Config) (stop func()) {
+	tb.Helper()
+	config := RiverConfig(st, bucket, working)
 	config.PeriodicJobs, config.FetchCooldown, config.FetchPollInterval = nil, 5*time.Millisecond, 20*time.Millisecond
 	client, err := river.NewClient(riverpgxv5.New(pool), config)
 	if err != nil {
@@ -112,7 +134,7 @@ func TestAKilledWorkerCostsNothingThatWasAnswered(t *testing.T) {
 	id := l.start(t, request)
 	for n := range 3 {
 		name := fmt.Sprintf("killed-%d", n)
-		worker := l.process(t, name)
+		worker := l.process(t, workerNeeds{Name: name})
 		at := int64((n + 1) * l.version.Lines / 4)
 		until(t, "the worker asks", func() bool { return ear.calls.Load() >= at })
 		if err := worker.Process.Kill(); err != nil {
@@ -188,9 +210,10 @@ func (l *lab) count(tb testing.TB, sql string) (n int) {
 }
 
 // process starts a worker as a process of its own.
-func (l *lab) process(t *testing.T, name string) *exec.Cmd {
+func (l *lab) process(t *testing.T, n workerNeeds) *exec.Cmd {
 	t.Helper()
-	needs, err := json.Marshal(workerNeeds{name, l.pool.Config().ConnString(), l.pool.Config().ConnConfig.Database, l.bucket})
+	n.Server, n.Database, n.Bucket = l.pool.Config().ConnString(), l.pool.Config().ConnConfig.Database, l.bucket
+	needs, err := json.Marshal(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +224,7 @@ func (l *lab) process(t *testing.T, name string) *exec.Cmd {
 	}
 	t.Cleanup(func() { _ = worker.Process.Kill() }) // if it was not before
 	until(t, "the worker is there", func() bool {
-		return l.count(t, fmt.Sprintf(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '%s'`, name)) > 0
+		return l.count(t, fmt.Sprintf(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '%s'`, n.Name)) > 0
 	})
 	return worker
 }

@@ -50,7 +50,7 @@ func (a *Asker) with(ctx context.Context, server store.ModelServer, fn func(cont
 	defer cancel()
 	policy := a.Policy
 	if server.Launcher != "" {
-		started, _, err := a.Launcher.Start(ctx, server)
+		started, _, err := a.Launcher.Start(ctx, server, launcher.WorkflowName(server))
 		if err != nil {
 			return err
 		}

@@ -283,7 +283,7 @@ func Inventory() []Place { //nolint:revive // a list, not logic
 		{"model_rates", []string{"model_version_id", "next_at"}, OfNobody, ""},
 		{"model_questions", []string{"question", "step_id", "chunk", "until"}, OfNobody, ""}, // a hash, for as long as the question is asked
 		{"model_launches", []string{
-			"id", "model_version_id", "evaluation_id", "worker", "state", "error", "log_bytes", "started_at", "ready_at", "stopped_at",
+			"id", "model_version_id", "evaluation_id", "worker", "state", "error", "log_bytes", "started_at", "ready_at", "stopped_at", "workflow",
 		}, OfNobody, ""},
 		{"model_outputs", []string{
 			"item_id", "model_version_id", "configuration", "input", "text", "words", "boxes", "labels", "confidence", "took_ms", "made_at",

@@ -30,11 +30,11 @@ func (s *Store) RescueJobs(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("rescue calls: %w", err)
 	}
+	// Programs have ended with them. What runs in the cluster has to be ended: LostLaunches.
 	_, err = s.pool.Exec(ctx, `
 		UPDATE model_launches l SET state = 'stopped', error = 'It ended with the process that had started it.', stopped_at = now(),
 			log_bytes = coalesce(l.log_bytes, 0) -- what it wrote may have been stored
-		WHERE l.state IN ('starting', 'ready')
-		  AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = l.worker)`)
+		WHERE l.state IN ('starting', 'ready') AND l.workflow = '' AND `+launchIsLost)
 	if err != nil {
 		return 0, fmt.Errorf("rescue launches: %w", err)
 	}

@@ -77,9 +77,10 @@ func (s *Store) LaunchLog(ctx context.Context, actor Actor, evaluation, launch i
 	return written, nil
 }
 
-// BeginLaunch notes that a worker starts a model server for a run.
-func (s *Store) BeginLaunch(ctx context.Context, model, evaluation int64, worker string) (id int64, err error) {
-	err = s.pool.QueryRow(ctx, `INSERT INTO model_launches (model_version_id, evaluation_id, worker) VALUES ($1, $2, $3) RETURNING id`, model, evaluation, worker).Scan(&id)
+// BeginLaunch notes that a worker starts a model server for a run; workflow is the name by which it will be in the cluster, "" of a program.
+func (s *Store) BeginLaunch(ctx context.Context, model, evaluation int64, worker, workflow string) (id int64, err error) {
+	err = s.pool.QueryRow(ctx, `INSERT INTO model_launches (model_version_id, evaluation_id, worker, workflow) VALUES ($1, $2, $3, $4) RETURNING id`,
+		model, evaluation, worker, workflow).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("begin launch: %w", err)
 	}
@@ -106,6 +107,29 @@ func (s *Store) EndLaunch(ctx context.Context, id int64, state, said string, wri
 	}
 	return keep, nil
 }
+
+// LostLaunch is a model server in the cluster whose worker is gone.
+type LostLaunch struct {
+	ID       int64
+	Workflow string
+}
+
+// LostLaunches lists the model servers that may still run in the cluster although the process is gone that had started them.
+func (s *Store) LostLaunches(ctx context.Context) ([]LostLaunch, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT l.id, l.workflow FROM model_launches l WHERE l.state IN ('starting', 'ready') AND l.workflow <> '' AND `+launchIsLost+` ORDER BY l.id`)
+	if err != nil {
+		return nil, fmt.Errorf("lost launches: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[LostLaunch])
+	if err != nil {
+		return nil, fmt.Errorf("lost launches: %w", err)
+	}
+	return list, nil
+}
+
+// launchIsLost tells that the process is gone that had started a launch l, as RescueJobs sees it.
+const launchIsLost = `NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = l.worker)`
 
 // EvaluationAsks tells whether a run still asks models.
 func (s *Store) EvaluationAsks(ctx context.Context, id int64) (asks bool, err error) {

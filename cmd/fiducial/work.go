@@ -140,12 +140,12 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	if started.Argo, err = f.argo(); err != nil {
 		return err
 	}
-	config := jobs.RiverConfig(p.Store, p.Blobs, jobs.Config{
+	working := jobs.Config{
 		Name: p.name, Workers: f.Workers, Hour: f.ExpireHour, SoftStop: drainTime - 5*time.Second, Log: slog.Default(),
 		Webhooks: f.webhooks(), PublicURL: publicURL, PresidioURL: f.PresidioURL, Models: f.models(), Launcher: started, OutputDays: f.OutputDays,
 		Mail: f.mail(),
-	})
-	client, err := river.NewClient(riverpgxv5.New(p.Pool), config)
+	}
+	client, err := river.NewClient(riverpgxv5.New(p.Pool), jobs.RiverConfig(p.Store, p.Blobs, working))
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
@@ -153,7 +153,7 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
-	p.rescueJobs(ctx)
+	p.rescueJobs(ctx, working)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if err := client.Stop(drain); err != nil {
@@ -162,9 +162,9 @@ func (f *jobFlags) runJobs(ctx context.Context, p *platform, publicURL string) e
 	return nil
 }
 
-// rescueJobs looks until ctx ends for jobs of processes that are gone. What fails here is tried again
-// by the next round.
-func (p *platform) rescueJobs(ctx context.Context) {
+// rescueJobs looks until ctx ends for jobs of processes that are gone, and for model servers that they have left behind. What fails here is
+// tried again by the next round.
+func (p *platform) rescueJobs(ctx context.Context, working jobs.Config) {
 	tick := time.NewTicker(rescueInterval)
 	defer tick.Stop()
 	for {
@@ -172,6 +172,9 @@ func (p *platform) rescueJobs(ctx context.Context) {
 			slog.WarnContext(ctx, "jobs of processes that are gone stay where they are", slog.Any("error", err))
 		} else if rescued > 0 {
 			slog.InfoContext(ctx, "jobs of processes that are gone run again", slog.Int64("jobs", rescued))
+		}
+		if err := jobs.StopLost(ctx, p.Store, p.Blobs, working); err != nil && ctx.Err() == nil {
+			slog.WarnContext(ctx, "model servers of processes that are gone may still run", slog.Any("error", err))
 		}
 		select {
 		case <-tick.C:

@@ -152,9 +152,9 @@ func (c *Client) Create(ctx context.Context, w *Workflow) error {
 	return err
 }
 
-// Submit starts a workflow from a WorkflowTemplate and returns its name.
-func (c *Client) Submit(ctx context.Context, template string, parameters map[string]string) (name string, err error) {
-	options := map[string]any{"generateName": namePrefix + template + "-", "labels": label + "=model"}
+// Submit starts a workflow of this name from a WorkflowTemplate.
+func (c *Client) Submit(ctx context.Context, name, template string, parameters map[string]string) error {
+	options := map[string]any{"name": name, "labels": label + "=model"}
 	values := make([]string, 0, len(parameters))
 	for name, value := range parameters {
 		values = append(values, name+"="+value)
@@ -162,16 +162,9 @@ func (c *Client) Submit(ctx context.Context, template string, parameters map[str
 	if len(values) > 0 {
 		options["parameters"] = values
 	}
-	var made struct {
-		Metadata Metadata `json:"metadata"`
-	}
-	err = c.call(ctx, http.MethodPost, "/submit", map[string]any{
+	return c.call(ctx, http.MethodPost, "/submit", map[string]any{
 		"namespace": c.cfg.Namespace, "resourceKind": "WorkflowTemplate", "resourceName": template, "submitOptions": options,
-	}, &made)
-	if err == nil && made.Metadata.Name == "" {
-		err = errors.New("argo: the answer names no workflow")
-	}
-	return made.Metadata.Name, err
+	}, nil)
 }
 
 // Status is how far a workflow is.

@@ -208,9 +208,9 @@ func TestCallsOfArgosServer(t *testing.T) {
 		"create again":  {409, `{"message":"exists"}`, "", func(c *argo.Client) (string, error) { return "", c.Create(t.Context(), w) }, "POST /api/v1/workflows/lab", "", ""},
 		"not permitted": {403, `{"message":"no permission"}`, "", func(c *argo.Client) (string, error) { return "", c.Create(t.Context(), w) }, "POST /api/v1/workflows/lab", "", "status 403: no permission"},
 		"submit": {200, `{"metadata":{"name":"fiducial-asr-x7"}}`, "WorkflowSubmitRequest", func(c *argo.Client) (string, error) {
-			return c.Submit(t.Context(), "asr", map[string]string{"size": "large"})
-		}, "POST /api/v1/workflows/lab/submit", "fiducial-asr-x7", ""},
-		"no template":    {404, `{}`, "", func(c *argo.Client) (string, error) { return c.Submit(t.Context(), "asr", nil) }, "POST /api/v1/workflows/lab/submit", "", "no such workflow or template"},
+			return "", c.Submit(t.Context(), "fiducial-asr-x7", "asr", map[string]string{"size": "large"})
+		}, "POST /api/v1/workflows/lab/submit", "", ""},
+		"no template":    {404, `{}`, "", func(c *argo.Client) (string, error) { return "", c.Submit(t.Context(), "fiducial-asr-x7", "asr", nil) }, "POST /api/v1/workflows/lab/submit", "", "no such workflow or template"},
 		"get":            {200, `{"status":{"phase":"Running","nodes":{"a":{"type":"DAG","phase":"Running"},"b":{"type":"Pod","phase":"Running","daemoned":true,"podIP":"10.1.2.3"}}}}`, "", serving(t), "GET /api/v1/workflows/lab/w", "Running 10.1.2.3 false", ""},
 		"get ended":      {200, `{"status":{"phase":"Error"}}`, "", serving(t), "GET /api/v1/workflows/lab/w", "Error  true", ""},
 		"get nothing":    {200, `nothing`, "", serving(t), "GET /api/v1/workflows/lab/w", "  false", "not what Argo's server answers"},

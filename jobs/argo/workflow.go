@@ -1,6 +1,10 @@
 package argo
 
-import "strconv"
+import (
+	"crypto/rand"
+	"strconv"
+	"strings"
+)
 
 // label marks what this product has started.
 const (
@@ -119,6 +123,12 @@ const (
 // EvaluationName is the name of the workflow of an evaluation. run tells the first one from those after a failure.
 func EvaluationName(evaluation, run int64) string {
 	return namePrefix + "evaluation-" + strconv.FormatInt(evaluation, 10) + "-" + strconv.FormatInt(run, 10)
+}
+
+// ServerName is a name that no other workflow has, for a model server from a template.
+func ServerName(template string) string {
+	const most = 40 // with the rest of it, a label's length
+	return namePrefix + strings.Trim(template[:min(len(template), most)], "-.") + "-" + strings.ToLower(rand.Text()[:12])
 }
 
 // Evaluation is the workflow of an evaluation: each step is a container that runs `fiducial eval step`, after the step whose outputs it is

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"fiducial/internal/models"
 	"fiducial/jobs/argo"
 	"fiducial/store"
 )
@@ -30,17 +31,27 @@ type workflow struct {
 // followEvery is how often Argo is asked how far a workflow is.
 const followEvery = 2 * time.Second
 
-// submit starts a server in the cluster. The environment of its settings are the parameters of its template.
-func (l Launcher) submit(ctx context.Context, server store.ModelServer) (running, error) {
+// WorkflowName is a new name for the workflow that a server is started as, "" if it is started otherwise.
+func WorkflowName(server store.ModelServer) string {
+	if server.Launcher != models.ByArgo {
+		return ""
+	}
+	return argo.ServerName(server.Launch.Template)
+}
+
+// submit starts a server in the cluster, as a workflow of this name. The environment of its settings are the parameters of its template.
+func (l Launcher) submit(ctx context.Context, server store.ModelServer, name string) (running, error) {
 	if l.Argo == nil {
 		return nil, errors.New("launcher: there is no Argo here: whoever runs the product names its server with --argo-url")
 	}
-	name, err := l.Argo.Submit(ctx, server.Launch.Template, server.Launch.Env)
+	err := l.Argo.Submit(ctx, name, server.Launch.Template, server.Launch.Env)
 	if errors.Is(err, argo.ErrNotFound) {
 		return nil, errors.New("launcher: there is no such WorkflowTemplate in Argo's namespace")
 	}
 	if err != nil {
-		return nil, errors.Join(errors.New("launcher: Argo does not start it"), err)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+		defer cancel()
+		return nil, errors.Join(errors.New("launcher: Argo does not start it"), err, l.Argo.Terminate(stopping, name)) // only the answer may be lost
 	}
 	pause := l.FollowEvery
 	if pause == 0 {
@@ -99,14 +110,32 @@ func (w *workflow) ended() <-chan struct{} { return w.done }
 
 // stop keeps what the server wrote and ends the workflow.
 func (w *workflow) stop(ctx context.Context) error {
-	output, logErr := w.client.Log(ctx, w.name, LogLimit)
+	output, err := endWorkflow(ctx, w.client, w.name)
 	w.mu.Lock()
 	w.output = output
 	w.mu.Unlock()
-	err := w.client.Terminate(ctx, w.name)
 	w.follow()
 	<-w.done
-	return errors.Join(err, logErr)
+	return err
+}
+
+// endWorkflow ends a workflow and returns what it had written.
+func endWorkflow(ctx context.Context, client *argo.Client, name string) (output []byte, err error) {
+	output, logErr := client.Log(ctx, name, LogLimit)
+	return output, errors.Join(client.Terminate(ctx, name), logErr)
+}
+
+// ErrNoCluster means that this process knows of no Argo.
+var ErrNoCluster = errors.New("launcher: there is no Argo here")
+
+// StopLost ends a workflow whose process is gone that had started it, and returns what its server had written. One that is not there has ended.
+func (l Launcher) StopLost(ctx context.Context, name string) (log []byte, err error) {
+	if l.Argo == nil {
+		return nil, ErrNoCluster
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	return endWorkflow(ctx, l.Argo, name)
 }
 
 func (w *workflow) log(context.Context) ([]byte, error) {

@@ -36,7 +36,7 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body := make([]byte, 4096)
 		n, _ := r.Body.Read(body)
 		c.submitted = string(body[:n])
-		_, _ = fmt.Fprint(w, `{"metadata":{"name":"fiducial-mood-1"}}`)
+		_, _ = fmt.Fprint(w, `{}`)
 	case path == "/fiducial-mood-1/log":
 		_, _ = fmt.Fprintln(w, `{"result":{"content":"model loaded"}}`)
 	case path == "/fiducial-mood-1/terminate":
@@ -85,7 +85,7 @@ func TestAServerInTheClusterIsStartedAskedAndStopped(t *testing.T) {
 	t.Parallel()
 	c := &cluster{}
 	l, server := inCluster(t, c)
-	started, _, err := l.Start(t.Context(), server)
+	started, _, err := l.Start(t.Context(), server, "fiducial-mood-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestAServerInTheClusterIsStartedAskedAndStopped(t *testing.T) {
 	if err != nil || string(log) != "model loaded\n" || !c.terminated {
 		t.Errorf("log %q, ended %v, %v", log, c.terminated, err)
 	}
-	if !strings.Contains(c.submitted, `"resourceName":"mood"`) || !strings.Contains(c.submitted, `"size=large"`) {
+	if !strings.Contains(c.submitted, `"resourceName":"mood"`) || !strings.Contains(c.submitted, `"size=large"`) || !strings.Contains(c.submitted, `"name":"fiducial-mood-1"`) {
 		t.Errorf("submitted %s", c.submitted)
 	}
 }
@@ -107,18 +107,18 @@ func TestAServerInTheClusterIsStartedAskedAndStopped(t *testing.T) {
 func TestServersInTheClusterThatDoNotGetReady(t *testing.T) {
 	t.Parallel()
 	l, server := inCluster(t, &cluster{fails: true})
-	if _, _, err := l.Start(t.Context(), server); models.FaultOf(err) == nil || models.FaultOf(err).Detail != "it ended before it was ready" {
+	if _, _, err := l.Start(t.Context(), server, "fiducial-mood-1"); models.FaultOf(err) == nil || models.FaultOf(err).Detail != "it ended before it was ready" {
 		t.Errorf("a workflow that fails: %v", err)
 	}
 	c := &cluster{}
 	l, server = inCluster(t, c)
 	server.Launch.Seconds = 1
 	l.Policy.Networks = nil // pods lie in a network that nobody opened
-	if _, _, err := l.Start(t.Context(), server); models.FaultOf(err) == nil || models.FaultOf(err).Detail != "it was not ready in time" || !c.terminated {
+	if _, _, err := l.Start(t.Context(), server, "fiducial-mood-1"); models.FaultOf(err) == nil || models.FaultOf(err).Detail != "it was not ready in time" || !c.terminated {
 		t.Errorf("a pod that may not be called: %v, ended %v", err, c.terminated)
 	}
 	l.Argo = nil
-	if _, _, err := l.Start(t.Context(), server); models.FaultOf(err) == nil || !strings.Contains(models.FaultOf(err).Detail, "no Argo here") {
+	if _, _, err := l.Start(t.Context(), server, "fiducial-mood-1"); models.FaultOf(err) == nil || !strings.Contains(models.FaultOf(err).Detail, "no Argo here") {
 		t.Errorf("without Argo: %v", err)
 	}
 }

@@ -50,16 +50,16 @@ type Started struct {
 // errEnded is that the program ended before it was ready.
 var errEnded = errors.New("launcher: it ended before it was ready")
 
-// Start starts the server of a model version and returns once it is ready. Its error is a fault with the code launch; then there is nothing
-// to stop, and log is what the server had written until then.
-func (l Launcher) Start(ctx context.Context, server store.ModelServer) (started *Started, log []byte, err error) {
+// Start starts the server of a model version and returns once it is ready. In a cluster it is a workflow of the given name, which matters nowhere
+// else. Its error is a fault with the code launch; then there is nothing to stop, and log is what the server had written until then.
+func (l Launcher) Start(ctx context.Context, server store.ModelServer, workflow string) (started *Started, log []byte, err error) {
 	var run running
 	policy := modelserver.ForStarted()
 	switch server.Launcher {
 	case models.ByCommand:
 		run, err = l.Programs.start(server.Launch)
 	case models.ByArgo:
-		run, err = l.submit(ctx, server)
+		run, err = l.submit(ctx, server, workflow)
 	default:
 		err = errors.New("launcher: nobody said how the server is started")
 	}

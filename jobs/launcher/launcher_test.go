@@ -59,7 +59,7 @@ func serve() {
 
 // parent starts a server, says its process id, and waits.
 func parent() {
-	started, _, err := programs(os.Getenv("FOLDER")).Start(context.Background(), server(nil))
+	started, _, err := programs(os.Getenv("FOLDER")).Start(context.Background(), server(nil), "")
 	if err != nil {
 		fmt.Println("failed:", err)
 		os.Exit(1)
@@ -140,7 +140,7 @@ func gone(t *testing.T, pid int) {
 
 func TestAServerIsStartedAskedAndStopped(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgres://secret")
-	started, _, err := programs(folder(t)).Start(t.Context(), server(nil))
+	started, _, err := programs(folder(t)).Start(t.Context(), server(nil), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestServersThatDoNotGetReady(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, log, err := programs(c.folder).Start(t.Context(), c.server)
+			_, log, err := programs(c.folder).Start(t.Context(), c.server, "")
 			fault := models.FaultOf(err)
 			if fault == nil || fault.Code != models.FaultLaunch || !strings.Contains(fault.Detail, c.detail) || !strings.Contains(string(log), c.log) {
 				t.Errorf("%v, log %q", err, log)
@@ -224,7 +224,7 @@ func TestAServerEndsWithWhoStartedIt(t *testing.T) {
 
 func TestALogHasItsBounds(t *testing.T) {
 	t.Parallel()
-	started, _, err := programs(folder(t)).Start(t.Context(), server(map[string]string{"CHATTER": strconv.Itoa(5 * launcher.LogLimit)}))
+	started, _, err := programs(folder(t)).Start(t.Context(), server(map[string]string{"CHATTER": strconv.Itoa(5 * launcher.LogLimit)}), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestNobodyWaitsForAServerThatIsNotWantedAnyMore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	slow := server(map[string]string{"NEVER_READY": "1"})
 	time.AfterFunc(200*time.Millisecond, cancel)
-	if _, _, err := programs(folder(t)).Start(ctx, slow); !errors.Is(err, context.Canceled) {
+	if _, _, err := programs(folder(t)).Start(ctx, slow, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }
