@@ -291,6 +291,37 @@ func TestOutputsGoAndFiguresStay(t *testing.T) {
 	}
 }
 
+// Outputs whose time is up stay until a run that has found them has measured them.
+func TestOutputsStayThatARunNeeds(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 3)
+	ear := newStandIn(t, l.hears(2))
+	request := store.EvaluationRequest{Slots: []string{"asr"}, Models: [][]string{{l.model(t, "asr", "ear", "1", ear.URL, nil)}}}
+	l.start(t, request)
+	l.drain(t, nil)
+	ear.Close()
+	l.exec(t, `UPDATE model_outputs SET made_at = now() - interval '31 days'`)
+	request.Versions = []string{fmt.Sprintf("calls-later@%d", l.freezeAll(t, "calls-later").Number)}
+	id := l.start(t, request)
+	sweep := func(want int) {
+		t.Helper()
+		if n, err := l.store.SweepOutputs(t.Context(), store.OutputDays); err != nil || n != int64(want) {
+			t.Errorf("%d deleted instead of %d, %v", n, want, err)
+		}
+	}
+	l.drain(t, func() bool {
+		sweep(0) // before each job: of the chunks, of the scoring
+		return !l.evaluation(t, id).Open()
+	})
+	if e := l.evaluation(t, id); e.State != store.EvaluationDone || e.Reused != l.version.Lines || e.Failed != 0 {
+		t.Errorf("%+v", e)
+	}
+	if c := l.cells(t, id)[0]; c.Failed != 0 || c.Value == nil {
+		t.Errorf("%+v", c)
+	}
+	sweep(l.version.Lines)
+}
+
 // An erasure takes what models said of an item, and leaves numbers that are nobody's.
 func TestErasureReachesOutputsAndFailures(t *testing.T) {
 	t.Parallel()

@@ -321,6 +321,9 @@ func (s *Store) RetryEvaluation(ctx context.Context, actor Actor, id int64) erro
 // resume has a run go on: with the chunks that wait, or if none do, with the scoring of all of it.
 func (s *Store) resume(ctx context.Context, tx pgx.Tx, id int64) error {
 	const waits = `EXISTS (SELECT FROM evaluation_steps s JOIN evaluation_chunks h ON h.step_id = s.id WHERE s.evaluation_id = $1 AND h.state = 'waiting')`
+	if err := keepOutputs(ctx, tx); err != nil {
+		return err
+	}
 	var asks bool
 	var runner string
 	err := tx.QueryRow(ctx, `

@@ -77,6 +77,9 @@ func (s *Store) startEvaluation(ctx context.Context, tx pgx.Tx, actor Actor, r E
 	if err != nil {
 		return 0, err
 	}
+	if err := keepOutputs(ctx, tx); err != nil {
+		return 0, fmt.Errorf("start evaluation: %w", err)
+	}
 	if id, err = asked.insert(ctx, tx, actor); err != nil {
 		return 0, err
 	}

@@ -184,21 +184,45 @@ const OutputDays = 30
 // outputsAtOnce is how many outputs are deleted in one go.
 const outputsAtOnce = 10_000
 
-// SweepOutputs deletes what models said, and what their servers wrote, more than so many days ago. The scores stay.
+// SweepOutputs deletes what models said, and what their servers wrote, more than so many days ago. What a run needs that goes on stays until it has
+// ended. The scores stay.
 func (s *Store) SweepOutputs(ctx context.Context, days int) (deleted int64, err error) {
-	for {
-		tag, err := s.pool.Exec(ctx, `
-			DELETE FROM model_outputs o USING (SELECT item_id, model_version_id, configuration, input FROM model_outputs
-				WHERE made_at < now() - make_interval(days => $1) ORDER BY made_at LIMIT $2) d
-			WHERE o.item_id = d.item_id AND o.model_version_id = d.model_version_id AND o.configuration = d.configuration AND o.input = d.input`, days, outputsAtOnce)
+	for more := true; more; {
+		err := s.inTx(ctx, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('model_outputs'))`); err != nil {
+				return err
+			}
+			tag, err := tx.Exec(ctx, sweepOutputs, days, outputsAtOnce)
+			deleted += tag.RowsAffected()
+			more = tag.RowsAffected() == outputsAtOnce
+			return err
+		})
 		if err != nil {
 			return deleted, fmt.Errorf("sweep outputs: %w", err)
 		}
-		if deleted += tag.RowsAffected(); tag.RowsAffected() < outputsAtOnce {
-			break
-		}
 	}
 	return deleted, s.sweepLaunchLogs(ctx, `l.started_at < now() - make_interval(days => $1) AND l.stopped_at IS NOT NULL`, days)
+}
+
+// sweepOutputs deletes the oldest outputs. Runs that go on are few, and so are the steps of any one model in them.
+const sweepOutputs = `
+	WITH needed AS MATERIALIZED (
+		SELECT s.version_id, s.path[cardinality(s.path)] AS model, s.configuration
+		FROM evaluations e JOIN evaluation_steps s ON s.evaluation_id = e.id WHERE e.state IN ('waiting', 'running', 'scoring')
+	), old AS (
+		SELECT o.item_id, o.model_version_id, o.configuration, o.input FROM model_outputs o
+		WHERE o.made_at < now() - make_interval(days => $1) AND NOT EXISTS (
+			SELECT FROM needed n JOIN dataset_lines l ON l.version_id = n.version_id AND l.item_id = o.item_id
+			WHERE n.model = o.model_version_id AND n.configuration = o.configuration)
+		ORDER BY o.made_at LIMIT $2)
+	DELETE FROM model_outputs o USING old d
+	WHERE o.item_id = d.item_id AND o.model_version_id = d.model_version_id AND o.configuration = d.configuration AND o.input = d.input`
+
+// keepOutputs holds back the sweep of outputs until tx has ended, so that it sees the run that tx starts or resumes: what a chunk of that finds is
+// there when it is scored.
+func keepOutputs(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared(hashtext('model_outputs'))`)
+	return err
 }
 
 // LaunchLogKey is the object that holds what a launched server wrote.
