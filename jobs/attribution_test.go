@@ -223,6 +223,36 @@ func TestANormalizerHasAllOfADifference(t *testing.T) {
 	}
 }
 
+// Given the truth's words, a model measures what it would do behind a perfect recognizer. No recognizer has followed on that: the cell before is one
+// whose words were heard, too.
+func TestTheTruthIsNoStepOfATrend(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 2)
+	for i, every := range []int{3, 2} {
+		l.model(t, "asr", "ear", jsonNumber(int64(i+1)), newStandIn(t, l.hears(every)).URL, nil)
+	}
+	l.model(t, "nlp", "mind", "1", newStandIn(t, feels).URL, nil)
+	first := l.start(t, store.EvaluationRequest{Models: [][]string{{"ear@1", store.Reference}, {"mind@1"}}})
+	l.drain(t, nil)
+	before := map[string]int64{}
+	for _, c := range l.cells(t, first) {
+		if len(c.Path) == 2 {
+			before[c.Models[0]] = c.ID
+		}
+	}
+	l.freezeAll(t, "calls-test")
+	for given, want := range map[string]int64{"ear@2": before["ear@1"], store.Reference: before[store.Reference]} {
+		after := l.measured(t, "calls-test@2", given, "mind@1")
+		l.trace(t)
+		if from, err := l.store.CellBefore(t.Context(), after.ID); err != nil || from != want || want == 0 {
+			t.Errorf("before that of %s is %d instead of %d, %v", given, from, want, err)
+		}
+		if _, err := l.store.AttributionOf(t.Context(), want, after.ID); err != nil {
+			t.Errorf("the step to %s: %v", given, err)
+		}
+	}
+}
+
 func TestCellsThatCannotBeDivided(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, 2)

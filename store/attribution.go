@@ -95,12 +95,12 @@ func (s *Store) AttributionOf(ctx context.Context, from, to int64) (Attribution,
 }
 
 // cellsBefore finds, for a cell c, the one before it in its trend: of the same models on versions of the same dataset, measured alike by an earlier
-// run; of the same combination if there is one.
+// run; of the same combination if there is one. Where one was given the truth in the place of a model, so was the other: a model is no change of the truth.
 const cellsBefore = `SELECT o.id FROM cells o JOIN dataset_versions ov ON ov.id = o.version_id JOIN model_versions om ON om.id = o.path[cardinality(o.path)]
 	WHERE ov.dataset_id = (SELECT dataset_id FROM dataset_versions WHERE id = c.version_id)
 	  AND om.model_id = (SELECT model_id FROM model_versions WHERE id = c.path[cardinality(c.path)])
 	  AND o.split = c.split AND o.labels = c.labels AND o.normalizer = c.normalizer AND o.measure = c.measure AND o.task = c.task
-	  AND cardinality(o.path) = cardinality(c.path) AND o.id < c.id AND o.evaluation_id < c.evaluation_id AND o.value IS NOT NULL
+	  AND cardinality(o.path) = cardinality(c.path) AND array_positions(o.path, 0) = array_positions(c.path, 0) AND o.id < c.id AND o.evaluation_id < c.evaluation_id AND o.value IS NOT NULL
 	ORDER BY o.evaluation_id DESC, o.path = c.path DESC, ov.number DESC, o.id DESC LIMIT 1`
 
 // CellBefore is the cell before one in its trend, 0 if it is the first. The cell came from a method that checked who asks; the one before may be
