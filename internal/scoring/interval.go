@@ -9,18 +9,28 @@ import (
 
 // sample is what a measure is over the draws.
 type sample struct {
-	value  float64
-	drawn  []float64 // where it is defined
-	within bool      // it is from 0 to 1
+	value     float64
+	drawn     []float64 // where it is defined
+	undefined int       // draws where it is not
+	within    bool      // it is from 0 to 1
 	// leans has it that the draws lie to one side of the value as the value does of what it estimates: an average precision is greatest on
 	// the few images that it was chosen on. The draws are moved back by both.
 	leans bool
 }
 
 func (s *sample) take(v float64) {
-	if !math.IsNaN(v) && !math.IsInf(v, 0) {
-		s.drawn = append(s.drawn, v)
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		s.undefined++
+		return
 	}
+	s.drawn = append(s.drawn, v)
+}
+
+// ofOne reports whether a measure is of a group or so alone: it is not defined without that, and it is always the same with it. One group says
+// nothing of others.
+func (s *sample) ofOne() bool {
+	const rounding = 1e-12
+	return s.undefined > 0 && slices.Max(s.drawn)-slices.Min(s.drawn) < rounding
 }
 
 // interval is that of the draws. A measure that is 0 or 1 in all of them has the exact interval of a share of the groups. It is nil if there
@@ -30,7 +40,7 @@ func (s *sample) interval(groups int) (low, high *float64) {
 		return nil, nil
 	}
 	from, to, ok := interval.Of(s.drawn, groups)
-	if !ok {
+	if !ok || s.ofOne() {
 		return nil, nil
 	}
 	if s.within && s.value == 0 && slices.Max(s.drawn) == 0 {
@@ -66,7 +76,7 @@ const countedTail = 10
 // taken for that of a normal distribution.
 func (s *sample) p(groups int) *float64 {
 	n := len(s.drawn)
-	if n == 0 || groups < interval.Fewest || math.IsNaN(s.value) {
+	if n == 0 || groups < interval.Fewest || math.IsNaN(s.value) || s.ofOne() {
 		return nil
 	}
 	below, above, shift := 0.0, 0.0, s.shift()

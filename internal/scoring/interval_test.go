@@ -222,6 +222,32 @@ func TestAdjust(t *testing.T) {
 	}
 }
 
+// Where one group alone has a class, its other groups say nothing of how sure its figures are, nor whether they are really better.
+func TestAClassOfOneGroup(t *testing.T) {
+	t.Parallel()
+	sheet := scoring.Sheet{Task: scoring.Detection, Classes: []string{"pit"}}
+	baseline := sheet
+	matcher := metrics.NewDetections(1, metrics.COCOThresholds())
+	for g := range 8 {
+		var truth []metrics.TruthBox
+		var found []metrics.Detection
+		if g == 3 {
+			truth, found = []metrics.TruthBox{{X: 10, Y: 10, W: 20, H: 20, Area: 400}}, []metrics.Detection{{X: 13, Y: 10, W: 20, H: 20, Score: 0.9}}
+		}
+		s := scoring.Failure()
+		s.Failed, s.Position, s.Group, s.Image = false, g, int64(g+1), matcher.Match(truth, found)
+		sheet.Scores = append(sheet.Scores, s)
+		s.Image = matcher.Match(truth, nil)
+		baseline.Scores = append(baseline.Scores, s)
+	}
+	if m := headline(scoring.Compute(sheet, scoring.Options{})); m.Value == nil || *m.Value <= 0 || *m.Value >= 1 || m.Low != nil || m.High != nil {
+		t.Errorf("its figure: %s", text(t, m))
+	}
+	if m := scoring.Compare(sheet, baseline, scoring.Options{}).Measures[0]; m.Value == nil || *m.Value <= 0 || m.Low != nil || m.High != nil || m.P != nil {
+		t.Errorf("its difference: %s", text(t, m))
+	}
+}
+
 func TestFewGroups(t *testing.T) {
 	t.Parallel()
 	perfect := labelSheet(2, make([]int, 20), make([]int, 20))
