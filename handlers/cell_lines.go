@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"fiducial/internal/access"
+	"fiducial/internal/models"
 	"fiducial/internal/scoring"
 	"fiducial/internal/speech"
 	"fiducial/store"
@@ -307,7 +308,7 @@ func lineSaid(c store.CellPage, o store.LineOutput) string {
 	case c.Task == scoring.Speech:
 		return cmp.Or(o.Text, "(nothing)")
 	case c.Task == scoring.Detection:
-		return fmt.Sprintf("%d boxes", len(o.Boxes))
+		return boxesSaid(o.Boxes)
 	}
 	var names []string
 	for _, l := range o.Labels {
@@ -322,6 +323,24 @@ func lineSaid(c store.CellPage, o store.LineOutput) string {
 		said += ", of “" + o.Heard + "”"
 	}
 	return said
+}
+
+// boxesSaid are the classes of boxes, each with how many there are of it.
+func boxesSaid(boxes []models.Box) string {
+	var classes, names []string
+	of := map[string]int{}
+	for _, b := range boxes {
+		if of[b.Class]++; of[b.Class] == 1 {
+			classes = append(classes, b.Class)
+		}
+	}
+	for _, class := range classes {
+		if n := of[class]; n > 1 {
+			class = fmt.Sprintf("%d × %s", n, class)
+		}
+		names = append(names, class)
+	}
+	return cmp.Or(strings.Join(names, ", "), "nothing")
 }
 
 // mistakeWindow is the crop of a mistake: the box that was said, or that which was missed.
