@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/png"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/playwright-community/playwright-go"
@@ -124,4 +125,53 @@ func inked(picture image.Image, area image.Rectangle, ground color.Color) (n int
 		}
 	}
 	return n
+}
+
+// A trend shows the measure that is asked for, a point says what it is when it is pointed at and leads to its cell, the table holds the same for whoever
+// goes by keys, and a change beside it leads to the change. Beside the trend of a cell stands what its last step comes from.
+func TestTrendIsAskedAndRead(t *testing.T) {
+	t.Parallel()
+	s, people := demo(t)
+	cell, _ := measuredCell(t, s)
+	p := signIn(t, s, people["viewer"])
+	p.open(fmt.Sprintf("/cells/%d/trend", cell))
+	p.must(p.Locator("#trend[data-ready]").WaitFor())
+	p.accessible()
+	measure := p.Locator("select[name=measure]")
+	other, err := measure.Locator("option").Nth(1).TextContent()
+	p.must(err)
+	_, err = measure.SelectOption(playwright.SelectOptionValues{Indexes: &[]int{1}})
+	p.must(err)
+	p.press("Show")
+	other = strings.TrimSpace(other)
+	p.must(p.GetByRole("heading", playwright.PageGetByRoleOptions{Name: other + " over time", Level: playwright.Int(2)}).WaitFor())
+	p.must(p.Locator("#trend[data-ready]").WaitFor())
+
+	p.must(p.Locator(`[data-chart-table="trend"]`).Press("Enter"))
+	row := p.Locator("#trend-table tr[aria-current=true]")
+	shown, err := row.Locator("td.num").First().TextContent()
+	p.must(err)
+	if shown == "" {
+		t.Errorf("the table does not say what %s is", other)
+	}
+	p.accessible()
+	p.must(p.Locator("#trend .u-over").Hover())
+	p.must(p.Locator("#trend .chart-tip:not([hidden])").WaitFor())
+	tick := p.Locator("#trend [data-ticks] ol a").First()
+	title, err := tick.TextContent()
+	p.must(err)
+	if open, err := p.Locator("#trend [data-ticks][open]").Count(); err != nil || open == 0 { // many changes are folded
+		p.must(p.Locator("#trend [data-ticks] summary").Press("Enter"))
+	}
+	p.must(tick.Press("Enter"))
+	p.must(p.GetByRole("heading", playwright.PageGetByRoleOptions{Name: strings.TrimSpace(title), Level: playwright.Int(1)}).WaitFor())
+
+	p.open(fmt.Sprintf("/cells/%d", cell))
+	step := p.Locator("section[aria-labelledby=attribution-title]")
+	p.must(step.Locator("tbody tr").First().WaitFor())
+	p.accessible()
+	earlier, err := step.Locator(".head a").GetAttribute("href")
+	p.must(err)
+	p.must(step.Locator(".head a").Press("Enter"))
+	p.must(p.WaitForURL(s.URL + earlier))
 }
