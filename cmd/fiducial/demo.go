@@ -24,7 +24,7 @@ type demoCommand struct {
 // Help says what --help shows below the usage.
 func (*demoCommand) Help() string {
 	return "Draws about 60 pictures of steel strip with known defects, lets three labelers and a reviewer work on them, and " +
-		"freezes two dataset versions; adds six telephone calls that a synthesizer spoke, three of them of some minutes, with what a recognizer heard in them, and a year of evaluations of it and of what reads it. It fills an empty installation only."
+		"freezes two dataset versions; adds six telephone calls that a synthesizer spoke, three of them of some minutes, with what a recognizer heard in them, a year of evaluations of it and of what reads it, and one of a detector. It fills an empty installation only."
 }
 
 func (c *demoCommand) Run(ctx context.Context, std *streams) (err error) {
@@ -112,6 +112,8 @@ func (p *platform) fillDemo(ctx context.Context, data string, progress io.Writer
 		{"calls", fill.addCalls},
 		{"whole calls", fill.addWhole},
 		{"evaluations", fill.addEvaluations},
+		{"evening calls", fill.addEvening},
+		{"detector", fill.addDetector},
 		{"arrival", fill.dateArrival},
 	}
 	for _, step := range steps {

@@ -375,8 +375,8 @@ func (c *demoLine) moments(t *demoTurn, names []string) []store.DraftBox {
 	return boxes
 }
 
-// decide reviews most of what everybody has answered: what Mara wrote is taken, and what others did is put right.
-func (c *demoLine) decide(ctx context.Context, _ []*demoTurn) error {
+// inReview lists what everybody has answered, with one of the answers.
+func (c *demoLine) inReview(ctx context.Context) ([]waiting, error) {
 	rows, err := c.Pool.Query(ctx, `
 		SELECT t.item_id AS item, a.id AS annotation, t.version, i.name AS author, 0 AS boxes
 		FROM tasks t JOIN LATERAL (SELECT a.* FROM annotations a JOIN person_identities i ON i.person_id = a.person_id
@@ -384,9 +384,14 @@ func (c *demoLine) decide(ctx context.Context, _ []*demoTurn) error {
 		JOIN person_identities i ON i.person_id = a.person_id
 		WHERE t.project_id = $1 AND t.state = 'in_review' ORDER BY t.id`, c.project)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[waiting])
+	return pgx.CollectRows(rows, pgx.RowToStructByName[waiting])
+}
+
+// decide reviews most of what everybody has answered: what Mara wrote is taken, and what others did is put right.
+func (c *demoLine) decide(ctx context.Context, _ []*demoTurn) error {
+	list, err := c.inReview(ctx)
 	if err != nil {
 		return err
 	}

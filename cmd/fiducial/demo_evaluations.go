@@ -282,13 +282,14 @@ func (c *demoLine) run(ctx context.Context, run demoRun) error {
 	return c.evaluate(ctx, request, run.days)
 }
 
-func (c *demoLine) evaluate(ctx context.Context, request store.EvaluationRequest, days int) error {
-	id, err := c.Store.StartEvaluation(ctx, c.admin(), request)
+// evaluate runs an evaluation, waits until that has ended, and puts it so many days back.
+func (f *demoFill) evaluate(ctx context.Context, request store.EvaluationRequest, days int) error {
+	id, err := f.Store.StartEvaluation(ctx, f.admin(), request)
 	if err != nil {
 		return err
 	}
-	err = c.demoFill.until(ctx, func() (bool, error) {
-		e, err := c.Store.Evaluation(ctx, c.admin(), id)
+	err = f.until(ctx, func() (bool, error) {
+		e, err := f.Store.Evaluation(ctx, f.admin(), id)
 		if err == nil && e.State == store.EvaluationFailed {
 			err = fmt.Errorf("run %d: %s", id, e.Error)
 		}
@@ -302,7 +303,7 @@ func (c *demoLine) evaluate(ctx context.Context, request store.EvaluationRequest
 	batch.Queue(`UPDATE evaluations SET created_at = created_at - $2::interval, began_at = began_at - $2::interval, finished_at = finished_at - $2::interval WHERE id = $1`, id, ago)
 	batch.Queue(`UPDATE evaluation_steps SET began_at = began_at - $2::interval, finished_at = finished_at - $2::interval WHERE evaluation_id = $1`, id, ago)
 	batch.Queue(`UPDATE cells SET computed_at = computed_at - $2::interval WHERE evaluation_id = $1`, id, ago)
-	return c.Pool.SendBatch(ctx, batch).Close()
+	return f.Pool.SendBatch(ctx, batch).Close()
 }
 
 // leaningRun measures the recognizer by transcripts of which some were begun from what it heard itself.
