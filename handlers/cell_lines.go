@@ -139,6 +139,7 @@ func (s *Server) fillCauses(r *http.Request, c store.CellPage, q store.LineQuery
 	if q.Class != "" {
 		v.About += ": " + q.Class
 	}
+	v.Kinds = kindChips(r, c, q)
 	found := false
 	for _, cause := range causes {
 		if cause.Errors > 0 {
@@ -159,6 +160,31 @@ func (s *Server) fillCauses(r *http.Request, c store.CellPage, q store.LineQuery
 		v.Tag = tagForm(c, causes, back, refused)
 	}
 	return nil
+}
+
+// kindChips lead to the errors of each kind, where there are several kinds.
+func kindChips(r *http.Request, c store.CellPage, q store.LineQuery) (chips []web.CauseCountView) {
+	if c.Task == scoring.Speech {
+		return nil
+	}
+	for _, kind := range []string{"", string(scoring.FalseNegative), string(scoring.FalsePositive), string(scoring.WrongClass)} {
+		query := url.Values{"show": {store.LinesWrong}}
+		for _, name := range []string{"class", "cause"} {
+			if value := r.URL.Query().Get(name); value != "" {
+				query.Set(name, value)
+			}
+		}
+		if kind != "" {
+			query.Set("kind", kind)
+		}
+		chips = append(chips, web.CauseCountView{Name: cmp.Or(kindNames[kind], "All kinds"), Current: q.Kind == kind, Href: cellHref(c.ID) + "/items?" + query.Encode()})
+	}
+	return chips
+}
+
+// kindNames are what errors of a kind are called together.
+var kindNames = map[string]string{
+	string(scoring.FalseNegative): "Missed", string(scoring.FalsePositive): "False positives", string(scoring.WrongClass): "Wrong class",
 }
 
 func tagForm(c store.CellPage, causes []store.Cause, back string, refused web.Refusal) *web.TagFormView {
