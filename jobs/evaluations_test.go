@@ -310,8 +310,11 @@ func TestOutputsStayThatARunNeeds(t *testing.T) {
 		}
 	}
 	l.drain(t, func() bool {
+		if e := l.evaluation(t, id); !e.Open() {
+			return true
+		}
 		sweep(0) // before each job: of the chunks, of the scoring
-		return !l.evaluation(t, id).Open()
+		return false
 	})
 	if e := l.evaluation(t, id); e.State != store.EvaluationDone || e.Reused != l.version.Lines || e.Failed != 0 {
 		t.Errorf("%+v", e)
