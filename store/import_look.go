@@ -238,7 +238,7 @@ func (b *importBatch) pixels(p *itemPlan) (label *formats.Image, refusal string)
 	sized, report := label.Fractions.Pixels(label.Key, p.width, p.height, b.run.Purpose != PurposeTruth)
 	b.results = append(b.results, Losses(p.record.labelPlace(), report)...)
 	copied := *label // a batch that is tried again begins with what was read
-	copied.Boxes, copied.Fractions = sized.Boxes, nil
+	copied.Boxes, copied.Labeled, copied.Fractions = sized.Boxes, sized.Labeled, nil
 	return &copied, ""
 }
 

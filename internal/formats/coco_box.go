@@ -34,6 +34,9 @@ func (c *cocoReader) annotation() {
 	box.x, box.y, box.w, box.h = d.bbox[0], d.bbox[1], d.bbox[2], d.bbox[3]
 	if reason := c.draftFault(); reason != "" {
 		c.report.Add(Refused, c.annotationPlace(d.id), reason)
+		if d.image.kind != cocoNoID {
+			c.images[c.imageIndex(d.image)].faulty++
+		}
 		return
 	}
 	if math.IsNaN(box.area) || math.IsInf(box.area, 0) || box.area < 0 {

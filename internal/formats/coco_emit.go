@@ -33,6 +33,10 @@ func (c *cocoReader) emit(yield func(Image) error) error {
 		keys[entry.Key] = true
 		entry.Labeled = c.labeled
 		entry.Boxes = c.fitAll(entry, boxes)
+		if len(entry.Boxes) == 0 && len(boxes)+entry.faulty > 0 {
+			entry.Labeled = false
+			c.report.Add(LeftOut, c.imagePlace(entry), noNegative)
+		}
 		if err := yield(entry.Image); err != nil {
 			return err
 		}

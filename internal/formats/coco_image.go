@@ -46,7 +46,7 @@ func (c *cocoReader) image() {
 	known := &c.images[c.imageIndex(entry.id)]
 	switch {
 	case !known.listed:
-		entry.listed = true
+		entry.listed, entry.faulty = true, known.faulty
 		*known = entry
 	case known.Key == entry.Key:
 		c.report.Add(LeftOut, c.imagePlace(known), "the image is listed twice")

@@ -75,6 +75,7 @@ type cocoImage struct {
 	id     cocoID
 	listed bool
 	fault  string // why the image is refused
+	faulty int    // annotations of it that were refused at once
 }
 
 type cocoCategory struct {

@@ -93,9 +93,14 @@ func (c *cvatReader) readImage(element *xml.StartElement) error {
 		c.report.Add(Refused, "image "+strconv.Quote(cleanText(attribute(element, "name"))), fault)
 		return nil
 	}
-	if len(c.image.Boxes) == 0 && c.others > 0 {
+	switch {
+	case len(c.image.Boxes) > 0:
+	case c.others > 0:
 		c.image.Labeled = false
 		c.report.Add(LeftOut, c.image.Key, "it has shapes, and no boxes among them: it is not taken for a negative")
+	case c.shapes > 0:
+		c.image.Labeled = false
+		c.report.Add(LeftOut, c.image.Key, noNegative)
 	}
 	return c.yield(c.image)
 }

@@ -7,7 +7,8 @@ import (
 
 // Fractions are the boxes of an image in fractions of its size, as files hold them that do not say what that is.
 type Fractions struct {
-	rows []fraction
+	rows   []fraction
+	faulty int // boxes of the file that were refused
 }
 
 // shape says what the numbers of a fraction are.
@@ -59,6 +60,10 @@ func (f *Fractions) Pixels(key string, width, height int, asWritten bool) (Image
 			report.Add(Clipped, row.place, "the box left the image and was cut off at its border")
 		}
 		im.Boxes = append(im.Boxes, box)
+	}
+	if len(im.Boxes) == 0 && len(f.rows)+f.faulty > 0 {
+		im.Labeled = false
+		report.Add(LeftOut, key, noNegative)
 	}
 	return im, report
 }

@@ -234,6 +234,7 @@ func (l *labelStudioReader) readRegion() {
 	}
 	if reason := l.keep(); reason != "" {
 		l.answer.report.Add(Refused, l.regionPlace(), reason)
+		l.answer.rows.faulty++
 	}
 }
 
@@ -352,6 +353,8 @@ func (l *labelStudioReader) emit() error {
 		l.report.Merge("", report)
 	case best.rows.Len() > 0:
 		im.Labeled, im.Fractions = true, &best.rows
+	case best.rows.faulty > 0:
+		l.report.Add(LeftOut, l.place(), noNegative)
 	default:
 		im.Labeled = true
 	}

@@ -14,6 +14,9 @@ const (
 	Refused Kind = "refused"
 )
 
+// noNegative is the loss of an image whose boxes were all refused.
+const noNegative = "none of its boxes could be taken: it is not taken for a negative"
+
 // Words is the kind as people read it.
 func (k Kind) Words() string { return strings.ReplaceAll(string(k), "_", " ") }
 

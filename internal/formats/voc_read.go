@@ -268,6 +268,10 @@ func (v *vocReader) fit() {
 		kept = append(kept, box)
 	}
 	v.image.Boxes = kept
+	if v.number > 0 && len(kept) == 0 {
+		v.image.Labeled = false
+		v.report.Add(LeftOut, "", noNegative)
+	}
 }
 
 // VOCMedia returns the key of the image, among those of media, that the VOC file at xmlKey is about; filename is what the

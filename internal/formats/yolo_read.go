@@ -57,6 +57,12 @@ type yoloReader struct {
 	outlines bool // the file has outlines, so that four points are one too
 }
 
+// refuse leaves out the box of a line.
+func (y *yoloReader) refuse(reason string) {
+	y.found.faulty++
+	y.report.Add(Refused, y.place(), reason)
+}
+
 func (y *yoloReader) place() string { return "line " + strconv.Itoa(y.line) }
 
 // read reads one line. The error ends the file.
@@ -84,7 +90,7 @@ func (y *yoloReader) read(line []byte) error {
 		y.numbers = append(y.numbers, f)
 	}
 	if !finite(y.numbers) {
-		y.report.Add(Refused, y.place(), "a value that is not a number")
+		y.refuse("a value that is not a number")
 		return nil
 	}
 	return y.box(class)
@@ -94,7 +100,7 @@ func (y *yoloReader) read(line []byte) error {
 func (y *yoloReader) class(text string) (string, error) {
 	number, ok := classNumber(text)
 	if !ok {
-		y.report.Add(Refused, y.place(), fmt.Sprintf("the class is not a number from 0: %.20q", text))
+		y.refuse(fmt.Sprintf("the class is not a number from 0: %.20q", text))
 		return "", nil
 	}
 	if len(y.set.Names) == 0 {
@@ -102,7 +108,7 @@ func (y *yoloReader) class(text string) (string, error) {
 	}
 	name := y.set.Names[number]
 	if name == "" {
-		y.report.Add(Refused, y.place(), fmt.Sprintf("class %d has no name: there are names of %d classes", number, len(y.set.Names)))
+		y.refuse(fmt.Sprintf("class %d has no name: there are names of %d classes", number, len(y.set.Names)))
 	}
 	return name, nil
 }
@@ -141,7 +147,7 @@ func (y *yoloReader) box(class string) error {
 		outline(&row, numbers[:n])
 		y.report.Add(Rounded, "", "outline: only the box around it is kept")
 	default:
-		y.report.Add(Refused, y.place(), fmt.Sprintf("expected a class with 4 numbers, or 8 of an oriented box, got %d", len(y.numbers)))
+		y.refuse(fmt.Sprintf("expected a class with 4 numbers, or 8 of an oriented box, got %d", len(y.numbers)))
 		return nil
 	}
 	return y.found.add(row)
