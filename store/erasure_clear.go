@@ -88,15 +88,21 @@ func (c *clearing) entomb(ctx context.Context) error {
 	return nil
 }
 
-// clearNames deletes what imports say of the items by name alone: what was refused, or lost, before the item was there.
+// clearNames deletes what imports into the items' projects say of them by name alone: what was only tried, and what was refused or
+// lost, whichever import it was of.
 func (c *clearing) clearNames(ctx context.Context) error {
-	_, err := c.tx.Exec(ctx, `
-		WITH named AS MATERIALIZED (SELECT external_key, file_name FROM item_texts WHERE item_id = ANY(@items)),
-		brought AS MATERIALIZED (SELECT DISTINCT import_id FROM import_results WHERE item_id = ANY(@items))
-		DELETE FROM import_results r USING brought WHERE r.import_id = brought.import_id AND r.item_id IS NULL
-		  AND EXISTS (SELECT FROM named n WHERE strpos(r.name, n.external_key) > 0 OR n.file_name <> '' AND strpos(r.name, n.file_name) > 0)`, c.args(nil))
-	if err != nil {
-		return fmt.Errorf("names in imports: %w", err)
+	for _, named := range []string{
+		`r.outcome NOT IN ('refused', 'lost') AND r.name IN (SELECT external_key FROM named UNION ALL SELECT file_name FROM named)`,
+		`r.outcome IN ('refused', 'lost')
+		  AND EXISTS (SELECT FROM named n WHERE strpos(r.name, n.external_key) > 0 OR n.file_name <> '' AND strpos(r.name, n.file_name) > 0)`,
+	} {
+		_, err := c.tx.Exec(ctx, `
+			WITH named AS MATERIALIZED (SELECT external_key, file_name FROM item_texts WHERE item_id = ANY(@items))
+			DELETE FROM import_results r WHERE r.item_id IS NULL AND r.import_id IN (SELECT id FROM imports WHERE project_id = ANY(@projects))
+			  AND `+named, c.args(pgx.NamedArgs{"projects": c.projects}))
+		if err != nil {
+			return fmt.Errorf("names in imports: %w", err)
+		}
 	}
 	return nil
 }
@@ -264,8 +270,10 @@ func (r *erasureRun) clearUploads(ctx context.Context) error {
 			return err
 		}
 	}
+	// A trial for a source that was not there yet knows it by name.
 	_, err = r.pool.Exec(ctx, `
-		DELETE FROM import_results r USING imports i WHERE i.id = r.import_id AND i.source_id = $1 AND r.item_id IS NULL
+		DELETE FROM import_results r USING imports i WHERE i.id = r.import_id AND r.item_id IS NULL
+		  AND (i.source_id = $1 OR i.source_id IS NULL AND i.options->>'source' = (SELECT name FROM sources WHERE id = $1))
 		  AND i.state IN ('done', 'failed', 'cancelled') AND i.created_at < (SELECT confirmed_at FROM erasures WHERE id = $2)`, r.SourceID, r.id)
 	if err != nil {
 		return fmt.Errorf("names in imports of the source: %w", err)

@@ -46,6 +46,31 @@ func TestErasureLeavesNothing(t *testing.T) {
 	}
 }
 
+// Nor do imports keep the name of an erased item that brought nothing in: a trial, and one that was refused as a whole.
+func TestErasureTakesNamesFromEveryImport(t *testing.T) {
+	t.Parallel()
+	g := newGrave(t, storetest.Pool(t))
+	gone, kept := g.bury(t, "xcanaryx"), g.bury(t, "yfinchy")
+	tried := g.one(t, `INSERT INTO imports (project_id, format, purpose, options, state) VALUES ($1, 'images', 'media', '{"dry_run": true}', 'done') RETURNING id`, g.project.ID)
+	refused := g.one(t, `INSERT INTO imports (project_id, format, purpose, source_id, state) VALUES ($1, 'coco', 'truth', $2, 'done') RETURNING id`, g.project.ID, kept.source)
+	named := g.one(t, `INSERT INTO imports (project_id, format, purpose, options, state)
+		SELECT $1, 'images', 'media', jsonb_build_object('dry_run', true, 'source', name), 'done' FROM sources WHERE id = $2 RETURNING id`, g.project.ID, gone.source)
+	for _, b := range []buried{gone, kept} {
+		g.exec(t, `INSERT INTO import_results (import_id, name, outcome) VALUES ($1, $2, 'added'), ($3, $4, 'refused')`,
+			tried, "key "+b.canary, refused, "a.json: annotation 7 in key "+b.canary)
+	}
+	g.exec(t, `INSERT INTO import_results (import_id, name, outcome) VALUES ($1, 'never came', 'added')`, named)
+	if e := g.erase(t, gone.source); e.State != ErasureErased {
+		t.Fatalf("the erasure is %s: %s", e.State, e.Error)
+	}
+	g.wantNothingOf(t, gone)
+	for id, want := range map[int64]int64{tried: 1, refused: 1, named: 0} {
+		if n := g.one(t, `SELECT count(*) FROM import_results WHERE import_id = $1`, id); n != want {
+			t.Errorf("import %d keeps %d results, want %d", id, n, want)
+		}
+	}
+}
+
 // wantNothingOf looks for the ids of an item and its task in every number, and for its canary in every text.
 func (g *grave) wantNothingOf(t *testing.T, b buried) {
 	t.Helper()
