@@ -218,7 +218,8 @@ func TestBoundTokensManageNobody(t *testing.T) {
 	_, invite := st.Invite(t.Context(), bound, access.Admin, nil)
 	_, _, token := st.AddToken(t.Context(), bound, store.NewToken{Name: "x", Role: access.Admin})
 	_, audit := st.AuditEvents(t.Context(), bound, store.AuditFilter{})
-	for _, err := range []error{people, invite, token, audit} {
+	_, project := st.AddProject(t.Context(), bound, store.NewProject{Slug: "another", Kind: "image"})
+	for _, err := range []error{people, invite, token, audit, project} {
 		if !errors.Is(err, store.ErrDenied) {
 			t.Errorf("err = %v, want ErrDenied", err)
 		}

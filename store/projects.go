@@ -128,11 +128,14 @@ func (n *NewProject) complete() (err error) {
 	return n.Rules.check(n.Overlap)
 }
 
-// AddProject makes a project, with the secret under which its external keys are hashed. A person who makes it is
+// AddProject makes a project, which whoever is bound to one may not, with the secret under which its external keys are hashed. A person who makes it is
 // its first member.
 func (s *Store) AddProject(ctx context.Context, actor Actor, n NewProject) (Project, error) {
 	if err := actor.may(access.EditProjects); err != nil {
 		return Project{}, err
+	}
+	if actor.Scope != 0 {
+		return Project{}, fmt.Errorf("add project: bound to project %d: %w", actor.Scope, ErrDenied)
 	}
 	if err := n.complete(); err != nil {
 		return Project{}, err
