@@ -74,6 +74,7 @@ func TestOverviewIsShared(t *testing.T) {
 	admin.get("/overview").to("/overview/1")
 	admin.get("/overview/1").want(http.StatusOK).shows("Is the newest better?", "asr-en 5.2", "No alert is open", "Make a link")
 	admin.post("/overview/1/links", "days", "400").want(http.StatusUnprocessableEntity).shows("1 to 90 days")
+	admin.post("/overview/1/links", "days", "9223372036854775807").want(http.StatusUnprocessableEntity).shows("1 to 90 days")
 	made := admin.post("/overview/1/links", "days", "7").want(http.StatusOK)
 	_, secret, found := strings.Cut(made.text(), "/shared/")
 	if !found {

@@ -93,7 +93,7 @@ func (s *Store) AccessRequests(ctx context.Context, actor Actor, source, person,
 	if err := actor.may(access.SignedIn); err != nil {
 		return nil, err
 	}
-	where := `(@of_source = 0 OR a.source_id = @of_source) AND (@of_person = 0 OR a.person_id = @of_person) AND a.id < @before ORDER BY a.id DESC LIMIT @limit`
+	where := `(@of_source::bigint = 0 OR a.source_id = @of_source) AND (@of_person::bigint = 0 OR a.person_id = @of_person) AND a.id < @before ORDER BY a.id DESC LIMIT @limit`
 	return accessWhere(ctx, s.pool, actor, where, pgx.NamedArgs{"of_source": source, "of_person": person, "before": before, "limit": limit})
 }
 

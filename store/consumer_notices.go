@@ -114,7 +114,7 @@ func (s *Store) ConsumerNotice(ctx context.Context, actor Actor, id int64) (Cons
 // from a method that checked who asks.
 func (s *Store) NoticeLines(ctx context.Context, notice ConsumerNotice, after, limit int) ([]webhook.Line, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT position, leaf FROM dataset_lines WHERE erasure_id = $1 AND version_id = $2 AND position > $3 ORDER BY position LIMIT $4`,
+		SELECT position, leaf FROM dataset_lines WHERE erasure_id = $1 AND version_id = $2 AND position > $3::bigint ORDER BY position LIMIT $4`,
 		notice.ErasureID, notice.VersionID, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("lines of notice %d: %w", notice.ID, err)

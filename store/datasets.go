@@ -324,7 +324,7 @@ func (s *Store) DatasetLines(ctx context.Context, version DatasetVersion, split 
 			EXISTS (SELECT FROM assets a WHERE a.item_id = l.item_id AND a.kind = 'thumb') AS thumb
 		FROM dataset_lines l LEFT JOIN items i ON i.id = l.item_id LEFT JOIN item_texts x ON x.item_id = l.item_id
 		LEFT JOIN transcripts tr ON tr.item_id = l.item_id AND tr.kind = 'truth' AND tr.of_id = l.truth_id
-		WHERE l.version_id = $1 AND l.position > $2 AND ($3 = '' OR l.split = $3)
+		WHERE l.version_id = $1 AND l.position > $2::bigint AND ($3 = '' OR l.split = $3)
 		ORDER BY l.position LIMIT $4`, version.ID, after, split, limit)
 	if err != nil {
 		return nil, fmt.Errorf("lines of version %d: %w", version.ID, err)

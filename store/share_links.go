@@ -42,7 +42,7 @@ func (s *Store) ShareChain(ctx context.Context, actor Actor, chain int64, days i
 	if actor.PersonID == 0 {
 		return "", invalid("days", "A link belongs to a person. Sign in to make one.")
 	}
-	if days < 1 || time.Duration(days)*24*time.Hour > longestShare {
+	if days < 1 || days > int(longestShare/(24*time.Hour)) {
 		return "", invalid("days", "Let the link hold for 1 to 90 days.")
 	}
 	secret = sharePrefix + strings.ToLower(rand.Text())

@@ -302,7 +302,7 @@ func (s *Store) SourceChanges(ctx context.Context, source Source, before, limit 
 			coalesce(pi.name, pe.pseudonym, '') AS by, coalesce(t.name, '') AS by_token, c.changed_at AS at
 		FROM source_changes c LEFT JOIN people pe ON pe.id = c.changed_by LEFT JOIN person_identities pi ON pi.person_id = c.changed_by
 		LEFT JOIN api_tokens t ON t.id = c.token_id
-		WHERE c.source_id = $1 AND c.version < $2 ORDER BY c.version DESC LIMIT $3`, source.ID, before, limit)
+		WHERE c.source_id = $1 AND c.version < $2::bigint ORDER BY c.version DESC LIMIT $3`, source.ID, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("changes of source %d: %w", source.ID, err)
 	}

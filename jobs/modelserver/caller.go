@@ -167,7 +167,7 @@ func refused(answer *http.Response) error {
 	}
 	fault := &Fault{Code: models.FaultStatus, Status: answer.StatusCode}
 	if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		return &busyError{fault, min(time.Duration(seconds)*time.Second, longestPause)}
+		return &busyError{fault, time.Duration(min(seconds, int(longestPause/time.Second))) * time.Second}
 	}
 	return fault
 }

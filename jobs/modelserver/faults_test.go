@@ -207,7 +207,7 @@ func TestOfflineModelsAreNotAsked(t *testing.T) {
 func TestAskingEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	cfg, _ := standIn(t, "nlp", models.JSON, models.Options{}, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "20")
+		w.Header().Set("Retry-After", "9223372036854775807")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
 	client, err := modelserver.New(cfg)
