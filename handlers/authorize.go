@@ -66,8 +66,8 @@ func (s *Server) identify(next http.Handler) http.Handler {
 
 func (s *Server) identified(r *http.Request) (context.Context, error) {
 	ctx := r.Context()
-	if secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		actor, err := s.Store.TokenActor(ctx, secret)
+	if scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		actor, err := s.Store.TokenActor(ctx, strings.TrimSpace(secret))
 		if errors.Is(err, store.ErrNotFound) {
 			return ctx, errSignIn
 		}

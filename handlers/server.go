@@ -7,6 +7,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"fiducial/assets"
 	"fiducial/internal/access"
@@ -66,7 +67,7 @@ func New(cfg Config) *Server {
 // Routes returns the whole site.
 func (s *Server) Routes() http.Handler {
 	mux := chi.NewRouter()
-	mux.Use(s.requestID, s.logRequests, s.recoverPanics, s.securityHeaders, s.refuseMalformed)
+	mux.Use(s.requestID, s.logRequests, s.recoverPanics, s.securityHeaders, s.refuseMalformed, middleware.GetHead)
 	s.routes = nil
 	s.operationRoutes(mux)
 	mux.Handle(assets.Prefix+"*", assets.Handler())

@@ -42,5 +42,7 @@ func TestMetricsNeedAToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.stranger().do(http.MethodGet, "/metrics", nil, "Authorization", "Bearer "+secret).want(http.StatusOK).shows("fiducial_http_request_seconds")
+	s.stranger().do(http.MethodGet, "/metrics", nil, "Authorization", "bearer  "+secret).want(http.StatusOK).shows("fiducial_http_request_seconds")
+	s.stranger().do(http.MethodHead, "/metrics", nil, "Authorization", "Bearer "+secret).want(http.StatusOK)
+	s.stranger().do(http.MethodHead, "/healthz", nil).want(http.StatusOK)
 }
