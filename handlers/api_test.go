@@ -128,6 +128,11 @@ func TestAPIMakesAndListsProjects(t *testing.T) {
 	if got := decoded[project](t, site.call(t, site.admin, "GET", "/api/v1/projects/steel", "")); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	for _, none := range []string{`"overlap":0`, `"lease_minutes":0`} {
+		if rec := site.call(t, site.admin, "POST", "/api/v1/projects", `{"slug":"none","kind":"image",`+none+`}`); rec.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", none, rec.Code)
+		}
+	}
 	bound := site.token(t, access.Viewer, made.ID)
 	other := decoded[struct{ ID int64 }](t, site.call(t, site.admin, "POST", "/api/v1/projects", `{"slug":"other","kind":"image"}`))
 	elsewhere := site.token(t, access.Viewer, other.ID)

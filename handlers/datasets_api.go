@@ -134,7 +134,7 @@ type verifyInput struct {
 	Dataset string `path:"dataset" example:"steel-test"`
 	Number  int    `path:"number" example:"3"`
 	Body    struct {
-		Media bool `json:"media,omitempty" doc:"Read every image too."`
+		Media bool `json:"media,omitempty" example:"true" doc:"Read every image too."`
 	}
 }
 
@@ -144,17 +144,17 @@ type idInput struct {
 
 // verificationJSON is a check of a version as programs see it.
 type verificationJSON struct {
-	ID          int64               `json:"id"`
-	Dataset     string              `json:"dataset"`
-	Number      int                 `json:"number"`
-	Media       bool                `json:"media"`
-	State       string              `json:"state" enum:"queued,done,failed"`
-	Holds       bool                `json:"holds" doc:"Every line and the hash are what was frozen."`
-	HashHolds   bool                `json:"hash_holds" doc:"The leaves, those of erased lines among them, give the version's hash."`
-	ImagesRead  int                 `json:"images_read"`
-	Matching    int                 `json:"matching" doc:"Lines that hold."`
-	Erased      int                 `json:"erased" doc:"Lines of which only the leaf is left."`
-	Mismatching int                 `json:"mismatching" doc:"Lines that do not hold."`
+	ID          int64               `json:"id" example:"7"`
+	Dataset     string              `json:"dataset" example:"steel-test"`
+	Number      int                 `json:"number" example:"3"`
+	Media       bool                `json:"media" example:"true"`
+	State       string              `json:"state" example:"done" enum:"queued,done,failed"`
+	Holds       bool                `json:"holds" example:"true" doc:"Every line and the hash are what was frozen."`
+	HashHolds   bool                `json:"hash_holds" example:"true" doc:"The leaves, those of erased lines among them, give the version's hash."`
+	ImagesRead  int                 `json:"images_read" example:"409"`
+	Matching    int                 `json:"matching" example:"409" doc:"Lines that hold."`
+	Erased      int                 `json:"erased" example:"3" doc:"Lines of which only the leaf is left."`
+	Mismatching int                 `json:"mismatching" example:"0" doc:"Lines that do not hold."`
 	Findings    []store.Finding     `json:"findings" doc:"The first of these."`
 	Erasures    []store.ErasedLines `json:"erasures" doc:"Which erasures took the erased lines; their receipts explain them."`
 	FinishedAt  *time.Time          `json:"finished_at,omitempty"`
@@ -166,8 +166,8 @@ type exportInput struct {
 	Dataset string `path:"dataset" example:"steel-test"`
 	Number  int    `path:"number" example:"3"`
 	Body    struct {
-		Format   string `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface,nemo,ctm,stm,vtt,srt,textgrid" doc:"Of utterances: parquet, huggingface, or one from nemo on."`
-		Media    bool   `json:"media,omitempty" doc:"With the images, or the sound cut to each utterance."`
+		Format   string `json:"format" example:"coco" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface,nemo,ctm,stm,vtt,srt,textgrid" doc:"Of utterances: parquet, huggingface, or one from nemo on."`
+		Media    bool   `json:"media,omitempty" example:"true" doc:"With the images, or the sound cut to each utterance."`
 		Personal string `json:"personal,omitempty" enum:"mask,token,keep" doc:"What becomes of personal data in transcripts and sound; mask if missing."`
 		Decided  bool   `json:"decided,omitempty" doc:"Leave what nobody has decided yet as it stands; else it is treated as confirmed."`
 		Reason   string `json:"personal_reason,omitempty" maxLength:"500" doc:"Why personal data are kept: needed then."`
@@ -176,19 +176,19 @@ type exportInput struct {
 
 // exportJSON is an export as programs see it.
 type exportJSON struct {
-	ID         int64      `json:"id"`
-	Dataset    string     `json:"dataset"`
-	Number     int        `json:"number"`
-	Format     string     `json:"format" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface,nemo,ctm,stm,vtt,srt,textgrid"`
-	Media      bool       `json:"media"`
+	ID         int64      `json:"id" example:"12"`
+	Dataset    string     `json:"dataset" example:"steel-test"`
+	Number     int        `json:"number" example:"3"`
+	Format     string     `json:"format" example:"coco" enum:"coco,voc,yolo,yolo-obb,cvat,labelstudio,parquet,huggingface,nemo,ctm,stm,vtt,srt,textgrid"`
+	Media      bool       `json:"media" example:"true"`
 	Personal   string     `json:"personal,omitempty" enum:"mask,token,keep" doc:"What became of personal data in transcripts."`
-	State      string     `json:"state" enum:"queued,running,done,failed,deleted"`
+	State      string     `json:"state" example:"done" enum:"queued,running,done,failed,deleted"`
 	Error      string     `json:"error,omitempty" doc:"Why it failed."`
-	DoneItems  int        `json:"done_items"`
-	Items      int        `json:"items"`
-	Bytes      int64      `json:"bytes,omitempty"`
+	DoneItems  int        `json:"done_items" example:"412"`
+	Items      int        `json:"items" example:"412"`
+	Bytes      int64      `json:"bytes,omitempty" example:"93811204"`
 	SHA256     string     `json:"sha256,omitempty" doc:"Of the archive."`
-	Losses     int        `json:"losses" doc:"What the format could not hold as it was; the archive's report.json has them."`
+	Losses     int        `json:"losses" example:"0" doc:"What the format could not hold as it was; the archive's report.json has them."`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 }
 

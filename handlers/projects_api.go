@@ -72,8 +72,8 @@ type newProjectInput struct {
 		Name         string   `json:"name,omitempty" example:"Hot strip surface" doc:"The slug if missing."`
 		Description  string   `json:"description,omitempty"`
 		Kind         string   `json:"kind" enum:"image,audio"`
-		Overlap      int      `json:"overlap,omitempty" minimum:"0" maximum:"9" doc:"1 if missing."`
-		LeaseMinutes int      `json:"lease_minutes,omitempty" minimum:"0" maximum:"1440" doc:"30 if missing."`
+		Overlap      int      `json:"overlap,omitempty" minimum:"1" maximum:"9" doc:"1 if missing."`
+		LeaseMinutes int      `json:"lease_minutes,omitempty" minimum:"1" maximum:"1440" doc:"30 if missing."`
 		AcceptsTruth bool     `json:"accepts_truth,omitempty"`
 		MetadataKeys []string `json:"metadata_keys,omitempty"`
 
