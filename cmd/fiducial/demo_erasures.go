@@ -27,6 +27,28 @@ func (f *demoFill) eraseAfter(ctx context.Context, version store.DatasetVersion)
 	return err
 }
 
+// untilExported waits for an archive, so that what is erased next takes a whole one with it.
+func (f *demoFill) untilExported(ctx context.Context, id int64) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		export, _, err := f.Store.Export(ctx, f.admin(), id)
+		switch {
+		case err != nil:
+			return err
+		case export.State == store.ExportDone:
+			return nil
+		case export.State == store.ExportFailed:
+			return fmt.Errorf("exporting: %s", export.Error)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
 // addConsumers records who trains and reports on a version, so that somebody is told when something of it goes.
 func (f *demoFill) addConsumers(ctx context.Context, version store.DatasetVersion) error {
 	for name, owner := range map[string]string{"strip-grader": "ada@demo.example", "surface-report": "chris@demo.example"} {

@@ -192,10 +192,14 @@ func (f *demoFill) freeze(ctx context.Context) error {
 		if version, err = f.untilFrozen(ctx, version); err != nil {
 			return err
 		}
-		if _, err := f.Store.AddExport(ctx, f.admin(), version, store.ExportAsk{Format: format, Media: format == "coco"}); err != nil {
+		export, err := f.Store.AddExport(ctx, f.admin(), version, store.ExportAsk{Format: format, Media: format == "coco"})
+		if err != nil {
 			return err
 		}
 		if format == "coco" {
+			if err := f.untilExported(ctx, export.ID); err != nil {
+				return err
+			}
 			if err := f.eraseAfter(ctx, version); err != nil {
 				return err
 			}
