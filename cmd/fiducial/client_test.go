@@ -65,6 +65,7 @@ func TestCommandsAgainstAServer(t *testing.T) {
 		{"no server", []string{"project", "list", "--url", "http://127.0.0.1:1", "--data", data}, 1, "", "no server answers"},
 		{"no address", []string{"project", "list", "--url", "localhost", "--data", data}, 2, "", "not the address"},
 		{"wrong use", []string{"project", "add", "one", "--url", server.URL}, 2, "", "--kind"},
+		{"no folder", []string{"export", "one@1", "--format", "coco", "--out", filepath.Join(data, "no", "one.zip"), "--url", server.URL, "--data", data}, 2, "", "there is no folder"},
 		{"no release", []string{"model", "release", "one", "--url", server.URL, "--data", data}, 2, "", "NAME@VERSION"},
 		{"no retention", []string{"source", "add", "Line 2", "--retention", "soon", "--url", server.URL, "--data", data}, 2, "", "90d"},
 	}

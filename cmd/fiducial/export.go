@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 )
 
 type exportCommand struct {
@@ -42,6 +43,9 @@ func (c *exportCommand) Run(ctx context.Context, std *streams) error {
 	path, err := versionPath(c.Name)
 	if err != nil {
 		return err
+	}
+	if folder, err := os.Stat(filepath.Dir(c.Out)); err != nil || !folder.IsDir() {
+		return misuseError("there is no folder " + filepath.Dir(c.Out) + ": make it, or write the archive into another")
 	}
 	server, err := c.connect()
 	if err != nil {

@@ -85,6 +85,8 @@ func (c *importCommand) Run(ctx context.Context, std *streams) error {
 	switch {
 	case answer.State != "done":
 		return fmt.Errorf("the import is %s: %s", answer.State, answer.Error)
+	case answer.Refused > 0 && c.DryRun:
+		return fmt.Errorf("%d would be refused", answer.Refused)
 	case answer.Refused > 0:
 		return fmt.Errorf("%d refused; the rest went in", answer.Refused)
 	}

@@ -90,6 +90,9 @@ func TestImportCommand(t *testing.T) {
 			t.Errorf("a dry run lacks %q: code %d\n%s\n%s", want, code, out, errOut)
 		}
 	}
+	if !strings.Contains(errOut, "would be refused") || strings.Contains(errOut, "went in") {
+		t.Errorf("a dry run says that something went in: %s", errOut)
+	}
 	if code, _, errOut := command(folder, "--format", "coco"); code != exitMisuse || !strings.Contains(errOut, "--as truth") {
 		t.Errorf("labels of unknown purpose: code %d, %s", code, errOut)
 	}

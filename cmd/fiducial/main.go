@@ -57,8 +57,8 @@ type commandLine struct {
 	Project  projectCommand  `cmd:"" help:"Make and list projects." group:"Against a server"`
 	Source   sourceCommand   `cmd:"" help:"Make and list sources." group:"Against a server"`
 	Model    modelCommand    `cmd:"" help:"Register models and their releases." group:"Against a server"`
-	Eval     evalCommand     `cmd:"" help:"Measure models over datasets: start, follow, stop, try again."`
-	Chain    chainCommand    `cmd:"" help:"Make, list and change chains of models that are measured together."`
+	Eval     evalCommand     `cmd:"" help:"Measure models over datasets: start, follow, stop, try again." group:"Against a server"`
+	Chain    chainCommand    `cmd:"" help:"Make, list and change chains of models that are measured together." group:"Against a server"`
 	Alert    alertCommand    `cmd:"" help:"List alerts, acknowledge them, put them off, close them." group:"Against a server"`
 	Schedule scheduleCommand `cmd:"" help:"Have evaluations started by the clock, or after releases." group:"Against a server"`
 	Import   importCommand   `cmd:"" help:"Bring pictures and labels into a project." group:"Against a server"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,8 +31,11 @@ func (c *tokenAddCommand) Run(ctx context.Context, std *streams) error {
 		n := store.NewToken{Name: c.Name, Role: access.Role(c.Role)}
 		if c.Project != "" {
 			project, err := st.Project(ctx, store.System(), c.Project)
+			if errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("there is no project %s: 'fiducial project list' names all", c.Project)
+			}
 			if err != nil {
-				return fmt.Errorf("project %s: %w", c.Project, err)
+				return err
 			}
 			n.Project = project.ID
 		}

@@ -103,4 +103,7 @@ func TestTokenAdd(t *testing.T) {
 			t.Errorf("%v: exit %d, %q", wrong, code, out.String())
 		}
 	}
+	if !strings.Contains(errOut.String(), "there is no project nope") {
+		t.Errorf("a project that is not there: %s", &errOut)
+	}
 }
