@@ -1,5 +1,5 @@
 // The lists beside the image: classes with their keys, boxes, reviewers' remarks.
-import { element } from "../shared/dom";
+import { element, reveal } from "../shared/dom";
 import { announce } from "../shared/notices";
 import type { Scope } from "../shared/scope";
 import type { ClassInfo, Mark, Reason } from "./contract";
@@ -156,7 +156,8 @@ export class BoxList {
       n <= 0 ? [] : [element("li", {}, element("button", { type: "button", class: "more", "data-more": String(by) }, `${n} ${where}`))];
     this.list.replaceChildren(...more(-shownRows, this.from, "before"), ...rows, ...more(shownRows, boxes.all.length - until, "after"));
     if (held) this.list.querySelector<HTMLElement>(`[data-box="${CSS.escape(held)}"]`)?.focus();
-    this.list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
+    const current = this.list.querySelector<HTMLElement>('[aria-current="true"]');
+    if (current) reveal(current, this.list);
   }
 
   private row(box: Box, at: number, current: boolean): HTMLElement {

@@ -19,3 +19,11 @@ export function element<K extends keyof HTMLElementTagNameMap>(tag: K, attribute
   made.append(...children);
   return made;
 }
+
+/** Scrolls a list so that a row of it is in sight, and nothing round the list: what else is being looked at stays. */
+export function reveal(row: HTMLElement, list: HTMLElement): void {
+  const at = row.getBoundingClientRect();
+  const within = list.getBoundingClientRect();
+  if (at.top < within.top) list.scrollTop -= within.top - at.top;
+  else if (at.bottom > within.bottom) list.scrollTop += at.bottom - within.bottom;
+}
