@@ -178,7 +178,7 @@ func (s *testSet) erase() {
 	p.shoot("erasure-preview")
 	label, err := p.Locator(`label[for="word"]`).TextContent()
 	p.must(err)
-	asked := regexp.MustCompile(`Type (.+) to confirm`).FindStringSubmatch(label)
+	asked := regexp.MustCompile(`Type “(.+)” to confirm`).FindStringSubmatch(label)
 	if asked == nil {
 		s.t.Fatalf("the form asks for %q", label)
 	}

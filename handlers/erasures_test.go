@@ -25,7 +25,7 @@ func TestErasureByPage(t *testing.T) {
 	// A number of the sequence went with the one that was refused.
 	admin.post("/retention/erasures", "scope", "source", "source", fmt.Sprint(source), "reason", "Ticket 17").to("/retention/erasures/2")
 	page := admin.get("/retention/erasures/2").want(http.StatusOK)
-	if !strings.Contains(page.text(), "Type Line 2 to confirm") {
+	if !strings.Contains(page.text(), "Type “Line 2” to confirm") {
 		t.Errorf("the preview says %s", page.text())
 	}
 	admin.post("/retention/erasures/2/confirm", "word", "line 2").want(http.StatusUnprocessableEntity)

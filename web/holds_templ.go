@@ -352,7 +352,7 @@ func HoldsPage(page PageView, v HoldsView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "</div><form class=\"form\" method=\"post\" action=\"/retention/holds\"><div class=\"head\"><h2>Place a hold</h2></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "</div><form class=\"hold form\" method=\"post\" action=\"/retention/holds\"><div class=\"head\"><h2>Place a hold</h2></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -1068,7 +1068,7 @@ func itemRetention(v ItemView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.Retention.Held {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 79, "<dt>Legal hold</dt><dd>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 79, "<dt>Legal hold</dt><dd class=\"row\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
