@@ -352,9 +352,6 @@ func heat(share float64, agreed bool) string {
 	return kind + strconv.Itoa(level)
 }
 
-// taskWords are what states of a task are called in tables.
-var taskWords = map[string]string{"open": "open", "in_review": "in review", "adjudicated": "decided", "discarded": "discarded"}
-
 // rateOrDash writes a word error rate in per cent.
 func rateOrDash(v *float64) string {
 	if v == nil {
@@ -370,8 +367,9 @@ func agreementItemView(i store.ItemAgreement, kind string) web.AgreementItemView
 		}
 		return figure(*v)
 	}
+	tone, word := itemState("ready", i.State)
 	return web.AgreementItemView{
-		Thumb: thumbHref(i.Item, kind), Href: reviewHref(i.Item), Name: i.Name, State: taskWords[i.State], Answers: i.Answers,
+		Thumb: thumbHref(i.Item, kind), Href: reviewHref(i.Item), Name: i.Name, Tone: tone, State: word, Answers: i.Answers,
 		Score: places(i.Score), TruthScore: places(i.TruthScore), IoU: places(i.IoU), WER: rateOrDash(i.WER), TruthWER: rateOrDash(i.TruthWER), Finding: findingWord(i.Worst, kind), Agreed: i.Agreed, Objects: i.Objects,
 	}
 }

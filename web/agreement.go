@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fiducial/web/ui"
 )
 
 // RulesFormView is the part of a project's settings that says what becomes of answers that agree, or do not.
@@ -157,6 +159,7 @@ type AgreementItemsView struct {
 type AgreementItemView struct {
 	Thumb, Href, Name string
 	Wave              []byte // of sound, as ui.Wave takes it
+	Tone              ui.Tone
 	State             string
 	Answers           int
 	Score, TruthScore string
