@@ -111,7 +111,7 @@ func QualityPage(page PageView, v QualityView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " answers; with 95 % intervals</p><span class=\"push row\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " answers; with 95\u00a0% intervals</p><span class=\"push row\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -2422,14 +2422,14 @@ func ownFigures(p OwnFigures, goldFrom int) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 187, " <p class=\"faint\">Of your last answers in the project. An object counts as agreed when both have it, in one class, and not loosely; ± is a 95 % interval. Checks are items whose truth was known; they are shown from ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 187, " <p class=\"faint\">Of your last answers in the project. An object counts as agreed when both have it, in one class, and not loosely; ± is a 95\u00a0% interval. Checks are items whose truth was known; they are shown from ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var107 string
 			templ_7745c5c3_Var107, templ_7745c5c3_Err = templ.JoinStringErrs(strconv.Itoa(goldFrom))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `quality.templ`, Line: 467, Col: 241}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `quality.templ`, Line: 467, Col: 242}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var107))
 			if templ_7745c5c3_Err != nil {

@@ -187,7 +187,7 @@ func roundTable(rounds []RoundRow) templ.Component {
 			templ_7745c5c3_Var3 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<section class=\"stack\"><div class=\"head\"><h2>Agreement by round</h2><p>mean over the items that several labelers answered, with 95 % interval</p></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<section class=\"stack\"><div class=\"head\"><h2>Agreement by round</h2><p>mean over the items that several labelers answered, with 95\u00a0% interval</p></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
