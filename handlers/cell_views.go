@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fiducial/internal/access"
 	"fiducial/internal/scoring"
 	"fiducial/store"
 	"fiducial/web"
@@ -86,8 +87,8 @@ var sliceWords = []struct{ by, word string }{
 	{scoring.ByLength, "length"}, {scoring.ByConfidence, "confidence, in tenths"}, {scoring.ByClass, "class of the truth"}, {scoring.BySource, "source"},
 }
 
-// sliceName is what a slice is called.
-func sliceName(s scoring.Slice) string {
+// sliceName is what a slice is called; sources are the names of those that still are there.
+func sliceName(s scoring.Slice, sources map[int64]string) string {
 	switch s.By {
 	case scoring.ByLength:
 		if from, ok := strings.CutSuffix(s.Name, "-"); ok {
@@ -100,13 +101,28 @@ func sliceName(s scoring.Slice) string {
 		if s.Name == "0" {
 			return "without a source"
 		}
-		return "source " + s.Name
+		id, _ := strconv.ParseInt(s.Name, 10, 64)
+		return cmp.Or(sources[id], "source "+s.Name)
 	}
 	return s.Name
 }
 
+// slicedSources are the names of the sources by which a cell's lines are cut, for who may see items.
+func (s *Server) slicedSources(r *http.Request, c store.CellPage) (map[int64]string, error) {
+	var ids []int64
+	for _, slice := range c.Figures.Slices {
+		if id, err := strconv.ParseInt(slice.Name, 10, 64); err == nil && slice.By == scoring.BySource {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 || !actorOf(r).Allowed(access.ReadItems) {
+		return nil, nil
+	}
+	return s.Store.SourceNames(r.Context(), actorOf(r), ids)
+}
+
 // cellSlices are the parts of a cell by each property, on one axis a property.
-func cellSlices(c store.CellPage) (all []web.CellSlicesView) {
+func cellSlices(c store.CellPage, sources map[int64]string) (all []web.CellSlicesView) {
 	for _, kind := range sliceWords {
 		v := web.CellSlicesView{By: kind.word}
 		var rows []scoring.Slice
@@ -122,7 +138,7 @@ func cellSlices(c store.CellPage) (all []web.CellSlicesView) {
 		for _, s := range rows {
 			m := s.Measures[0]
 			v.Rows = append(v.Rows, web.CellSliceView{
-				Name: sliceName(s), Estimate: measureEstimate(m), Low: axis.place(m.Low, *m.Value), At: axis.place(m.Value, 0), High: axis.place(m.High, *m.Value),
+				Name: sliceName(s, sources), Estimate: measureEstimate(m), Low: axis.place(m.Low, *m.Value), At: axis.place(m.Value, 0), High: axis.place(m.High, *m.Value),
 				Within: c.Value == nil || (m.Low == nil || *m.Low <= *c.Value) && (m.High == nil || *m.High >= *c.Value),
 			})
 		}

@@ -39,6 +39,11 @@ func (s *Server) showCell(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := cellView(c, actorOf(r))
+	sources, err := s.slicedSources(r, c)
+	if err != nil {
+		return err
+	}
+	v.Slices = cellSlices(c, sources)
 	trend, err := s.trendView(r, c, store.TrendMeasure{}, cellHref(c.ID))
 	if err != nil {
 		return err
@@ -62,9 +67,9 @@ func cellView(c store.CellPage, actor store.Actor) web.CellView {
 	reads := actor.Allowed(access.ReadItems)
 	v := web.CellView{
 		Title: cellTitle(c), Version: fmt.Sprintf("%s@%d", c.Dataset, c.Number), VersionURL: fmt.Sprintf("%s/%s/%d", datasetsPath, c.Dataset, c.Number),
-		Figure: web.CellFigureView{Measure: measureWord(c.Measure), Value: shown(c.Value), Low: shown(c.Low), High: shown(c.High), Items: c.Items - c.Failed},
+		Figure: web.CellFigureView{Measure: measureWord(c.Measure), Value: shown(c.Value), Low: shown(c.Low), High: shown(c.High), Items: c.Items - c.Failed, Groups: c.Figures.Groups},
 		Reads:  reads, Matrix: matrixHref(c.Chain), Run: fmt.Sprintf("%s/%d", evaluationsPath, c.Evaluation), CSV: cellHref(c.ID) + "/figures.csv", Errors: c.Errors,
-		Facts: cellFacts(c), Notes: cellWarnings(c), Against: cellAgainst(c), Measures: cellMeasures(c), Classes: cellClasses(c, reads), Slices: cellSlices(c),
+		Facts: cellFacts(c), Notes: cellWarnings(c), Against: cellAgainst(c), Measures: cellMeasures(c), Classes: cellClasses(c, reads),
 		Calibrated: cellCalibration(c.Figures.Calibration),
 	}
 	if len(c.Path) > 1 {
@@ -113,6 +118,9 @@ func cellFacts(c store.CellPage) []web.ProjectFact {
 		web.ProjectFact{Name: "Without output", Value: ui.Number(c.Failed)}, web.ProjectFact{Name: "Computed", Value: c.ComputedAt.UTC().Format("2 Jan 2006, 15:04 UTC")})
 }
 
+// groupsEnough is from how many groups on a bootstrap over them is no longer said to be rough.
+const groupsEnough = 10
+
 // cellWarnings say what must be known before the figure is believed.
 func cellWarnings(c store.CellPage) (notes []web.CellNoteView) {
 	if c.Failed > 0 {
@@ -146,6 +154,12 @@ func cellWarnings(c store.CellPage) (notes []web.CellNoteView) {
 	}
 	for _, leaning := range c.Leanings {
 		notes = append(notes, leaningNote(c, leaning))
+	}
+	if c.Figures.Groups > 0 && c.Figures.Groups < groupsEnough {
+		notes = append(notes, web.CellNoteView{
+			Tone: ui.Info, Title: "From few groups",
+			Text: fmt.Sprintf("Its items come from %s. Intervals of so few are rough, and rather too narrow: freeze items of more groups before a close call is believed.", countedWords(c.Figures.Groups, "group", "groups")),
+		})
 	}
 	return notes
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"fiducial/internal/access"
+	"fiducial/store"
 )
 
 // The matrix says of each combination how it stands to the baseline, in words too, and what it comes to in a sentence.
@@ -212,4 +213,21 @@ func TestWhereEachRoleBegins(t *testing.T) {
 		'{"kind": "drop", "models": ["asr-en@5.1"], "version": "care-test@1", "measure": "wer"}' FROM cells`)
 	admin.get("/start").want(http.StatusOK).shows("One thing wants you today", "Word error rate of asr-en@5.1 on care-test@1 became worse", "Care line", "Nothing expires in this time")
 	newSite(t).browser(access.Viewer).get("/").to("/projects")
+}
+
+// The chain that got worse is looked at before one that was only evaluated later.
+func TestTheOverviewBeginsWithWhatFell(t *testing.T) {
+	t.Parallel()
+	s := newMatrixSite(t, 2, 1, 1)
+	later, err := s.AddChain(t.Context(), store.System(), store.NewChain{ChainSettings: store.ChainSettings{Name: "later"}, Slots: []string{"asr"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.exec(`INSERT INTO evaluations (chain_id, state, created_at) VALUES ($1, 'done', now() + interval '1 day')`, later)
+	admin := s.browser(access.Admin)
+	admin.get("/overview").to(fmt.Sprintf("/overview/%d", later))
+	s.exec(`INSERT INTO alerts (kind, chain_id, key, summary) VALUES ('drop', 1, 'one', '{"kind": "drop"}')`)
+	admin.get("/overview").to("/overview/1")
+	s.exec(`UPDATE alerts SET state = 'closed'`)
+	admin.get("/overview").to(fmt.Sprintf("/overview/%d", later))
 }

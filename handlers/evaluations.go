@@ -84,7 +84,14 @@ func chainRow(c store.Chain) web.ChainRow {
 	return row
 }
 
-func slotsSay(slots []string) string { return strings.Join(slots, " → ") }
+// slotsSay names the kinds of models that follow each other.
+func slotsSay(slots []string) string {
+	words := make([]string, len(slots))
+	for i, slot := range slots {
+		words[i] = web.KindName(slot)
+	}
+	return strings.Join(words, " → ")
+}
 
 // startedSays says who, or what, started a run.
 func startedSays(e *store.Evaluation) string {

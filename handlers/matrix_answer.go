@@ -126,7 +126,7 @@ func matrixAnswer(m store.MatrixPage) (a web.AnswerView) {
 	a.Parts = append(a.Parts, web.AnswerPartView{Text: v.candidate.name(), Strong: true})
 	switch {
 	case len(v.helped) == 0 && len(v.hurt) == 0:
-		part("changes nothing that could not be chance.", ui.Neutral, false)
+		part("shows no difference beyond chance.", ui.Neutral, false)
 		return a
 	case len(v.cells) == 1 && namesOf(v.cells) == v.candidate.name():
 		part("is", ui.Neutral, false)

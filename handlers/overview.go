@@ -36,7 +36,7 @@ func (s *Server) overviewRoutes(r router) {
 
 func overviewHref(chain int64) string { return fmt.Sprintf("%s/%d", overviewPath, chain) }
 
-// showNewestOverview shows the chain that was evaluated last.
+// showNewestOverview shows the chain that is looked at first: one that got worse, or else the one that was evaluated last.
 func (s *Server) showNewestOverview(w http.ResponseWriter, r *http.Request) error {
 	chains, err := s.Store.OverviewChains(r.Context(), actorOf(r))
 	if err != nil {
@@ -128,7 +128,7 @@ func overviewRun(run store.MatrixRun) web.OverviewRunView {
 func overviewAnswer(m store.MatrixPage, v *verdicts) web.AnswerView {
 	a := matrixAnswer(m)
 	a.Question = "Is the newest better?"
-	lead := "It makes no difference that could not be chance."
+	lead := "No difference beyond chance."
 	switch {
 	case len(v.helped) > 0 && len(v.hurt) == 0:
 		lead = "Yes."
@@ -157,7 +157,7 @@ func amounts(v *verdicts, m store.MatrixPage) string {
 	values := valuesOf(m)
 	var parts []string
 	for _, c := range slices.Concat(v.hurt, v.helped) {
-		parts = append(parts, fmt.Sprintf("%s of %s %s → %s (%s %s)", measureWord(c.Measure), modelName(c.Models[len(c.Models)-1]),
+		parts = append(parts, fmt.Sprintf("%s of %s: %s → %s (%s %s)", measureWord(c.Measure), modelName(c.Models[len(c.Models)-1]),
 			shown(values[c.Difference.Baseline]), shown(c.Value), signed(*c.Difference.Value), marginOf(c.Difference.Low, c.Difference.High)))
 	}
 	if more := len(parts) - amountsTold; more > 0 {

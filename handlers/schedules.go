@@ -53,7 +53,7 @@ func (s *Server) renderSchedules(w http.ResponseWriter, r *http.Request, status 
 			return err
 		}
 		for _, c := range chains {
-			v.Chains = append(v.Chains, ui.Option{Value: c.Name, Label: c.Name + " (" + strings.Join(c.Slots, ", ") + ")"})
+			v.Chains = append(v.Chains, ui.Option{Value: c.Name, Label: c.Name + ": " + slotsSay(c.Slots)})
 		}
 	}
 	page := s.page(r, "Schedules", evaluationsCrumb, ui.Crumb{Label: "Schedules"})

@@ -270,14 +270,16 @@ func namesOfModels(ctx context.Context, q querier, paths ...[]int64) (map[int64]
 	return names, nil
 }
 
-// OverviewChains lists the chains that stand on the overview, those with the newest runs first: of each its id and its name.
+// OverviewChains lists the chains that stand on the overview: those of which a figure has fallen before all others, since that is what who looks
+// must not miss; then those with the newest runs.
 func (s *Store) OverviewChains(ctx context.Context, actor Actor) ([]OverviewChain, error) {
 	if err := actor.may(access.ReadEvaluations); err != nil {
 		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT c.id, c.name, max(e.created_at) AS last FROM chains c LEFT JOIN evaluations e ON e.chain_id = c.id AND `+seesEvaluation+`
-		WHERE c.archived_at IS NULL GROUP BY c.id ORDER BY last DESC NULLS LAST, c.id LIMIT 100`, actor.args(nil))
+		WHERE c.archived_at IS NULL GROUP BY c.id
+		ORDER BY EXISTS (SELECT FROM alerts a WHERE a.chain_id = c.id AND a.kind = 'drop' AND a.state <> 'closed') DESC, last DESC NULLS LAST, c.id LIMIT 100`, actor.args(nil))
 	if err != nil {
 		return nil, fmt.Errorf("chains of the overview: %w", err)
 	}

@@ -326,7 +326,7 @@ func evaluationSlot(slot EvaluationSlot) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var9 string
-		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(kindName(slot.Kind))
+		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(KindName(slot.Kind))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `new_evaluation.templ`, Line: 108, Col: 31}
 		}
@@ -352,7 +352,7 @@ func evaluationSlot(slot EvaluationSlot) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Select(ui.FieldView{Name: "baseline", ID: "baseline-" + strconv.Itoa(slot.Number), Label: "Baseline: " + kindName(slot.Kind), Value: slot.Baseline, Help: "What the others are compared with."}, slot.options()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Select(ui.FieldView{Name: "baseline", ID: "baseline-" + strconv.Itoa(slot.Number), Label: "Baseline: " + KindName(slot.Kind), Value: slot.Baseline, Help: "What the others are compared with."}, slot.options()).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

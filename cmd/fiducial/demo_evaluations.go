@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	demoCheck = "care-line-check" // the project, and the dataset, that the chain is measured by
-	demoMood  = "careline-mood"
-	demoChain = "Care line"
+	demoCheck   = "care-line-check" // the project, and the dataset, that the chain is measured by
+	demoMood    = "careline-mood"
+	demoChain   = "Care line"
+	demoHearing = "Recognizer alone"
 )
 
 // demoRun is a run of the chain, so many days ago.
@@ -317,8 +318,14 @@ func (c *demoLine) leaningRun(ctx context.Context, _ []*demoTurn) error {
 	if _, err := c.untilFrozen(ctx, version); err != nil {
 		return err
 	}
+	_, err = c.Store.AddChain(ctx, c.admin(), store.NewChain{Slots: []string{"asr"}, ChainSettings: store.ChainSettings{
+		Name: demoHearing, Description: "What the recognizer hears, before anything reads it.", AlertDrop: store.DefaultAlertDrop,
+	}})
+	if err != nil {
+		return err
+	}
 	return c.evaluate(ctx, store.EvaluationRequest{
-		Slots: []string{"asr"}, Title: "By what we wrote down ourselves", Versions: []string{"care-line-heard@1"},
+		Chain: demoHearing, Title: "By what we wrote down ourselves", Versions: []string{"care-line-heard@1"},
 		Models: [][]string{{demoRecognizer + "@1.0", demoRecognizer + "@1.1"}}, Baseline: []string{demoRecognizer + "@1.0"},
 	}, 1)
 }
