@@ -167,8 +167,8 @@ func (s *Server) alertShares(r *http.Request, alert store.Alert) (templ.Componen
 
 func fallView(f alerts.Worsening, cell int64) web.FallView {
 	v := web.FallView{
-		Against: "baseline " + f.Name, From: threeDigits(f.From), To: threeDigits(f.To), Difference: threeDigits(f.Value),
-		Interval: threeDigits(f.Low) + " to " + threeDigits(f.High), P: "< 0.001", Items: f.Items,
+		Against: "baseline " + f.Name, From: threeDigits(f.From), To: threeDigits(f.To), Difference: signed(f.Value),
+		Interval: signed(f.Low) + " to " + signed(f.High), P: "< 0.001", Items: f.Items,
 	}
 	if f.Against == alerts.AgainstBefore {
 		v.Against = "the same models on " + f.Name

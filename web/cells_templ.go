@@ -486,9 +486,9 @@ func cellLead(v CellView) templ.Component {
 			}
 			if v.Against.P != "" {
 				var templ_7745c5c3_Var18 string
-				templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs("p " + v.Against.P + ", ")
+				templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs("corrected p " + v.Against.P + ", ")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `cells.templ`, Line: 199, Col: 34}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `cells.templ`, Line: 199, Col: 44}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 				if templ_7745c5c3_Err != nil {
