@@ -20,6 +20,7 @@ import (
 
 	"fiducial/handlers"
 	"fiducial/jobs"
+	"fiducial/store"
 )
 
 // drainTime is how long requests and jobs under way get to finish after Ctrl-C.
@@ -78,7 +79,8 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	return group.Wait()
 }
 
-// announce says where the server is and, of a demo, who can sign in; it fills an empty one first.
+// announce says where the server is and who can sign in: of a demo, which is filled first if it is empty, its people; of an installation without
+// anybody, how the first account is made.
 func (c *serveCommand) announce(ctx context.Context, p *platform, url string, std *streams) error {
 	if c.Demo {
 		if _, err := p.fillDemo(ctx, c.Data, std.err); err != nil {
@@ -87,6 +89,13 @@ func (c *serveCommand) announce(ctx context.Context, p *platform, url string, st
 		if err := printSignIns(c.Data, std.err); err != nil {
 			return err
 		}
+	}
+	people, err := p.Store.People(ctx, store.System(), store.PeopleFilter{Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(people) == 0 {
+		fmt.Fprintln(std.err, "Nobody has an account yet. Make the first one: fiducial user add --role admin you@example.org")
 	}
 	fmt.Fprintf(std.err, "Fiducial serves on %s\n", url)
 	return nil
