@@ -110,7 +110,7 @@ func (s *Store) Desk(ctx context.Context, actor Actor) (d Desk, err error) {
 // deskItems reads what the actor holds and what came back to them.
 func (s *Store) deskItems(ctx context.Context, actor Actor) (held, returned []DeskItem, err error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT t.id AS task, t.item_id AS item, coalesce(nullif(x.file_name, ''), x.external_key, '') AS name, p.name AS project,
+		SELECT t.id AS task, t.item_id AS item, `+itemName+` AS name, p.name AS project,
 			a.state, a.lease_until, d.saved_at AS drafted, coalesce(m.reason, '') AS reason, coalesce(m.note, '') AS note,
 			coalesce(m.remarks, 0) AS remarks, a.claimed_at AS since,
 			coalesce((SELECT o.number FROM batches o WHERE o.id = `+shownBatch+`), 0) AS batch, i.recording_id IS NOT NULL AS sound

@@ -105,8 +105,9 @@ func (s *Store) WaitingForReview(ctx context.Context, actor Actor, slug string, 
 // answers agree least (tasks.agreement), of those the one that has waited longest.
 const reviewOrder = `t.priority DESC, t.agreement, t.changed_at, t.id`
 
-// itemName is what people know an item by; x is its row of item_texts.
-const itemName = `coalesce(nullif(x.file_name, ''), x.external_key, '')`
+// itemName is what people know an item by; x is its row of item_texts. Of sound that is its key: its file is the recording's, in which
+// there are many.
+const itemName = `CASE WHEN (SELECT o.recording_id FROM items o WHERE o.id = x.item_id) IS NULL THEN coalesce(nullif(x.file_name, ''), x.external_key, '') ELSE x.external_key END`
 
 // counts is the condition that answer an was neither superseded nor taken back.
 const counts = `an.superseded_at IS NULL AND an.recalled_at IS NULL`

@@ -95,7 +95,7 @@ type Recallable struct {
 }
 
 const workColumns = `t.id AS task, t.item_id AS item, a.id AS assignment, p.id AS project, p.slug, p.name AS project_name,
-	coalesce(nullif(x.file_name, ''), x.external_key, '') AS name,
+	` + itemName + ` AS name,
 	coalesce(i.width, 0) AS width, coalesce(i.height, 0) AS height, a.reason, a.state,
 	` + soundingColumns + `, ` + modeColumn + `, coalesce(rec.rate, 0) AS rate, coalesce(i.begins, 0) AS begins, coalesce(rec.frames::float8 / rec.rate - i.ends, 0) AS trail,
 	greatest(p.context_seconds, (SELECT w.seconds FROM wider_contexts w WHERE w.item_id = i.id AND w.person_id = a.person_id ORDER BY w.id DESC LIMIT 1)) AS context,
@@ -313,7 +313,7 @@ func (s *Store) sharpened(ctx context.Context, assignment int64) ([]Mark, error)
 func (s *Store) recallable(ctx context.Context, actor Actor, project int64) (*Recallable, error) {
 	var r Recallable
 	err := s.pool.QueryRow(ctx, `
-		SELECT t.id, coalesce(nullif(x.file_name, ''), x.external_key, '')
+		SELECT t.id, `+itemName+`
 		FROM assignments a JOIN tasks t ON t.id = a.task_id JOIN annotations an ON an.assignment_id = a.id AND (an.superseded_at IS NULL OR an.gold) AND an.recalled_at IS NULL
 		LEFT JOIN item_texts x ON x.item_id = t.item_id
 		WHERE a.id = (`+lastAnswered+`) AND `+workable+`
