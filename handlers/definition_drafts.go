@@ -46,7 +46,7 @@ func (s *Server) renderDraft(w http.ResponseWriter, r *http.Request, status int,
 func draftView(b bookOf, c store.Class, list []store.Definition) web.DraftView {
 	href := classHref(b.project.Slug, c.ID)
 	v := web.DraftView{
-		Class: classView(b.project.Slug, c), Chosen: map[int64]bool{}, Back: href, Settings: href, Save: href + "/draft",
+		Class: classView(b.project.Slug, c), Chosen: map[int64]bool{}, Sound: b.project.Kind == "audio", Back: href, Settings: href, Save: href + "/draft",
 		Discard: href + "/discard", AddExample: href + "/examples",
 	}
 	var draft store.Definition

@@ -105,7 +105,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 				view.Retry = localPath(r.URL.RequestURI())
 			}
 		}
-		if err := render(w, r, status, web.ErrorPage(s.page(r, http.StatusText(status)), view)); err != nil {
+		if err := render(w, r, status, web.ErrorPage(s.page(r, sentenceCase(http.StatusText(status))), view)); err != nil {
 			http.Error(w, message, status)
 		}
 	}
@@ -115,6 +115,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 func wantsJSON(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.Path, apiBase+"/") || r.URL.Path == metricsPath ||
 		strings.Contains(r.Header.Get("Accept"), "json") || strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
+}
+
+// sentenceCase is a phrase with no capitals but the first.
+func sentenceCase(phrase string) string {
+	return phrase[:min(1, len(phrase))] + strings.ToLower(phrase[min(1, len(phrase)):])
 }
 
 // problem is RFC 9457's problem document.

@@ -24,7 +24,7 @@ var searchSorts = []struct {
 }{
 	{"project", "Projects", "layers", func(h store.Hit) string { return "/projects/" + h.Slug }},
 	{"class", "Classes", "book-open", func(h store.Hit) string { return classHref(h.Slug, h.ID) }},
-	{"item", "Items", "image", func(h store.Hit) string { return fmt.Sprintf("/items/%d", h.ID) }},
+	{"item", "Items", "file-text", func(h store.Hit) string { return fmt.Sprintf("/items/%d", h.ID) }},
 	{"dataset", "Datasets", "database", func(h store.Hit) string { return "/datasets/" + h.Name }},
 	{"person", "People", "user", func(h store.Hit) string { return fmt.Sprintf("/admin/people/%d", h.ID) }},
 }

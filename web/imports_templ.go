@@ -741,7 +741,7 @@ func ImportPage(page PageView, v ImportView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if v.Added+v.Changed > 0 && !v.DryRun {
-					templ_7745c5c3_Err = ui.LinkButton(v.Items, ui.Act{Label: "See the items", Icon: "image", Weight: ui.Primary, Palette: true}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.LinkButton(v.Items, ui.Act{Label: "See the items", Icon: "layers", Weight: ui.Primary, Palette: true}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1341,7 +1341,7 @@ func importResults(v ImportView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					if v.aboutItems() {
+					if v.pictured() {
 						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 88, "<td class=\"import-thumb\">")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
@@ -1483,6 +1483,9 @@ func importResults(v ImportView) templ.Component {
 // aboutItems tells that each result shown is about one item.
 func (v ImportView) aboutItems() bool { return v.Outcome != "refused" && v.Outcome != "lost" }
 
+// pictured tells that each result shown is about one picture.
+func (v ImportView) pictured() bool { return v.aboutItems() && v.Kind == "image" }
+
 // boxes is what the labels of its records are counted in.
 func (v ImportView) boxes() string {
 	if v.Kind == "audio" {
@@ -1498,7 +1501,11 @@ func importHeads(v ImportView) []ui.Head {
 	case "lost":
 		return []ui.Head{{Label: "Where"}, {Label: "What came in otherwise than it stood"}}
 	}
-	return []ui.Head{{Label: "Picture", Hidden: true}, {Label: "Name"}, {Label: "Note"}, {Label: v.boxes(), Num: true}}
+	heads := []ui.Head{{Label: "Picture", Hidden: true}, {Label: "Name"}, {Label: "Note"}, {Label: v.boxes(), Num: true}}
+	if !v.pictured() {
+		return heads[1:]
+	}
+	return heads
 }
 
 func importNothing(v ImportView) templ.Component {
