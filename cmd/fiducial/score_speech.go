@@ -15,7 +15,7 @@ import (
 
 type scoreSpeechCommand struct {
 	Pairs      string `help:"JSON lines {\"reference\":…,\"hypothesis\":…}, with \"utt_id\" if you like; - is standard input." required:"" type:"existingfile" placeholder:"FILE.jsonl"`
-	Normalizer string `help:"How both are written alike before: ${normalizers}." enum:"${normalizers}" default:"basic-1"`
+	Normalizer string `help:"How both are written alike before: ${normalizers}. Projects begin with basic-1." enum:"${normalizers}" default:"as-is-1"`
 	PerPair    bool   `help:"A line for each pair first."`
 	JSON       bool   `help:"Print JSON for programs instead of a table for people; with --per-pair one line for each pair and one for all."`
 }
