@@ -17,7 +17,7 @@ import (
 func ReadCTM(r io.Reader, yield func(Recording) error) (Report, error) {
 	var report Report
 	files := newRecordings()
-	err := eachLine(r, func(number int, line []byte) error {
+	err := eachLine(r, &report, func(number int, line []byte) error {
 		fields := strings.Fields(string(line))
 		if strings.HasPrefix(fields[0], ";;") {
 			return nil

@@ -39,7 +39,7 @@ type hypothesisWord struct {
 // object is refused, and the others go through.
 func ReadHypotheses(r io.Reader, yield func(Hypothesis) error) (Report, error) {
 	var report Report
-	err := eachLine(r, func(number int, line []byte) error {
+	err := eachLine(r, &report, func(number int, line []byte) error {
 		hypothesis, err := parseHypothesis(line)
 		if err != nil {
 			report.Add(Refused, linePlace(number), err.Error())
@@ -53,7 +53,7 @@ func ReadHypotheses(r io.Reader, yield func(Hypothesis) error) (Report, error) {
 func parseHypothesis(line []byte) (Hypothesis, error) {
 	var entry hypothesisLine
 	if err := json.Unmarshal(line, &entry); err != nil {
-		return Hypothesis{}, fmt.Errorf("it is no JSON object of a hypothesis: %w", err)
+		return Hypothesis{}, fmt.Errorf("it is no JSON object of a hypothesis: %s", jsonFault(err))
 	}
 	h := Hypothesis{Utterance: cleanSpeech(entry.Utterance), ModelVersion: cleanSpeech(entry.ModelVersion)}
 	switch {

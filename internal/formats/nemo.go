@@ -3,6 +3,7 @@ package formats
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -14,7 +15,7 @@ import (
 // metadata. A line that is no such object is refused, and the others go through.
 func ReadNeMo(r io.Reader, yield func(Recording) error) (Report, error) {
 	var report Report
-	err := eachLine(r, func(number int, line []byte) error {
+	err := eachLine(r, &report, func(number int, line []byte) error {
 		recording, err := parseNeMo(&report, linePlace(number), line)
 		if err != nil {
 			report.Add(Refused, linePlace(number), err.Error())
@@ -43,7 +44,7 @@ var nemoFields = map[string]bool{
 func parseNeMo(report *Report, place string, line []byte) (Recording, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(line, &fields); err != nil {
-		return Recording{}, fmt.Errorf("it is no JSON object: %w", err)
+		return Recording{}, fmt.Errorf("it is no JSON object: %s", jsonFault(err))
 	}
 	// Whole numbers and texts stand for one another in what tools write.
 	var entry nemoLine
@@ -56,7 +57,7 @@ func parseNeMo(report *Report, place string, line []byte) (Recording, error) {
 			continue
 		}
 		if err := json.Unmarshal(raw, into); err != nil {
-			return Recording{}, fmt.Errorf("%s: %w", name, err)
+			return Recording{}, fmt.Errorf("%s: %s", name, jsonFault(err))
 		}
 	}
 	switch {
@@ -99,6 +100,26 @@ func nemoMetadata(report *Report, place string, fields map[string]json.RawMessag
 		metadata[cleanText(name)] = value
 	}
 	return metadata
+}
+
+// jsonNames are the words for the forms of JSON values.
+var jsonNames = map[string]string{"string": "a text", "number": "a number", "array": "a list", "object": "an object", "bool": "a truth value"}
+
+// jsonFault says in plain words why JSON could not be read.
+func jsonFault(err error) string {
+	fault, is := errors.AsType[*json.UnmarshalTypeError](err)
+	if !is {
+		return err.Error()
+	}
+	place := ""
+	if fault.Field != "" {
+		place = fault.Field + ": "
+	}
+	form, number, _ := strings.Cut(fault.Value, " ")
+	if number != "" {
+		return place + number + " is not a number that can be used here"
+	}
+	return place + jsonNames[form] + " stands there, and that is not what belongs there"
 }
 
 // scalar is a JSON text, number or truth value as text, "" for anything else.

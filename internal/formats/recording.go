@@ -9,6 +9,10 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // Recording is a recording of speech, or a part of one, with what was written down of it.
@@ -51,17 +55,26 @@ type TimedWord struct {
 // longestLine bounds a line of a transcript file, in bytes.
 const longestLine = 16 << 20
 
-// eachLine calls see with each line of r that is not empty: without the byte order mark, line break and space around it.
-func eachLine(r io.Reader, see func(number int, line []byte) error) error {
-	lines := bufio.NewScanner(r)
+// errCharacters is a text in an encoding of one country's, which nobody can tell from another's.
+var errCharacters = errors.New("it is neither UTF-8 nor UTF-16 with a byte order mark: save it as UTF-8")
+
+// eachLine calls see with each line of r that is not empty: without the byte order mark, line break and space around it. A text in UTF-16 that
+// begins with its mark is read as well. A line that is no text is refused in the report; without a report it is an error.
+func eachLine(r io.Reader, report *Report, see func(number int, line []byte) error) error {
+	lines := bufio.NewScanner(transform.NewReader(r, unicode.BOMOverride(transform.Nop)))
 	lines.Buffer(make([]byte, 0, 64<<10), longestLine)
 	number := 0
 	for lines.Scan() {
 		line := lines.Bytes()
-		if number++; number == 1 {
-			line = bytes.TrimPrefix(line, []byte("\ufeff"))
-		}
+		number++
 		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if !utf8.Valid(line) {
+			if report == nil {
+				return fmt.Errorf("%s: %w", linePlace(number), errCharacters)
+			}
+			report.Add(Refused, linePlace(number), errCharacters.Error())
 			continue
 		}
 		if err := see(number, line); err != nil {

@@ -17,7 +17,7 @@ const ignoredSpan = "IGNORE_TIME_SEGMENT_IN_SCORING"
 func ReadSTM(r io.Reader, yield func(Recording) error) (Report, error) {
 	var report Report
 	files := newRecordings()
-	err := eachLine(r, func(number int, line []byte) error {
+	err := eachLine(r, &report, func(number int, line []byte) error {
 		if strings.HasPrefix(string(line), ";;") {
 			return nil
 		}

@@ -35,7 +35,17 @@ func ReadVTT(r io.Reader) ([]Segment, Report, error) {
 		}
 		segments = append(segments, voices(cue, strings.Join(lines, " "))...)
 	}
-	return segments, report, nil
+	return segments, report, unreadable(segments, &report)
+}
+
+// unreadable refuses a file as a whole when nothing of it could be read: it is no silence.
+func unreadable(segments []Segment, report *Report) error {
+	if len(segments) > 0 || len(report.Losses) == 0 {
+		return nil
+	}
+	first := report.Losses[0]
+	*report = Report{}
+	return fmt.Errorf("none of its subtitles can be read: %s: %s", first.ID, first.Reason)
 }
 
 func isVTT(line string) bool {
@@ -60,7 +70,7 @@ func ReadSRT(r io.Reader) ([]Segment, Report, error) {
 		cue.Text = cleanSpeech(srtMarkup.ReplaceAllString(strings.Join(lines, " "), ""))
 		segments = append(segments, cue)
 	}
-	return segments, report, nil
+	return segments, report, unreadable(segments, &report)
 }
 
 var srtMarkup = regexp.MustCompile(`(?i)</?(?:i|b|u|s|font)(?: [^>]*)?>|\{\\an?\d\d?\}`)
@@ -73,7 +83,7 @@ type block struct {
 
 func readBlocks(r io.Reader) (blocks []block, err error) {
 	last := -1
-	err = eachLine(r, func(number int, line []byte) error {
+	err = eachLine(r, nil, func(number int, line []byte) error {
 		if number != last+1 || len(blocks) == 0 {
 			blocks = append(blocks, block{number: number})
 		}

@@ -50,7 +50,7 @@ func decodeText(content []byte) (string, error) {
 	default:
 		content = bytes.TrimPrefix(content, []byte("\ufeff"))
 		if !utf8.Valid(content) {
-			return "", errors.New("it is neither UTF-8 nor UTF-16 with a byte order mark: save it from Praat as UTF-8")
+			return "", errCharacters
 		}
 		return string(content), nil
 	}

@@ -249,7 +249,7 @@ map[gender:f]
 c.wav|0||2-2.5|
 renamed: line 1: the path is absolute: read as data/a.wav
 left_out: line 1: x, which is neither a text nor a number
-refused: line 3: duration: json: cannot unmarshal string into Go value of type float64
+refused: line 3: duration: a text stands there, and that is not what belongs there
 refused: line 4: there is no audio_filepath
 refused: line 5: the file name climbs out of its folder with ".."
 refused: line 6: it ends at -1, before it begins at 0
@@ -295,7 +295,19 @@ left_out: clicks: a tier of points
 		{"textgrid", "\"ooTextFile\" \"TextGrid\" 0 1 <exists> 900000000", "error: the number of tiers: \"900000000\" is not how many follow\n"},
 		{"textgrid", "\"ooTextFile\" \"TextGrid\" 0 1 <exists> 1 \"IntervalTier\" \"a\" 0 1 1 0", "error: it ends where an interval's end should be\n"},
 		{"textgrid", "\"ooTextFile\" \"TextGrid\" 0 1 <absent>", ""},
-		{"textgrid", "\xe9", "error: it is neither UTF-8 nor UTF-16 with a byte order mark: save it from Praat as UTF-8\n"},
+		{"textgrid", "\xe9", "error: it is neither UTF-8 nor UTF-16 with a byte order mark: save it as UTF-8\n"},
+		{"nemo", `{"audio_filepath": "b.wav", "duration": 1e999}` + "\n[1]\n" + `{"audio_filepath": "b.wav", "duration": 1, "text": "caf` + "\xe9\"}", `
+refused: line 1: duration: 1e999 is not a number that can be used here
+refused: line 2: it is no JSON object: a list stands there, and that is not what belongs there
+refused: line 3: it is neither UTF-8 nor UTF-16 with a byte order mark: save it as UTF-8
+`},
+		{"stm", "call A ana 0 1 caf\xe9", "refused: line 1: it is neither UTF-8 nor UTF-16 with a byte order mark: save it as UTF-8\n"},
+		{"srt", "1\n00:00:01,500 --> 00:00:02,500\ncaf\xe9", "error: line 3: it is neither UTF-8 nor UTF-16 with a byte order mark: save it as UTF-8\n"},
+		{"srt", "\xff\xfe1\x00\n\x000\x000\x00:\x000\x001\x00,\x005\x00-\x00-\x00>\x000\x000\x00:\x000\x002\x00,\x005\x00\n\x00\xe9\x00", "|0||1.5-2.5|é\n"},
+		{"srt", "hello\n\n1\n00:00:03,0 --> 00:00:02,0\nback", "error: none of its subtitles can be read: line 1: it has no line with times, such as 00:00:01.000 --> 00:00:02.500\n"},
+		{"vtt", "WEBVTT\n\n1.0 --> 2.0\nno", "error: none of its subtitles can be read: line 3: \"1.0\" is no time such as 00:01:02.500\n"},
+		{"vtt", "WEBVTT\n\nNOTE nobody spoke", ""},
+		{"srt", "", ""},
 	} {
 		if diff := cmp.Diff(strings.TrimPrefix(c.want, "\n"), read[c.format](c.text)); diff != "" {
 			t.Errorf("%s of %q:\n%s", c.format, c.text, diff)
