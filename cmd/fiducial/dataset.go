@@ -46,12 +46,13 @@ func versionPath(name string) (string, error) {
 }
 
 // await reads path into out until ended says so; Ctrl-C leaves the work going on at the server.
-func await(ctx context.Context, server *client, path string, out any, ended func() bool) error {
+func await[T any](ctx context.Context, server *client, path string, out *T, ended func() bool) error {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		if err := server.get(ctx, path, out); err != nil {
+		var now T // what a later answer leaves out must not stay from an earlier one
+		if err := server.get(ctx, path, &now); err != nil {
 			return err
 		}
-		if ended() {
+		if *out = now; ended() {
 			return nil
 		}
 		select {

@@ -75,6 +75,22 @@ type evalFailure struct {
 	Sentence string   `json:"sentence"`
 }
 
+// why is the reason, with the status of the server's answer where that is one.
+func (f *evalFailure) why() string {
+	if f.Status == 0 {
+		return f.Reason
+	}
+	return fmt.Sprintf("%s %d", f.Reason, f.Status)
+}
+
+// interval is from where to where a figure lies, "-" of one that has none.
+func (c *evalCell) interval() string {
+	if c.Low == nil || c.High == nil {
+		return "-"
+	}
+	return decimal(c.Low) + " to " + decimal(c.High)
+}
+
 func decimal(v *float64) string {
 	if v == nil {
 		return "-"
@@ -87,7 +103,7 @@ func (e *evalAnswer) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "evaluation %d of %s, %s: %d of %d answered (%d of them before), %d without an answer\n", e.ID, e.Chain, e.State, e.Done, e.Items, e.Reused, e.Failed)
 	for _, f := range e.Failures {
-		fmt.Fprintf(&b, "%d items of %s: %s %s\n", f.Items, strings.Join(f.Models, " → "), f.Reason, f.Sentence)
+		fmt.Fprintf(&b, "%d items of %s: %s: %s\n", f.Items, strings.Join(f.Models, " → "), f.why(), f.Sentence)
 	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	if len(e.Cells) > 0 {
@@ -112,7 +128,7 @@ func (e *evalAnswer) text() string {
 		if c.Failed > 0 {
 			items += fmt.Sprintf(" of %d", c.Items)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s to %s\t%s\t%s\t\n", c.Version, strings.Join(c.Models, " → "), c.Measure, decimal(c.Value), decimal(c.Low), decimal(c.High), items, difference)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Version, strings.Join(c.Models, " → "), c.Measure, decimal(c.Value), c.interval(), items, difference)
 	}
 	_ = table.Flush() // into memory
 	return strings.TrimSuffix(b.String(), "\n")

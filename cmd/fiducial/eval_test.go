@@ -46,7 +46,7 @@ func evaluated(t *testing.T, ended string) (url string, asked *string) {
 const (
 	endedWell    = `{"id":17,"state":"done","items":3,"done":3,"cells":[{"models":["asr@2"],"measure":"wer","value":0.1,"items":3,"difference":{"value":-0.02,"real":true,"better":true}}]}`
 	endedWorse   = `{"id":17,"state":"done","items":3,"done":3,"cells":[{"models":["asr@2"],"measure":"wer","value":0.1,"items":3,"difference":{"value":0.2,"real":true},"dropped":true}]}`
-	endedPartly  = `{"id":17,"state":"done","items":3,"done":2,"failed":1}`
+	endedPartly  = `{"id":17,"state":"done","items":3,"done":2,"failed":1,"failures":[{"models":["asr@2"],"reason":"status","status":503,"items":1,"sentence":"An error."}]}`
 	endedFailing = `{"id":17,"state":"failed","error":"Scoring failed again and again."}`
 )
 
@@ -60,7 +60,7 @@ func TestAnEvaluationEndsWithItsExitCode(t *testing.T) {
 	}{
 		"nothing became worse": {endedWell, []string{"--asr", "asr@2"}, 0, "better", ""},
 		"a real drop":          {endedWorse, []string{"--asr", "asr@2"}, exitAnswerNo, "DROP", ""},
-		"incomplete":           {endedPartly, []string{"--asr", "asr@2"}, exitFailed, "1 without an answer", "eval retry 17"},
+		"incomplete":           {endedPartly, []string{"--asr", "asr@2"}, exitFailed, "1 items of asr@2: status 503: An error.", "eval retry 17"},
 		"failed":               {endedFailing, []string{"--asr", "asr@2"}, exitFailed, "failed", "Scoring failed"},
 		"refused":              {endedWell, []string{"--asr", "unknown@1"}, exitMisuse, "", "There is no unknown@1"},
 		"nothing named":        {endedWell, nil, exitMisuse, "", "name at least one model version"},
@@ -75,6 +75,25 @@ func TestAnEvaluationEndsWithItsExitCode(t *testing.T) {
 				t.Errorf("exit %d, want %d\nout: %s\nerr: %s", code, tt.code, &out, &errOut)
 			}
 		})
+	}
+}
+
+// What an earlier answer said of another combination at the same place is not told of the one that is there at the end.
+func TestWaitingKeepsNothingOfEarlierAnswers(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer := `{"id":17,"state":"done","items":2,"done":2,"cells":[{"models":["asr@1"],"measure":"wer","value":0.18,"items":1}]}`
+		if asked++; asked == 1 {
+			answer = strings.Replace(endedWorse, `"done","items"`, `"scoring","items"`, 1)
+		}
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(server.Close)
+	var out, errOut bytes.Buffer
+	code := run(t.Context(), []string{"eval", "show", "17", "--wait", "--url", server.URL, "--token", "fid_x"}, strings.NewReader(""), &out, &errOut)
+	if code != 0 || asked < 2 || !strings.Contains(out.String(), "asr@1") || strings.Contains(out.String(), "+0.2000") {
+		t.Errorf("exit %d after %d answers\nout: %s\nerr: %s", code, asked, &out, &errOut)
 	}
 }
 
