@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -367,6 +368,33 @@ func TestErasureReachesOutputsAndFailures(t *testing.T) {
 	}
 	if _, same, err := l.store.RecomputeCell(t.Context(), store.System(), before.ID); err != nil || !same {
 		t.Errorf("the same: %v, %v", same, err)
+	}
+}
+
+// What a launched server wrote is kept, also while a hold stops an erasure, which takes it away in the end; not while one is at work.
+func TestTheLogOfALaunchIsKept(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 1)
+	ear := l.model(t, "asr", "ear", "1", "", func(s *models.Settings) {
+		s.Launcher, s.Launch = models.ByCommand, models.Launch{Command: []string{"ear"}}
+	})
+	run := l.start(t, store.EvaluationRequest{Slots: []string{"asr"}, Models: [][]string{{ear}}})
+	model := l.id(t, `SELECT model_version_id FROM evaluation_models`)
+	erasure := l.id(t, `INSERT INTO erasures (kind, scope, due_at, started_at) VALUES ('request', 'items', now(), now()) RETURNING id`)
+	for _, c := range []struct {
+		state string
+		kept  bool
+	}{{"held", true}, {"failed", true}, {"erasing", false}} {
+		l.exec(t, `UPDATE erasures SET state = $2 WHERE id = $1`, erasure, c.state)
+		launch, err := l.store.BeginLaunch(t.Context(), model, run, "worker")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.asking.servers.end(t.Context(), launch, store.LaunchFailed, "it ended before it was ready", []byte("no weights"))
+		written, err := l.store.LaunchLog(t.Context(), store.System(), run, launch)
+		if c.kept && string(written) != "no weights" || !c.kept && !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("beside an erasure that is %s: %q, %v", c.state, written, err)
+		}
 	}
 }
 

@@ -96,11 +96,11 @@ func (s *Store) NoteLaunchReady(ctx context.Context, id int64) error {
 }
 
 // EndLaunch notes that a server was stopped, or could not be started, and whether what it wrote may be kept: not if something was erased
-// while it ran, which it may have written of.
+// while it ran, which it may have written of. An erasure that a hold stops looks through what was written before it ends.
 func (s *Store) EndLaunch(ctx context.Context, id int64, state, said string, written int) (keep bool, err error) {
 	err = s.pool.QueryRow(ctx, `
 		UPDATE model_launches l SET state = $2, error = $3, stopped_at = now(), log_bytes = CASE
-			WHEN $4::bigint > 0 AND NOT EXISTS (SELECT FROM erasures r WHERE r.started_at IS NOT NULL AND coalesce(r.erased_at, 'infinity') >= l.started_at) THEN $4 END
+			WHEN $4::bigint > 0 AND NOT EXISTS (SELECT FROM erasures r WHERE r.state = 'erasing' OR r.erased_at >= l.started_at) THEN $4 END
 		WHERE l.id = $1 RETURNING log_bytes IS NOT NULL`, id, state, said, written).Scan(&keep)
 	if err != nil {
 		return false, fmt.Errorf("launch %d: %w", id, err)
