@@ -115,7 +115,7 @@ func (r *chunkRun) answer(ctx context.Context) error {
 		switch item := &r.chunk.Items[i]; {
 		case r.settled[i]:
 		case item.Missing:
-			r.fail(i, &models.Fault{Code: models.FaultInput})
+			r.fail(i, &models.Fault{Code: r.chunk.Unfed})
 		case item.Closed:
 			r.fail(i, &models.Fault{Code: models.FaultSource})
 		}
@@ -147,7 +147,7 @@ func (r *chunkRun) copy(ctx context.Context) error {
 			if !r.settled[i] {
 				r.done(i)
 			}
-		case item.Missing:
+		case item.Missing && r.chunk.Unfed == models.FaultInput:
 			r.fail(i, &models.Fault{Code: models.FaultInput})
 		case !r.settled[i]:
 			r.fail(i, &models.Fault{Code: models.FaultPrediction})

@@ -398,6 +398,23 @@ func TestTheLogOfALaunchIsKept(t *testing.T) {
 	}
 }
 
+// An item without sound is told from one that the model before could not hear.
+func TestAnItemWithoutSoundFailsByName(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 1)
+	ear, mind := newStandIn(t, l.hears(100)), newStandIn(t, feels)
+	l.exec(t, `DELETE FROM item_sounds WHERE item_id = $1`, l.Items[0])
+	l.exec(t, fmt.Sprintf(`SET session_replication_role = replica; UPDATE dataset_lines SET media = NULL WHERE item_id = %d; RESET session_replication_role`, l.Items[0]))
+	id := l.start(t, store.EvaluationRequest{Models: [][]string{
+		{l.model(t, "asr", "ear", "1", ear.URL, nil)}, {l.model(t, "nlp", "mind", "1", mind.URL, nil)},
+	}})
+	l.drain(t, nil)
+	failures, err := l.store.EvaluationFailures(t.Context(), store.System(), id, store.FailureQuery{Limit: 10})
+	if err != nil || len(failures) != 2 || failures[0].Reason != models.FaultItem || failures[1].Reason != models.FaultInput {
+		t.Errorf("%+v, %v", failures, err)
+	}
+}
+
 // The limits of calls at once and of calls a second hold for all workers together.
 func TestTheModelIsCalledAsOftenAsItMay(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,7 @@ type Chunk struct {
 	Evaluation int64
 	Server     ModelServer
 	Fault      string // why none of it can be asked, one of models.Faults; "" for nothing
+	Unfed      string // why an item has nothing that the model could be given, one of models.Faults
 	Items      []ChunkItem
 
 	configuration []byte
@@ -35,7 +36,7 @@ type ChunkItem struct {
 	Position int
 	Answered bool   // there is an output
 	Reused   bool   // of those, one that was there before the run
-	Missing  bool   // the model before has no output of it
+	Missing  bool   // there is nothing that the model could be given: see Unfed
 	Closed   bool   // its source does not let the model have its data
 	Text     string // that is given, of a model of words
 
@@ -81,7 +82,10 @@ func (s *Store) BeginChunk(ctx context.Context, step int64, number int) (c Chunk
 	if err := s.noteBegun(ctx, row.Evaluation, step); err != nil {
 		return c, false, err
 	}
-	c = Chunk{Step: step, Number: number, Evaluation: row.Evaluation, configuration: row.Configuration, created: row.Created}
+	c = Chunk{Step: step, Number: number, Evaluation: row.Evaluation, configuration: row.Configuration, created: row.Created, Unfed: models.FaultInput}
+	if len(row.Path) == 1 {
+		c.Unfed = models.FaultItem
+	}
 	c.Server, err = s.ModelServerFor(ctx, row.Path[len(row.Path)-1])
 	switch {
 	case errors.Is(err, sealed.ErrSealed):
