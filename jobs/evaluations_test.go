@@ -386,7 +386,7 @@ func TestTheLogOfALaunchIsKept(t *testing.T) {
 		kept  bool
 	}{{"held", true}, {"failed", true}, {"erasing", false}} {
 		l.exec(t, `UPDATE erasures SET state = $2 WHERE id = $1`, erasure, c.state)
-		launch, err := l.store.BeginLaunch(t.Context(), model, run, "worker")
+		launch, err := l.store.BeginLaunch(t.Context(), model, run, "worker", "")
 		if err != nil {
 			t.Fatal(err)
 		}
