@@ -212,7 +212,9 @@ func TestWhereEachRoleBegins(t *testing.T) {
 	s.exec(`INSERT INTO alerts (kind, chain_id, cell_id, key, summary) SELECT 'drop', 1, min(id), 'one',
 		'{"kind": "drop", "models": ["asr-en@5.1"], "version": "care-test@1", "measure": "wer"}' FROM cells`)
 	admin.get("/start").want(http.StatusOK).shows("One thing wants you today", "Word error rate of asr-en@5.1 on care-test@1 became worse", "Care line", "Nothing expires in this time")
-	newSite(t).browser(access.Viewer).get("/").to("/projects")
+	fresh := newSite(t)
+	fresh.browser(access.Viewer).get("/").to("/projects")
+	fresh.browser(access.Admin).get("/start").want(http.StatusOK).shows("One thing wants you today", "Make a project")
 }
 
 // The chain that got worse is looked at before one that was only evaluated later.

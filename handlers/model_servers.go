@@ -99,7 +99,7 @@ func taskName(task string) string {
 }
 
 func limitsInWords(m models.Settings) string {
-	said := fmt.Sprintf("%s for an answer, %d attempts, %d calls at once", m.Timeout, m.Attempts, m.Concurrency)
+	said := fmt.Sprintf("%g s for an answer, %s, %s at once", m.Timeout.Seconds(), countedWords(m.Attempts, "attempt", "attempts"), countedWords(m.Concurrency, "call", "calls"))
 	if m.Rate > 0 {
 		said += fmt.Sprintf(", %g a second", m.Rate)
 	}

@@ -57,7 +57,7 @@ func TestServerOfAReleaseOnItsPage(t *testing.T) {
 	admin.post(page, "adapter", "openai", "url", "https://mood.example.org").want(http.StatusUnprocessableEntity).shows("The adapter openai asks models of the kind asr")
 	admin.post(page, "adapter", "json", "url", "https://mood.example.org/ask", "task", "labels", "labels", "pos = Positive\r\nneg = Negative", "options", `{"threshold":0.4}`,
 		"timeout", "1.5", "attempts", "2", "concurrency", "8", "rate", "0.5").to(page)
-	admin.get(page).want(http.StatusOK).shows("one JSON object", "mood.example.org", "1.5s for an answer, 2 attempts, 8 calls at once, 0.5 a second", "any number of labels an utterance", "Try it", `{"threshold":0.4}`)
+	admin.get(page).want(http.StatusOK).shows("one JSON object", "mood.example.org", "1.5 s for an answer, 2 attempts, 8 calls at once, 0.5 a second", "any number of labels an utterance", "Try it", `{"threshold":0.4}`)
 	admin.get("/models/mood").want(http.StatusOK).shows("json at mood.example.org")
 	viewer.get(page).want(http.StatusOK).shows("mood.example.org").lacks("Set it", "Try it")
 

@@ -64,12 +64,24 @@ func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
 	if err := s.startEvaluations(r, chains, &v); err != nil { // what is wrong already stands before what runs out
 		return err
 	}
-	for _, fill := range []func(*http.Request, *web.StartView) error{s.startErasures, s.startParts, s.startCalendar} {
+	for _, fill := range []func(*http.Request, *web.StartView) error{s.startErasures, s.startParts, s.startCalendar, s.startProject} {
 		if err := fill(r, &v); err != nil {
 			return err
 		}
 	}
 	return render(w, r, http.StatusOK, web.StartPage(s.page(r, "Today"), v))
+}
+
+// startProject leads whoever has just installed the product to the first project.
+func (s *Server) startProject(r *http.Request, v *web.StartView) error {
+	projects, err := s.Store.Projects(r.Context(), actorOf(r))
+	if err == nil && len(projects) == 0 {
+		v.Todo = append(v.Todo, web.TodoView{
+			When: "at first", Icon: "layers", Tone: ui.Info, Title: "Make a project", Act: "New project", Href: "/projects/new",
+			Text: "Images or recordings of one kind, with the classes that people find in them.",
+		})
+	}
+	return err
 }
 
 // startErasures lists the erasures that are still to be done.
