@@ -217,7 +217,7 @@ func (s *Server) confirmErasure(w http.ResponseWriter, r *http.Request) error {
 	}
 	typed := strings.TrimSpace(r.PostFormValue("word"))
 	if typed != confirmWord(e) {
-		refused := web.Refusal{Field: "word", Reason: "Type " + confirmWord(e) + ", to the letter."}
+		refused := web.Refusal{Field: "word", Reason: "Type “" + confirmWord(e) + "”, to the letter."}
 		return s.renderErasure(w, r, http.StatusUnprocessableEntity, e, refused, typed)
 	}
 	err = s.Store.ConfirmErasure(r.Context(), actorOf(r), e.ID)
