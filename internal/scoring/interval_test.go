@@ -222,7 +222,7 @@ func TestAdjust(t *testing.T) {
 	}
 }
 
-// Where one group alone has a class, its other groups say nothing of how sure its figures are, nor whether they are really better.
+// Where one group alone has a class, the others do not say how sure its figures are, nor whether they are really better.
 func TestAClassOfOneGroup(t *testing.T) {
 	t.Parallel()
 	sheet := scoring.Sheet{Task: scoring.Detection, Classes: []string{"pit"}}
