@@ -84,7 +84,7 @@ func (c *detectedClass) drawnRange(size, thresholds int) drawnRange {
 		}
 	}
 	for i := range c.found {
-		b, place := &c.found[i], int32(i) //nolint:gosec // far fewer
+		b, place := &c.found[i], int32(i)
 		counts := 1 - int16(b.ignored[size]&1)
 		if counts != 0 {
 			r.base = append(r.base, place)
@@ -103,7 +103,7 @@ func (c *detectedClass) drawnRange(size, thresholds int) drawnRange {
 func (c *detectedClass) fewRight(thresholds int) []fewRight {
 	few := make([]fewRight, thresholds)
 	for i := range c.found {
-		b, place := &c.found[i], int32(i) //nolint:gosec // far fewer
+		b, place := &c.found[i], int32(i)
 		for t := range few {
 			switch {
 			case b.matched[allSizes]&^b.ignored[allSizes]>>t&1 == 0:
