@@ -242,7 +242,7 @@ func (s *Server) batchItems(r *http.Request, b store.Batch, v *web.BatchView) er
 	}
 	if len(items) > batchItemsAPage {
 		items = items[:batchItemsAPage]
-		v.Next = with(r.URL.Path, query, "after", placeText(items[batchItemsAPage-1].Place())) + "#items"
+		v.Next = with(v.Href, query, "after", placeText(items[batchItemsAPage-1].Place())) + "#items"
 	}
 	waves := wavesOf(s, r, items, func(i store.BatchItem) int64 { return soundIf(i.Sound, i.ID) })
 	for _, item := range items {

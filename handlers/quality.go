@@ -168,7 +168,7 @@ func fillFigures(v *web.QualityView, r *http.Request, project store.Project, fig
 		}
 	}
 	slices.SortFunc(v.Classes[1:], func(a, b ui.Option) int { return strings.Compare(a.Label, b.Label) })
-	v.Heads = sortFigures(shown, r.URL.Path, query, v.Labeler == "")
+	v.Heads = sortFigures(shown, base, query, v.Labeler == "")
 	for _, f := range shown {
 		v.Rows = append(v.Rows, figureRow(f, base, v.Labeler != ""))
 	}
