@@ -16,8 +16,8 @@ import (
 // Fewest is of how many groups there is an interval: of two it would go 18 standard deviations to either side, which says nothing.
 const Fewest = 3
 
-// Drawn is from how many groups on draws reach as far as an interval has to: their quantiles hold the truth of six in 93 of 100 cases, of
-// five in 92, of three in 75.
+// Drawn is from how many groups on draws reach as far as an interval has to: their quantiles hold the truth of six in 94 of 100 cases, of
+// five in 92, of three in 74.
 const Drawn = 8
 
 // level is the share of the draws that an interval leaves out on either side, were there very many groups.
