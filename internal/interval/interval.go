@@ -75,6 +75,22 @@ func Reach(groups int) float64 {
 // Below is the share of the standard normal distribution that lies below z.
 func Below(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
+// Tail is how likely it is that a measure of so many groups comes out this many standard deviations of the draws away from what it is of, or
+// farther, to either side: the share of Student's distribution that lies there (Abramowitz and Stegun, 26.7.3 and 26.7.4).
+func Tail(distance float64, groups int) float64 {
+	angle := math.Atan(math.Abs(distance) / math.Sqrt(float64(groups)))
+	sin, cos := math.Sincos(angle)
+	freedom, power, term, within, scale := groups-1, 0, sin, 0.0, 1.0
+	if freedom%2 != 0 {
+		power, term, within, scale = 1, float64(sin*cos), angle, 2/math.Pi
+	}
+	for ; power <= freedom-2; power += 2 {
+		within += term
+		term *= cos * cos * float64(power+1) / float64(power+2)
+	}
+	return max(0, 1-within*scale)
+}
+
 // studentQuantile is where Student's distribution has level above it: exactly for two degrees of freedom, else by the expansion of
 // Abramowitz and Stegun, 26.7.5.
 func studentQuantile(freedom int) float64 {

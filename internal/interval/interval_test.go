@@ -57,3 +57,23 @@ func TestTooFewGroupsHaveNone(t *testing.T) {
 		t.Errorf("none of 20: up to %v", got)
 	}
 }
+
+// Of three and four degrees of freedom, Student's distribution is a function that tables have.
+func TestTail(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		t      float64
+		groups int
+		want   float64
+	}{{0, 4, 1}, {2, 4, 0.139326}, {3, 5, 0.039942}, {1, 3, 0.422650}, {12.924, 4, 0.001}, {8.610, 5, 0.001}, {2.0452, 30, 0.05}} {
+		distance := c.t * math.Sqrt(float64(c.groups)/float64(c.groups-1))
+		if got := interval.Tail(distance, c.groups); math.Abs(got-c.want) > 1e-5 {
+			t.Errorf("t %v of %d groups: %v, not %v", c.t, c.groups, got, c.want)
+		}
+	}
+	for groups := interval.Fewest; groups < 200; groups++ {
+		if got := interval.Tail(interval.Reach(groups), groups); math.Abs(got-0.05) > 2e-4 {
+			t.Errorf("beyond the interval of %d groups: %v", groups, got)
+		}
+	}
+}

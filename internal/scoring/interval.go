@@ -72,8 +72,8 @@ func normalAt(share float64) float64 { return math.Sqrt2 * math.Erfinv(2*share-1
 const countedTail = 10
 
 // p is how likely a difference at least as great as the one seen is, either way, if there is none: that of the widest interval which 0 is
-// not in. It is below 0.05 where interval ends before 0. Of few groups, and where too few draws lie beyond 0 to be counted, their tail is
-// taken for that of a normal distribution.
+// not in. It is below 0.05 where interval ends before 0. Of few groups, and where too few draws lie beyond 0 to be counted, it is that of
+// the t interval.
 func (s *sample) p(groups int) *float64 {
 	n := len(s.drawn)
 	if n == 0 || groups < interval.Fewest || math.IsNaN(s.value) || s.ofOne() {
@@ -90,12 +90,12 @@ func (s *sample) p(groups int) *float64 {
 			below, above = below+0.5, above+0.5
 		}
 	}
-	narrow := interval.NormalQuantile / interval.Reach(groups)
 	if groups >= interval.Drawn && min(below, above) >= countedTail {
+		narrow := interval.NormalQuantile / interval.Reach(groups)
 		return number(2 * interval.Below(-math.Abs(normalAt(below/float64(n)))*narrow))
 	}
 	if middle, spread := interval.Spread(s.drawn); spread > 0 {
-		return number(2 * interval.Below(-math.Abs(middle-shift)/spread*narrow))
+		return number(interval.Tail((middle-shift)/spread, groups))
 	}
 	if s.value == 0 {
 		return number(1)
