@@ -158,7 +158,7 @@ func cellWarnings(c store.CellPage) (notes []web.CellNoteView) {
 	if c.Figures.Groups > 0 && c.Figures.Groups < groupsEnough {
 		notes = append(notes, web.CellNoteView{
 			Tone: ui.Info, Title: "From few groups",
-			Text: fmt.Sprintf("Its items come from %s. Intervals of so few are rough, and rather too narrow: freeze items of more groups before a close call is believed.", countedWords(c.Figures.Groups, "group", "groups")),
+			Text: fmt.Sprintf("Its items come from %s. Intervals of so few are wide, and rough: freeze items of more groups before a close call is believed.", countedWords(c.Figures.Groups, "group", "groups")),
 		})
 	}
 	return notes

@@ -23,7 +23,7 @@ type Bias struct {
 	Target  float64 `json:"target"` // half of the interval that is aimed at
 	Seen    int     `json:"seen"`   // lines
 	Blind   int     `json:"blind"`
-	Needed  int     `json:"needed"` // blind lines, in all, that bring the interval there; 0: it is there, or nothing can be said
+	Needed  int     `json:"needed"` // blind lines, in all, that bring the interval there; 0: it is there, or they would not
 	Lacks   string  `json:"lacks,omitempty"`
 	// Value is in the unit of the measure; above 0 the model looks better than it is. Low and High hold it with 95 % confidence.
 	Value *float64 `json:"value,omitempty"`
@@ -102,8 +102,11 @@ func ReferenceBias(sides Sides, target float64, o scoring.Options) Bias {
 	}
 	onFigure := value * weight(&seen) / weight(&sides.Own)
 	b.Value, b.OnFigure = &value, &onFigure
-	if (*b.High-*b.Low)/2 > target {
-		b.Needed = max(b.Blind+1, neededLines(target, half(onSeen), half(onBlind), b.Blind))
+	if width := (*b.High - *b.Low) / 2; width > target {
+		wider := width / half(both) // than the draws, for few groups
+		if n := neededLines(target, wider*half(onSeen), wider*half(onBlind), b.Blind); n > b.Blind {
+			b.Needed = n
+		}
 	}
 	return b
 }

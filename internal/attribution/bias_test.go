@@ -105,6 +105,10 @@ func TestBiasNeedsBlindLines(t *testing.T) {
 	if wide.Needed <= 40 {
 		t.Fatalf("%+v", wide)
 	}
+	// Where the others are what leaves it wide, more blind lines would not help.
+	if settled := estimate(scoring.Speech, 40, 2000, 0.05); settled.Needed != 0 || (*settled.High-*settled.Low)/2 < 0.02 {
+		t.Errorf("%+v", settled)
+	}
 	enough := estimate(scoring.Speech, 2000, wide.Needed, 0.05)
 	if half := (*enough.High - *enough.Low) / 2; half > 0.026 {
 		t.Errorf("%d blind lines leave ±%v", wide.Needed, half)
