@@ -207,7 +207,7 @@ func (l *lab) overlaps(t *testing.T, before, after store.Cell) {
 // Words are compared as two normalizers write them: nothing else changed.
 func TestANormalizerHasAllOfADifference(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, 2)
+	l := newLab(t, 4)
 	ear := newStandIn(t, func(q asked) any { return map[string]any{"text": "Um, " + l.said[q.ID], "confidence": 0.5} })
 	l.model(t, "asr", "ear", "1", ear.URL, func(s *models.Settings) {})
 	cells := make([]store.Cell, 2)

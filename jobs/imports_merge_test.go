@@ -138,7 +138,7 @@ func TestRefusedBoxesLeaveNoTruth(t *testing.T) {
 	t.Parallel()
 	im := newImporting(t)
 	_, results := im.run(cocoTruth(), map[string][]byte{"labels.json": coco("a.png", 20, 10, "[15,2,30,4]"), "a.png": picture(t, 20, 10, 1)})
-	expect(t, results, "added labels.json: a.png", "refused labels.json: annotation 1 in a.png", "lost labels.json: image 1 (a.png)")
+	expect(t, results, "added a.png", "refused labels.json: annotation 1 in a.png", "lost labels.json: image 1 (a.png)")
 	im.run(mediaOnly(), map[string][]byte{"b.png": picture(t, 20, 10, 2), "c.png": picture(t, 20, 10, 3)})
 	im.run(truthIn(store.FormatYOLO), map[string][]byte{
 		"data.yaml": []byte("names: [scratch]"), "labels/b.txt": []byte("0 1.2 0.5 0.1 0.1"), "labels/c.txt": nil,
