@@ -1,5 +1,6 @@
-// Package interval says how sure a measure is that was drawn anew many times from groups of what it measures: calls, coils, items. Every
-// interval of the product that comes from draws is one of these, so that few groups mean the same everywhere.
+// Package interval says how sure a measure is that was drawn anew many times from groups of what it measures: calls, coils, items. The
+// intervals of evaluations, of plans' reports and of labelers' gold scores are these, so that few groups mean the same everywhere; those of
+// agreement are of many items, and plain percentiles.
 //
 // It is the expanded percentile interval of Hesterberg ("What Teachers Should Know About the Bootstrap", The American Statistician 69,
 // 2015): the middle 95 % of the draws, widened as far as Student's distribution is wider than the normal one, and by the root of n/(n-1)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"fiducial/internal/agreement"
+	"fiducial/internal/interval"
 )
 
 // Fault is why an answer was sent back; Class is that of the box it was about, 0 for none.
@@ -166,8 +167,8 @@ func countGold(of func(int64) *Figures, gold []Gold) {
 	if len(gold) > 0 {
 		whole := of(Whole)
 		whole.GoldItems = len(gold)
-		mean, interval := Mean(scores)
-		whole.GoldScore, whole.GoldInterval = &mean, interval
+		mean, known := Mean(scores)
+		whole.GoldScore, whole.GoldInterval = &mean, known
 	}
 }
 
@@ -231,12 +232,13 @@ func Wilson(k, n int) Interval {
 // resamples is how often Mean draws anew.
 const resamples = 2000
 
-// Mean returns the mean of values and the interval of the percentiles of its bootstrap: B. Efron, “Bootstrap methods:
-// another look at the jackknife”, Annals of Statistics 7 (1979). The same values have the same interval.
-func Mean(values []float64) (mean float64, interval Interval) {
+// Mean returns the mean of values from 0 to 1 and its interval, from draws of them as package interval has it; of too few, it is from 0 to 1. The
+// same values have the same interval.
+func Mean(values []float64) (mean float64, known Interval) {
+	known = Interval{Low: 0, High: 1}
 	n := len(values)
 	if n == 0 {
-		return 0, Interval{Low: 0, High: 1}
+		return 0, known
 	}
 	for _, v := range values {
 		mean += v
@@ -245,13 +247,12 @@ func Mean(values []float64) (mean float64, interval Interval) {
 	dice := rand.New(rand.NewPCG(1, uint64(n))) //nolint:gosec // drawn to measure, not to hide
 	means := make([]float64, resamples)
 	for i := range means {
-		sum := 0.0
 		for range n {
-			sum += values[dice.IntN(n)]
+			means[i] += values[dice.IntN(n)] / float64(n)
 		}
-		means[i] = sum / float64(n)
 	}
-	slices.Sort(means)
-	at := func(q float64) float64 { return means[int(q*float64(resamples-1))] }
-	return mean, Interval{Low: at(0.025), High: at(0.975)}
+	if low, high, ok := interval.Of(means, n); ok {
+		known = Interval{Low: max(0, low), High: min(1, high)}
+	}
+	return mean, known
 }
