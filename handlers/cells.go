@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"fiducial/internal/access"
+	"fiducial/internal/interval"
 	"fiducial/internal/scoring"
 	"fiducial/store"
 	"fiducial/web"
@@ -67,10 +68,13 @@ func cellView(c store.CellPage, actor store.Actor) web.CellView {
 	reads := actor.Allowed(access.ReadItems)
 	v := web.CellView{
 		Title: cellTitle(c), Version: fmt.Sprintf("%s@%d", c.Dataset, c.Number), VersionURL: fmt.Sprintf("%s/%s/%d", datasetsPath, c.Dataset, c.Number),
-		Figure: web.CellFigureView{Measure: measureWord(c.Measure), Value: shown(c.Value), Low: shown(c.Low), High: shown(c.High), Items: c.Items - c.Failed, Groups: c.Figures.Groups},
+		Figure: web.CellFigureView{Measure: measureWord(c.Measure), Value: shown(c.Value), Items: c.Items - c.Failed, Groups: c.Figures.Groups},
 		Reads:  reads, Matrix: matrixHref(c.Chain), Run: fmt.Sprintf("%s/%d", evaluationsPath, c.Evaluation), CSV: cellHref(c.ID) + "/figures.csv", Errors: c.Errors,
 		Facts: cellFacts(c), Notes: cellWarnings(c), Against: cellAgainst(c), Measures: cellMeasures(c), Classes: cellClasses(c, reads),
 		Calibrated: cellCalibration(c.Figures.Calibration),
+	}
+	if c.Low != nil && c.High != nil {
+		v.Figure.Interval = intervalWords(c.Low, c.High)
 	}
 	if len(c.Path) > 1 {
 		v.Behind = pathName(c.Models[:len(c.Models)-1])
@@ -155,10 +159,13 @@ func cellWarnings(c store.CellPage) (notes []web.CellNoteView) {
 	for _, leaning := range c.Leanings {
 		notes = append(notes, leaningNote(c, leaning))
 	}
-	if c.Figures.Groups > 0 && c.Figures.Groups < groupsEnough {
+	if groups := c.Figures.Groups; groups > 0 && groups < groupsEnough {
+		known := "Intervals of so few are wide, and rough: freeze items of more groups before a close call is believed."
+		if groups < interval.Fewest {
+			known = fmt.Sprintf("That is too few to say how sure the figure is: freeze items of %d groups at the least.", interval.Fewest)
+		}
 		notes = append(notes, web.CellNoteView{
-			Tone: ui.Info, Title: "From few groups",
-			Text: fmt.Sprintf("Its items come from %s. Intervals of so few are wide, and rough: freeze items of more groups before a close call is believed.", countedWords(c.Figures.Groups, "group", "groups")),
+			Tone: ui.Info, Title: "From few groups", Text: fmt.Sprintf("Its items come from %s. %s", countedWords(groups, "group", "groups"), known),
 		})
 	}
 	return notes
@@ -185,8 +192,13 @@ func cellAgainst(c store.CellPage) *web.CellAgainstView {
 	return v
 }
 
+// tooFew is the verdict on a difference without an interval.
+const tooFew = "too few groups to tell"
+
 func verdictOf(d *store.CellDifference) (tone ui.Tone, word string) {
 	switch {
+	case d.Low == nil || d.High == nil:
+		return ui.Neutral, tooFew
 	case !d.Real():
 		return ui.Neutral, "within noise"
 	case d.Better:

@@ -67,6 +67,17 @@ func TestCellPage(t *testing.T) {
 	}
 }
 
+// Of two groups nobody can say how sure a figure is, nor what a difference is worth.
+func TestCellOfTwoGroups(t *testing.T) {
+	t.Parallel()
+	s := newMatrixSite(t, 2, 1, 1)
+	var cell string
+	s.scan(&cell, `UPDATE cells SET low = NULL, high = NULL, figures = jsonb_set(figures, '{groups}', '2') WHERE path = '{2}' RETURNING id::text`)
+	s.exec(`UPDATE cell_differences SET low = NULL, high = NULL, p = NULL, adjusted = NULL`)
+	s.browser(access.Admin).get("/cells/"+cell).want(http.StatusOK).
+		shows("n 412 in 2 groups", "too few groups to tell", "items of 3 groups at the least").lacks("– to –", "within noise", " , ")
+}
+
 // The overview answers in a sentence, and a link shows it to whoever has it, until it is revoked: figures alone, with no way on.
 func TestOverviewIsShared(t *testing.T) {
 	t.Parallel()

@@ -381,6 +381,8 @@ func runVerdict(c *store.Cell, limit float64) (ui.Tone, string) {
 	switch d := c.Difference; {
 	case c.Dropped(limit):
 		return ui.Bad, "really worse"
+	case d.Low == nil || d.High == nil:
+		return ui.Neutral, tooFew
 	case !d.Real():
 		return ui.Neutral, "within noise"
 	case d.Better:
