@@ -74,19 +74,13 @@ func (f *demoFill) addCalls(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	project, err := f.Store.AddProject(ctx, f.admin(), store.NewProject{
+	c, err := f.addLine(ctx, store.NewProject{
 		Slug: demoCalls, Name: "Care line calls", Kind: "audio", Overlap: 2, AcceptsTruth: true,
 		Description: "What callers and agents say on the care line, turn by turn. Every voice is a synthesizer's, every name and number invented.",
 	})
 	if err != nil {
 		return err
 	}
-	for _, actor := range f.actors {
-		if err := f.Store.AddMember(ctx, f.admin(), project.ID, actor.PersonID); err != nil {
-			return err
-		}
-	}
-	c := f.line(project)
 	for _, step := range []func(context.Context, []*demoTurn) error{c.writeRules, c.bringSounds, c.bringHypotheses, c.drawPlan, c.transcribe, c.decide, c.backdate, c.report} {
 		if err := step(ctx, turns); err != nil {
 			return err
@@ -144,8 +138,18 @@ type demoLine struct {
 	classes map[string]int64
 }
 
-func (f *demoFill) line(project store.Project) *demoLine {
-	return &demoLine{demoFill: f, project: project.ID, slug: project.Slug, turns: map[int64]*demoTurn{}, classes: map[string]int64{}}
+// addLine makes a project of sound that everybody of the demo is a member of.
+func (f *demoFill) addLine(ctx context.Context, n store.NewProject) (*demoLine, error) {
+	project, err := f.Store.AddProject(ctx, f.admin(), n)
+	if err != nil {
+		return nil, err
+	}
+	for _, actor := range f.actors {
+		if err := f.Store.AddMember(ctx, f.admin(), project.ID, actor.PersonID); err != nil {
+			return nil, err
+		}
+	}
+	return &demoLine{demoFill: f, project: project.ID, slug: project.Slug, turns: map[int64]*demoTurn{}, classes: map[string]int64{}}, nil
 }
 
 // writeRules makes the classes, and says how to write.

@@ -48,19 +48,13 @@ func (f *demoFill) addEvaluations(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	project, err := f.Store.AddProject(ctx, f.admin(), store.NewProject{
+	c, err := f.addLine(ctx, store.NewProject{
 		Slug: demoCheck, Name: "Care line checks", Kind: "audio", AcceptsTruth: true,
 		Description: "Calls whose every word and moment is known, by which what listens to the care line is measured.",
 	})
 	if err != nil {
 		return err
 	}
-	for _, actor := range f.actors {
-		if err := f.Store.AddMember(ctx, f.admin(), project.ID, actor.PersonID); err != nil {
-			return err
-		}
-	}
-	c := f.line(project)
 	for _, step := range []func(context.Context, []*demoTurn) error{
 		c.writeRules, c.bringTruth, c.releaseEars, c.releaseMoods, c.dateReleases, c.freezeChecks, c.runChain, c.leaningRun, c.auditLabels,
 	} {

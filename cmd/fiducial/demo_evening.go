@@ -24,19 +24,13 @@ func (f *demoFill) addEvening(ctx context.Context) error {
 		}
 		turns = append(turns, of[:min(demoEveningEach, len(of))]...)
 	}
-	project, err := f.Store.AddProject(ctx, f.admin(), store.NewProject{
+	c, err := f.addLine(ctx, store.NewProject{
 		Slug: demoEvening, Name: "Care line, evenings", Kind: "audio", AcceptsTruth: true,
 		Description: "Calls after six: half of them written down from what the recognizer heard, half from silence.",
 	})
 	if err != nil {
 		return err
 	}
-	for _, actor := range f.actors {
-		if err := f.Store.AddMember(ctx, f.admin(), project.ID, actor.PersonID); err != nil {
-			return err
-		}
-	}
-	c := f.line(project)
 	if err := c.writeRules(ctx, turns); err != nil {
 		return err
 	}

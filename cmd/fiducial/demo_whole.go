@@ -22,19 +22,13 @@ func (f *demoFill) addWhole(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	project, err := f.Store.AddProject(ctx, f.admin(), store.NewProject{
+	c, err := f.addLine(ctx, store.NewProject{
 		Slug: demoWhole, Name: "Whole calls", Kind: "audio",
 		Description: "Calls from the first word to the last, a channel for each side: who says what and when, also where both talk at once.",
 	})
 	if err != nil {
 		return err
 	}
-	for _, actor := range f.actors {
-		if err := f.Store.AddMember(ctx, f.admin(), project.ID, actor.PersonID); err != nil {
-			return err
-		}
-	}
-	c := f.line(project)
 	if err := c.writeRules(ctx, turns); err != nil {
 		return err
 	}
